@@ -1,0 +1,5 @@
+"""Schema Sync: compare dataset YML with what customers' warehouses really hold.
+
+Plain Python; never imports airflow (import-linter holds it), so that everything here can be tested and
+used without a scheduler. ``dags/schema_sync.py`` shows the whole flow on one screen.
+"""

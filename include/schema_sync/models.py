@@ -1,0 +1,320 @@
+"""The nouns of Schema Sync as frozen values. No behaviour beyond what a value says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most severe; sorts ascending."""
+        return _SEVERITY_RANK[self]
+
+    def at_least(self, other: Severity) -> bool:
+        """True when this severity is ``other`` or worse."""
+        return self.rank <= other.rank
+
+
+_SEVERITY_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class DiscrepancyType(StrEnum):
+    MISSING_SCHEMA = "missing_schema"
+    MISSING_TABLE = "missing_table"
+    MISSING_COLUMN = "missing_column"
+    INACCESSIBLE_TABLE = "inaccessible_table"
+    INVALID_YML = "invalid_yml"
+    TYPE_MISMATCH = "type_mismatch"
+    CASE_MISMATCH = "case_mismatch"
+    UNDOCUMENTED_COLUMN = "undocumented_column"
+    UNVERIFIABLE_TYPE = "unverifiable_type"
+    UNVERIFIABLE_EXPRESSION = "unverifiable_expression"
+
+    @property
+    def severity(self) -> Severity:
+        return _SEVERITY_OF[self]
+
+
+_SEVERITY_OF = {
+    DiscrepancyType.MISSING_SCHEMA: Severity.CRITICAL,
+    DiscrepancyType.MISSING_TABLE: Severity.CRITICAL,
+    DiscrepancyType.MISSING_COLUMN: Severity.CRITICAL,
+    DiscrepancyType.INACCESSIBLE_TABLE: Severity.CRITICAL,
+    DiscrepancyType.INVALID_YML: Severity.CRITICAL,
+    DiscrepancyType.TYPE_MISMATCH: Severity.WARNING,
+    DiscrepancyType.CASE_MISMATCH: Severity.WARNING,
+    DiscrepancyType.UNDOCUMENTED_COLUMN: Severity.INFO,
+    DiscrepancyType.UNVERIFIABLE_TYPE: Severity.INFO,
+    DiscrepancyType.UNVERIFIABLE_EXPRESSION: Severity.INFO,
+}
+
+
+class Verdict(StrEnum):
+    """What comparing a declared with an actual type can tell (contract, section 7)."""
+
+    MATCH = "match"
+    COMPATIBLE = "compatible"
+    MISMATCH = "mismatch"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """One configured connection of an organization. ``type`` is the product's word, not yet a dialect."""
+
+    id: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    name: str
+    data_sources: tuple[DataSource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One row of ``datasets`` to check; ``yml`` is its text as stored."""
+
+    id: str
+    name: str
+    organization_id: str
+    data_source_id: str
+    database_identifier: str | None
+    schema: str
+    yml: str
+
+    @property
+    def yml_hash(self) -> str:
+        """Tells whether the text changed between introspection and diff."""
+        return hashlib.sha256(self.yml.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the warehouse has it.
+
+    :ivar type: type text as the warehouse spells it.
+    :ivar base_type: what a user-defined type stands for (a domain's base, ``enum``…), or None.
+    :ivar readable: False when the role may not select it.
+    """
+
+    name: str
+    type: str
+    base_type: str | None = None
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A relation as the warehouse has it; columns in table order. ``kind`` in words: table, view, …"""
+
+    name: str
+    kind: str
+    readable: bool
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRequest:
+    """Everything asked of one (database, schema) of one data source, in one statement.
+
+    :ivar database: None means the connection's own.
+    :ivar tables: table names as the datasets write them, unique, sorted.
+    """
+
+    data_source_id: str
+    database: str | None
+    schema: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSnapshot:
+    """What was really there for one group.
+
+    :ivar database: the database that answered, by name.
+    :ivar exists: False when the database or schema is not there.
+    :ivar tables: relations whose names could be meant by the request, whatever their letter case.
+    :ivar error: reason why nothing is known (then the group is *unchecked*), else None.
+    """
+
+    data_source_id: str
+    database: str | None
+    schema: str
+    exists: bool
+    tables: tuple[Table, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One difference between a YML and its warehouse, or one thing that could not be judged.
+
+    :ivar line: 1-based line in the YML, or None.
+    :ivar suggestion: the existing name that was probably meant, or None.
+    :ivar subject: what else identifies the problem beyond its place (an expression's text, say); it goes
+        into the fingerprint, never into a message.
+    """
+
+    type: DiscrepancyType
+    organization_id: str
+    data_source_id: str
+    dataset_id: str | None
+    dataset_name: str | None
+    database: str | None
+    schema: str
+    table: str | None
+    column: str | None
+    declared: str | None
+    actual: str | None
+    message: str
+    line: int | None = None
+    suggestion: str | None = None
+    subject: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        return self.type.severity
+
+    @property
+    def fingerprint(self) -> str:
+        """20 hex digits, the same for the same problem on every run.
+
+        Independent of wording, line number, declared and actual text: a column that is retyped twice is
+        still one open problem.
+        """
+        parts = [
+            self.type,
+            self.organization_id,
+            self.data_source_id,
+            self.dataset_id,
+            self.database,
+            self.schema,
+            self.table,
+            self.column,
+            self.subject,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+    @property
+    def sort_key(self) -> tuple[int, str, str, str, str, str, int, str]:
+        """Most severe first, then by place, so that equal input gives equal output."""
+        return (
+            self.severity.rank,
+            self.database or "",
+            self.schema,
+            self.table or "",
+            self.dataset_name or "",
+            self.type,
+            self.line or 0,
+            self.column or "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedSource:
+    """Datasets of one data source about which nothing is known, with the reason for a person."""
+
+    data_source_id: str
+    data_source_name: str
+    datasets: int
+    error: str
+
+
+class OrganizationState(StrEnum):
+    CLEAN = "clean"
+    DRIFTED = "drifted"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    EMPTY = "no datasets"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationReport:
+    """The outcome of one organization in one run.
+
+    :ivar datasets_checked: datasets with a verdict (an unreadable YML is a verdict).
+    :ivar error: why the organization failed as a whole, or None.
+    """
+
+    organization_id: str
+    organization_name: str
+    datasets_checked: int = 0
+    datasets_unchecked: int = 0
+    discrepancies: tuple[Discrepancy, ...] = ()
+    unchecked: tuple[UncheckedSource, ...] = ()
+    error: str | None = None
+
+    def count(self, severity: Severity) -> int:
+        return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
+
+    @property
+    def totals(self) -> OrganizationTotals:
+        return OrganizationTotals(
+            organization_id=self.organization_id,
+            organization_name=self.organization_name,
+            datasets_checked=self.datasets_checked,
+            datasets_unchecked=self.datasets_unchecked,
+            critical=self.count(Severity.CRITICAL),
+            warnings=self.count(Severity.WARNING),
+            infos=self.count(Severity.INFO),
+            unchecked=self.unchecked,
+            error=self.error,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationTotals:
+    """A report reduced to what the summary needs, small enough for thousands of organizations."""
+
+    organization_id: str
+    organization_name: str
+    datasets_checked: int = 0
+    datasets_unchecked: int = 0
+    critical: int = 0
+    warnings: int = 0
+    infos: int = 0
+    unchecked: tuple[UncheckedSource, ...] = ()
+    error: str | None = None
+    notified: bool = False
+    notification_error: str | None = None
+
+    @property
+    def state(self) -> OrganizationState:
+        if self.error is not None:
+            return OrganizationState.FAILED
+        if self.unchecked:
+            return OrganizationState.PARTIAL
+        if self.critical or self.warnings:
+            return OrganizationState.DRIFTED
+        return OrganizationState.CLEAN if self.datasets_checked else OrganizationState.EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    organization_id: str
+    organization_name: str
+    data_source_id: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What one run found, over all of its organizations."""
+
+    success: bool
+    timestamp: str
+    execution_time_ms: int
+    organizations: tuple[OrganizationTotals, ...]
+    errors: tuple[RunError, ...] = field(default=())
