@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Severity(StrEnum):
@@ -100,9 +101,8 @@ class Dataset:
         return hashlib.sha256(self.yml.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as the warehouse has it.
+class Column(NamedTuple):
+    """A column as the warehouse has it. A tuple, because hundreds of thousands are made in one run.
 
     :ivar type: type text as the warehouse spells it.
     :ivar base_type: what a user-defined type stands for (a domain's base, ``enum``…), or None.
@@ -146,6 +146,7 @@ class GroupSnapshot:
     :ivar database: the database that answered, by name.
     :ivar exists: False when the database or schema is not there.
     :ivar tables: relations whose names could be meant by the request, whatever their letter case.
+    :ivar neighbours: other relations of the schema, asked for only when a requested one is absent (rename hints).
     :ivar error: reason why nothing is known (then the group is *unchecked*), else None.
     """
 
@@ -154,7 +155,42 @@ class GroupSnapshot:
     schema: str
     exists: bool
     tables: tuple[Table, ...] = ()
+    neighbours: tuple[str, ...] = ()
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """What was really there in one data source, for the datasets it was asked for.
+
+    :ivar own_database: the database that the connection opens by itself, None when not known.
+    :ivar datasets: {dataset id: :attr:`Dataset.yml_hash`} of what was asked for.
+    :ivar error: why nothing at all is known about this source, else None.
+    """
+
+    data_source: DataSource
+    own_database: str | None
+    datasets: dict[str, str]
+    groups: tuple[GroupSnapshot, ...] = ()
+    error: str | None = None
+
+    @property
+    def reached(self) -> bool:
+        """True when something is known: at least one group answered, or nothing had to be asked."""
+        return self.error is None and (not self.groups or any(group.error is None for group in self.groups))
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSnapshot:
+    organization_id: str
+    organization_name: str
+    sources: tuple[SourceSnapshot, ...]
+
+    @property
+    def reached(self) -> bool:
+        """True unless every source that has datasets stayed silent."""
+        asked = [source for source in self.sources if source.datasets]
+        return not asked or any(source.reached for source in asked)
 
 
 @dataclass(frozen=True, slots=True)

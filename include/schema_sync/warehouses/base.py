@@ -11,15 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from include.schema_sync.models import GroupRequest
-
-
-class NameCase(StrEnum):
-    """How an engine treats the case of a name that is not quoted."""
-
-    LOWER = "lower"
-    UPPER = "upper"
-    INSENSITIVE = "insensitive"
-    SENSITIVE = "sensitive"
+from include.schema_sync.names import NameCase as NameCase
 
 
 class Failure(StrEnum):
@@ -49,9 +41,14 @@ class Dialect:
     :ivar pseudo_columns: names that can be selected from a table though no catalogue lists them.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
-        ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``; a schema that is
-        there without any requested table yields one row with ``table`` NULL; no row means: no such schema.
-    :ivar session_statements: run once on a fresh connection, ``{timeout_ms}`` filled in (an integer of ours).
+        ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
+        by the columns' order in it; ``kind`` in words. Requested tables are found whatever their letter case.
+        A table without columns yields one row with ``column`` NULL. A schema that is there without any requested
+        table yields at least one row with ``table`` NULL; no row means: no such schema.
+        A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
+        returning only when a requested one is absent (it may be the same under a new name).
+    :ivar session_statements: run in this order at the start of every transaction (a fresh connection, or after a
+        rollback), ``{timeout_ms}`` filled in (an integer of ours).
     :ivar classify: (SQLSTATE or code, or None; error text) → Failure.
     """
 

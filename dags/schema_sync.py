@@ -1,0 +1,86 @@
+"""# Schema Sync
+
+Every day at 07:00 UTC: compare every organization's warehouses with its dataset YML, alert the organization
+in Slack, record every message, post one summary to the data team.
+
+* **One column of the grid is one organization** (or one batch of them, when there are very many).
+* **introspect** reads what the warehouses hold, **diff** compares, **notify** tells the organization.
+* A failed organization is red in the grid and named in the summary; the others are not touched by it.
+* Trigger with a configuration to check some organizations only, or as a dry run.
+
+README.md of the project explains states, settings and what to do when something fails.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import TriggerRule, dag, get_current_context, task, task_group
+
+from include.schema_sync.settings import DagSettings
+from schema_sync_airflow.data_team import summarize_run
+from schema_sync_airflow.diff_operator import DatasetYmlDiffOperator
+from schema_sync_airflow.introspection_operator import SchemaIntrospectionOperator
+from schema_sync_airflow.notification import notify_organizations
+from schema_sync_airflow.organizations import fetch_batches
+from schema_sync_airflow.params import run_params
+from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+from schema_sync_airflow.runs import DAG_ID
+
+LABEL = "{{ task.batch['label'] }}"
+SETTINGS = DagSettings.from_environment()
+
+
+@task
+def fetch_organizations() -> list[dict[str, Any]]:
+    """Which organizations are active, in batches: ids and names, never YML, never credentials."""
+    return fetch_batches(get_current_context())
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, map_index_template="{{ task.op_kwargs['batch']['label'] }}")
+def notify(batch: dict[str, Any], reports: list[dict[str, Any]] | None) -> None:
+    """Tell each organization: a drift alert, or an error notice after a failure."""
+    notify_organizations(batch, reports, get_current_context())
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+def summarize(batches: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """Tell the data team, and return the run result; runs whatever happened before."""
+    return summarize_run(batches, get_current_context())
+
+
+@task_group
+def check_organization(batch: Any) -> None:
+    """One organization (or batch) from warehouse to message."""
+    introspect = SchemaIntrospectionOperator(task_id="introspect", batch=batch, map_index_template=LABEL)
+    diff = DatasetYmlDiffOperator(task_id="diff", batch=batch, snapshots=introspect.output, map_index_template=LABEL)
+    notify(batch, diff.output)
+
+
+@dag(
+    dag_id=DAG_ID,
+    schedule="0 7 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=SETTINGS.run_timeout_min),
+    params=run_params(),
+    default_args={
+        "owner": "data-team",
+        "retries": SETTINGS.retries,
+        "retry_policy": TransientOnlyRetryPolicy(base_delay_s=SETTINGS.retry_delay_s),
+        "retry_delay": timedelta(seconds=SETTINGS.retry_delay_s),
+        "execution_timeout": timedelta(minutes=SETTINGS.task_timeout_min),
+        "pool": SETTINGS.pool,
+    },
+    doc_md=__doc__,
+    tags=["schema-sync"],
+)
+def schema_sync() -> None:
+    batches = fetch_organizations()
+    check_organization.expand(batch=batches) >> summarize(batches)
+
+
+schema_sync()

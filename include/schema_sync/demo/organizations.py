@@ -1,0 +1,207 @@
+"""The demo's customers: who they are, what they connected, and the drift that Schema Sync should find.
+
+``samples/warehouses.sql`` is what their warehouses hold today, ``samples/*.yml`` is what their datasets say.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+_SAMPLES = Path(__file__).parent / "samples"
+_TABLES = Path(__file__).parents[2] / "sql" / "application_tables.sql"
+_READER = "schema_sync_reader"  # what customers grant us: may read, may not everything
+_NAMESPACE = uuid.UUID("b5b1a1a6-6f8e-4f7e-9a51-1b8d0a3f6c2e")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """One data source. ``vault``: its credentials are in the vault rather than in an Airflow connection."""
+
+    name: str
+    database: str
+    datasets: tuple[str, ...]
+    reachable: bool = True
+    vault: bool = False
+    onboarding: str = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOrganization:
+    name: str
+    sources: tuple[SampleSource, ...]
+    slack: bool = True
+    deleted: bool = False
+
+
+ORGANIZATIONS = (
+    SampleOrganization(
+        "Acme Outdoor",
+        (SampleSource("Shop", "acme_shop", ("acme_customers", "acme_orders", "acme_open_orders")),),
+    ),
+    SampleOrganization(
+        "Bluebird Coffee",
+        (
+            SampleSource(
+                "Warehouse",
+                "bluebird",
+                (
+                    "bluebird_orders",
+                    "bluebird_refunds",
+                    "bluebird_models",
+                    "bluebird_stores",
+                    "bluebird_payroll",
+                    "bluebird_marketing",
+                ),
+                vault=True,
+            ),
+        ),
+    ),
+    SampleOrganization(
+        "Cobalt Logistics",
+        (
+            SampleSource("Operations", "cobalt", ("cobalt_trucks", "cobalt_trips", "cobalt_invoices")),
+            SampleSource("Telemetry (server is down)", "telemetry", ("cobalt_sensors",), reachable=False),
+        ),
+    ),
+    SampleOrganization(
+        "Dune Energy", (SampleSource("Fields (server is down)", "dune", ("dune_wells",), reachable=False),)
+    ),
+    SampleOrganization("Ember Studios", (SampleSource("Films", "ember", ("ember_films", "ember_broken")),)),
+    SampleOrganization("Fjord Travel (deleted)", (SampleSource("Trips", "acme_shop", ("acme_orders",)),), deleted=True),
+    SampleOrganization(
+        "Glacier Foods (onboarding)",
+        (SampleSource("Kitchen", "acme_shop", ("acme_orders",), onboarding="inProgress"),),
+    ),
+    SampleOrganization("Harbor Health", (SampleSource("Clinic", "harbor", ("harbor_visits",)),), slack=False),
+)
+
+
+def identifier(*parts: str) -> str:
+    """The same id for the same thing on every run of the demo."""
+    return str(uuid.uuid5(_NAMESPACE, "/".join(parts)))
+
+
+def channel_of(organization: SampleOrganization) -> str:
+    return "C" + identifier("channel", organization.name).replace("-", "")[:9].upper()
+
+
+def slack_token_of(organization: SampleOrganization) -> str:
+    return f"xoxb-demo-{identifier('token', organization.name)[:8]}"
+
+
+def create_warehouses(server_uri: str, password: str) -> None:
+    """Create every customer's database as ``samples/warehouses.sql`` describes it, readable by one role."""
+    with psycopg.connect(server_uri, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(_READER), password))
+    for part in (_SAMPLES / "warehouses.sql").read_text().split("-- database ")[1:]:
+        name, _, statements = part.partition("\n")
+        with psycopg.connect(server_uri, autocommit=True) as server:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name.strip())))
+        with psycopg.connect(server_uri, dbname=name.strip(), autocommit=True) as database:
+            database.execute(statements.encode())
+            _grant(database)
+
+
+def create_application(server_uri: str, password: str, *, port: int, closed_port: int) -> dict[str, str]:
+    """Create the application database with its vault, and enter the organizations.
+
+    :param password: of the role that reads the warehouses.
+    :param port: where the warehouses listen; ``closed_port``: where nothing does.
+    :return: environment for Airflow: the connections that are not in the vault.
+    """
+    with psycopg.connect(server_uri, autocommit=True) as server:
+        server.execute("CREATE DATABASE application")
+    environment = {"AIRFLOW_CONN_APP_DB": f"{server_uri.rsplit('/', 1)[0]}/application"}
+    with psycopg.connect(server_uri, dbname="application", autocommit=True) as application:
+        application.execute(_TABLES.read_bytes())
+        application.execute("CREATE SCHEMA vault")
+        application.execute("CREATE TABLE vault.decrypted_secrets (name text, decrypted_secret text)")
+        for organization in ORGANIZATIONS:
+            _enter(application, organization)
+            for source in organization.sources:
+                access = {
+                    "type": "postgres",
+                    "host": "127.0.0.1",
+                    "port": port if source.reachable else closed_port,
+                    "database": source.database,
+                    "username": _READER,
+                    "password": password,
+                }
+                source_id = identifier(organization.name, source.name)
+                if source.vault:
+                    _put_secret(application, source_id, json.dumps(access))
+                else:
+                    environment[f"AIRFLOW_CONN_DATA_SOURCE_{source_id.replace('-', '_').upper()}"] = _airflow_json(access)
+    return environment
+
+
+def _grant(database: psycopg.Connection[tuple[object, ...]]) -> None:
+    schemas = database.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+    ).fetchall()
+    for (schema,) in schemas:
+        names = {"schema": sql.Identifier(str(schema)), "reader": sql.Identifier(_READER)}
+        database.execute(sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {reader}").format(**names))
+        database.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}").format(**names))
+    payroll = database.execute("SELECT to_regclass('sales.payroll') IS NOT NULL").fetchone()
+    if payroll == (True,):
+        database.execute(sql.SQL("REVOKE ALL ON sales.payroll FROM {}").format(sql.Identifier(_READER)))
+
+
+def _airflow_json(access: Mapping[str, object]) -> str:
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": access["host"],
+            "port": access["port"],
+            "schema": access["database"],
+            "login": access["username"],
+            "password": access["password"],
+        }
+    )
+
+
+def _enter(application: psycopg.Connection[tuple[object, ...]], organization: SampleOrganization) -> None:
+    organization_id = identifier(organization.name)
+    application.execute(
+        "INSERT INTO organizations (id, name, deleted_at) VALUES (%s, %s, CASE WHEN %s THEN now() END)",
+        (organization_id, organization.name, organization.deleted),
+    )
+    for source in organization.sources:
+        source_id = identifier(organization.name, source.name)
+        application.execute(
+            "INSERT INTO data_sources (id, name, type, onboarding_status, organization_id) VALUES (%s, %s, %s, %s, %s)",
+            (source_id, source.name, "postgres", source.onboarding, organization_id),
+        )
+        for name in source.datasets:
+            application.execute(
+                "INSERT INTO datasets (id, name, database_name, schema, data_source_id, organization_id, yml_file)"
+                " VALUES (%s, %s, %s, 'public', %s, %s, %s)",
+                (
+                    identifier(organization.name, name),
+                    name,
+                    name,
+                    source_id,
+                    organization_id,
+                    (_SAMPLES / f"{name}.yml").read_text(),
+                ),
+            )
+    if organization.slack:
+        key = f"slack-{organization_id}"
+        application.execute(
+            "INSERT INTO slack_integrations (id, organization_id, token_vault_key, status, default_channel)"
+            " VALUES (%s, %s, %s, 'active', jsonb_build_object('id', %s::text, 'name', 'data-alerts'))",
+            (identifier("integration", organization.name), organization_id, key, channel_of(organization)),
+        )
+        _put_secret(application, key, slack_token_of(organization))
+
+
+def _put_secret(application: psycopg.Connection[tuple[object, ...]], name: str, secret: str) -> None:
+    application.execute("INSERT INTO vault.decrypted_secrets VALUES (%s, %s)", (name, secret))

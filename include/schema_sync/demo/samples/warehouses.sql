@@ -1,0 +1,49 @@
+-- What the demo's customers really have in their warehouses today. `-- database NAME` starts a database.
+
+-- database acme_shop
+CREATE TABLE customers (
+    customer_id bigint PRIMARY KEY,
+    email       text NOT NULL,
+    segment     text,
+    created_at  timestamptz NOT NULL
+);
+CREATE TABLE orders (
+    order_id    bigint PRIMARY KEY,
+    customer_id bigint NOT NULL REFERENCES customers,
+    status      text NOT NULL,
+    amount      numeric(12, 2) NOT NULL,
+    ordered_at  timestamptz NOT NULL
+);
+CREATE VIEW open_orders AS SELECT order_id, customer_id, amount FROM orders WHERE status = 'open';
+
+-- database bluebird
+CREATE SCHEMA sales;
+-- yesterday: `amount numeric`, `coupon text` and `ordered_at timestamptz` were here, `channel` was not
+CREATE TABLE sales.orders (
+    order_id    bigint PRIMARY KEY,
+    customer_id bigint NOT NULL,
+    amount_usd  numeric(12, 2) NOT NULL,
+    ordered_at  text NOT NULL,
+    channel     text
+);
+CREATE VIEW sales.daily_revenue AS SELECT ordered_at AS day, sum(amount_usd) AS revenue FROM sales.orders GROUP BY 1;
+CREATE MATERIALIZED VIEW sales.customer_value AS
+    SELECT customer_id, sum(amount_usd) AS lifetime_value FROM sales.orders GROUP BY 1;
+CREATE TABLE sales."Stores" (store_id integer, city text);
+CREATE TABLE sales.refunds_archive (refund_id bigint, order_id bigint);
+CREATE TABLE sales.payroll (employee text, salary numeric);
+REVOKE ALL ON sales.payroll FROM PUBLIC;
+
+-- database cobalt
+CREATE SCHEMA fleet;
+CREATE SCHEMA billing;
+CREATE TABLE fleet.trucks (truck_id integer PRIMARY KEY, plate text, bought_on date);
+CREATE TABLE fleet.trips (trip_id bigint, truck_id integer, distance_km double precision, started_at timestamptz);
+CREATE TABLE billing.invoices (invoice_id bigint, total integer, issued_on date);
+
+-- database ember
+CREATE TABLE films (film_id integer PRIMARY KEY, title text);
+
+-- database harbor
+CREATE SCHEMA clinic;
+CREATE TABLE clinic.visits (visit_id bigint, patient_id bigint, visited_at timestamptz);

@@ -1,0 +1,264 @@
+"""A stand-in for Slack over real HTTP, for the demo and the tests: the real slack_sdk talks to it.
+
+It refuses what Slack refuses (unknown tokens, too many blocks, too long texts), keeps what it accepts, and can be told
+to fail. Other processes read what was posted with ``GET /_messages``.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import socket
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
+
+# Slack's own limits (https://docs.slack.dev/reference/block-kit/blocks), and the project's for the sum of all texts:
+# Slack answers msg_blocks_too_long somewhere above it.
+MAX_BLOCKS, MAX_SECTION, MAX_HEADER, MAX_BLOCK_ID, MAX_TOTAL, MAX_TEXT = 50, 3_000, 150, 255, 9_000, 40_000
+_WEBHOOK_PATH = "/services/T000/B000/stand-in"
+_METADATA_KEYS = ("event_type", "event_payload")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens instead of the usual answer.
+
+    :ivar accepted: the message is posted nevertheless, as when an answer gets lost.
+    :ivar drop: the connection is cut without an answer.
+    """
+
+    status: int = 200
+    error: str | None = None
+    retry_after: int | None = None
+    delay_s: float = 0.0
+    drop: bool = False
+    accepted: bool = False
+
+
+@dataclass
+class SlackStandIn:
+    """A running stand-in.
+
+    :ivar base_url: for ``WebClient(base_url=…)``, ends with ``/api/``.
+    :ivar messages: accepted messages, oldest first: method, channel, text, blocks, thread_ts, ts, metadata, and
+        ``workspace``: what ``tokens`` says of the token that posted (never the token itself).
+    :ivar calls: every call by method name, refused and failed ones included.
+    """
+
+    base_url: str
+    webhook_url: str
+    tokens: Mapping[str, str] | None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    _faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fail(self, method: str, fault: Fault, *, times: int = 1) -> None:
+        """Let the next ``times`` calls of ``method`` (``webhook`` for the webhook) meet ``fault``."""
+        with self._lock:
+            self._faults[method].extend([fault] * times)
+
+    def answer(self, method: str, arguments: Mapping[str, Any], token: str | None) -> tuple[Fault, dict[str, Any]]:
+        """One call: what goes wrong, and the JSON that Slack answers."""
+        with self._lock:
+            self.calls.append(method)
+            fault = self._faults[method].popleft() if self._faults[method] else Fault()
+            if fault != Fault(delay_s=fault.delay_s) and not fault.accepted:
+                usual = "ratelimited" if fault.status == 429 else "internal_error"
+                return fault, _refusal(fault.error or usual)
+            return fault, self._accept(method, arguments, token)
+
+    def _accept(self, method: str, arguments: Mapping[str, Any], token: str | None) -> dict[str, Any]:
+        workspace = self._workspace(method, token)
+        if workspace is None:
+            return _refusal("invalid_auth" if token else "not_authed")
+        match method:
+            case "auth.test":
+                return {"ok": True, "team": workspace, "user": "schema-sync", "user_id": "U000", "team_id": "T000"}
+            case "chat.postMessage" | "webhook":
+                return self._post(method, arguments, workspace)
+            case "chat.update":
+                return self._update(arguments)
+            case "conversations.history" | "conversations.replies":
+                return self._read(method, arguments)
+        return _refusal("unknown_method")
+
+    def _workspace(self, method: str, token: str | None) -> str | None:
+        if method == "webhook":
+            return "webhook"
+        if self.tokens is None:
+            return "any" if token else None
+        return self.tokens.get(token or "")
+
+    def _post(self, method: str, arguments: Mapping[str, Any], workspace: str) -> dict[str, Any]:
+        channel = arguments.get("channel") or ("webhook" if method == "webhook" else None)
+        if not channel:
+            return _refusal("channel_not_found")
+        if (problem := _limit(arguments)) is not None:
+            return _refusal(problem)
+        message = {
+            "method": method,
+            "workspace": workspace,
+            "channel": channel,
+            # As Slack's own: seconds and a number that makes it unique within the channel.
+            "ts": f"{int(time.time())}.{len(self.messages) + 1:06d}",
+            **{key: arguments.get(key) for key in ("text", "blocks", "thread_ts", "metadata", "unfurl_links")},
+        }
+        self.messages.append(message)
+        return {"ok": True, "channel": channel, "ts": message["ts"], "message": message}
+
+    def _update(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if (problem := _limit(arguments)) is not None:
+            return _refusal(problem)
+        for message in self.messages:
+            if (message["channel"], message["ts"]) == (arguments.get("channel"), arguments.get("ts")):
+                message |= {key: arguments[key] for key in ("text", "blocks", "metadata") if key in arguments}
+                message["updates"] = message.get("updates", 0) + 1
+                return {"ok": True, "channel": message["channel"], "ts": message["ts"], "text": message["text"]}
+        return _refusal("message_not_found")
+
+    def _read(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Newest first in a channel, oldest first in a thread; replies show in their thread only."""
+        in_channel = [message for message in self.messages if message["channel"] == arguments.get("channel")]
+        if method == "conversations.replies":
+            thread = arguments.get("ts")
+            found = [message for message in in_channel if thread in (message["ts"], message["thread_ts"])]
+        else:
+            oldest = float(arguments.get("oldest") or 0)
+            found = [m for m in reversed(in_channel) if m["thread_ts"] is None and float(m["ts"]) > oldest]
+        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
+        page = copy.deepcopy(found[start : start + limit])
+        if str(arguments.get("include_all_metadata")).lower() not in ("1", "true"):
+            for message in page:
+                message.pop("metadata")
+        cursor = str(start + limit) if start + limit < len(found) else ""
+        return {
+            "ok": True,
+            "messages": page,
+            "has_more": bool(cursor),
+            "response_metadata": {"next_cursor": cursor},
+        }
+
+
+@contextmanager
+def running_slack(*, tokens: Mapping[str, str] | None = None, port: int = 0) -> Iterator[SlackStandIn]:
+    """Run a stand-in on 127.0.0.1 until the block ends.
+
+    :param tokens: {token that is accepted: name of its workspace}; None accepts any.
+    :param port: 0 takes a free one.
+    """
+
+    class Handler(_Handler):
+        pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    address = f"http://127.0.0.1:{server.server_port}"
+    slack = SlackStandIn(f"{address}/api/", f"{address}{_WEBHOOK_PATH}", tokens)
+    Handler.slack = slack
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield slack
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    slack: ClassVar[SlackStandIn]
+
+    def do_GET(self) -> None:
+        if self.path == "/_messages":
+            self._send(200, "application/json", json.dumps(self.slack.messages).encode())
+        else:
+            self._send(404, "text/plain", b"not found")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        if "json" in self.headers.get("Content-Type", ""):
+            arguments = json.loads(body or "{}")
+        else:
+            arguments = {key: values[-1] for key, values in parse_qs(body).items()}
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        webhook = self.path == _WEBHOOK_PATH
+        method = "webhook" if webhook else self.path.removeprefix("/api/")
+        fault, said = self.slack.answer(method, arguments, token if scheme == "Bearer" else None)
+        time.sleep(fault.delay_s)
+        if fault.drop:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        status, kind, content = fault.status, "application/json", json.dumps(said).encode()
+        if webhook:  # answers in plain text, refusals with a status of their own
+            kind, content = "text/plain", b"ok" if said["ok"] else said["error"].encode()
+            status = 400 if status == 200 and not said["ok"] else status
+        headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        self._send(status, kind, content, headers)
+
+    def _send(self, status: int, kind: str, content: bytes, headers: Mapping[str, str] | None = None) -> None:
+        try:
+            self.send_response(status)
+            for key, value in {"Content-Type": kind, "Content-Length": len(content), **(headers or {})}.items():
+                self.send_header(key, str(value))
+            self.end_headers()
+            self.wfile.write(content)
+        except ConnectionError:
+            self.close_connection = True  # the caller has given up, as a slow answer wants it to
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Say nothing: the demo's output belongs to the demo."""
+
+
+def _limit(arguments: Mapping[str, Any]) -> str | None:
+    """The word with which Slack refuses a message that breaks a limit, or None."""
+    blocks, text = arguments.get("blocks") or [], arguments.get("text") or ""
+    if not blocks and not text:
+        return "no_text"
+    if len(text) > MAX_TEXT:
+        return "msg_too_long"
+    metadata = arguments.get("metadata")
+    if metadata is not None and not all(key in metadata for key in _METADATA_KEYS):
+        return "invalid_metadata_format"
+    ids = [block["block_id"] for block in blocks if "block_id" in block]
+    fine = (
+        len(blocks) <= MAX_BLOCKS
+        and len(ids) == len(set(ids))
+        and all(len(block_id) <= MAX_BLOCK_ID for block_id in ids)
+        and all(map(_is_valid, blocks))
+    )
+    if not fine:
+        return "invalid_blocks"
+    total = sum(len(content) for block in blocks for content in _texts(block))
+    return "msg_blocks_too_long" if total > MAX_TOTAL else None
+
+
+def _is_valid(block: Mapping[str, Any]) -> bool:
+    lengths = [len(content) for content in _texts(block)]
+    match block.get("type"):
+        case "divider":
+            return True
+        case "header":
+            return block["text"]["type"] == "plain_text" and 1 <= lengths[0] <= MAX_HEADER
+        case "section":
+            return bool(lengths) and all(1 <= length <= MAX_SECTION for length in lengths)
+        case "context":
+            return 1 <= len(lengths) <= 10 and all(length >= 1 for length in lengths)
+    return False
+
+
+def _texts(block: Mapping[str, Any]) -> list[str]:
+    holders = [*([block["text"]] if "text" in block else []), *block.get("elements", []), *block.get("fields", [])]
+    return [str(holder["text"]) for holder in holders if "text" in holder]
+
+
+def _refusal(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}

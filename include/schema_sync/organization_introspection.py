@@ -1,0 +1,224 @@
+"""Organizations and their datasets → snapshots of what their warehouses really hold.
+
+Reads every YML far enough to know which tables to ask for, then asks each data source once per (database,
+schema). Sources and organizations run side by side; none can stop another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from include.schema_sync.dataset_yml import parse_dataset_yml
+from include.schema_sync.errors import InvalidDatasetYml, SchemaSyncError, TransientError
+from include.schema_sync.grouping import group_requests, place
+from include.schema_sync.introspection import GroupOutcome, introspect_source
+from include.schema_sync.models import (
+    Dataset,
+    DataSource,
+    GroupRequest,
+    Organization,
+    OrganizationReport,
+    OrganizationSnapshot,
+    SourceSnapshot,
+    UncheckedSource,
+)
+from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses.base import Dialect, Failure
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccess:
+    """How to reach one data source; nothing is connected until ``connect`` is called.
+
+    :ivar connect: (database, None: the connection's own) → open DB-API connection.
+    :ivar redact: takes the source's secrets out of a text.
+    """
+
+    dialect: Dialect
+    own_database: str | None
+    connect: Callable[[str | None], Any]
+    redact: Callable[[str], str]
+
+
+OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResult:
+    """One source's snapshot, and whether trying again may tell more."""
+
+    organization: Organization
+    snapshot: SourceSnapshot
+    outcomes: tuple[GroupOutcome, ...]
+    transient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    snapshots: tuple[OrganizationSnapshot, ...]
+    results: tuple[SourceResult, ...]
+
+    @property
+    def transient(self) -> list[SourceResult]:
+        """Sources where trying again may help."""
+        return [result for result in self.results if result.transient]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    organization: Organization
+    source: DataSource
+    datasets: Sequence[Dataset]
+    access: SourceAccess | None
+    error: str | None
+    transient: bool = False
+
+
+def introspect_organizations(
+    organizations: Sequence[Organization],
+    datasets: Mapping[str, Sequence[Dataset]],
+    open_source: OpenSource,
+    settings: Settings,
+) -> Introspection:
+    """Introspect every data source of every organization that has datasets.
+
+    :param datasets: {organization id: datasets to check}.
+    :param open_source: finds credentials; its errors make that one source unchecked.
+    :return: one snapshot an organization, in the given order, whatever failed.
+    """
+    with ExitStack() as stack:
+        # Credentials one after another: secrets backends and Airflow's task API are not ours to hurry.
+        jobs = [
+            _prepare(organization, source, own, open_source, stack)
+            for organization in organizations
+            for source in organization.data_sources
+            if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
+        ]
+        results = tuple(_run(jobs, settings))
+    by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
+    for result in results:
+        by_organization[result.organization.id].append(result.snapshot)
+    return Introspection(
+        snapshots=tuple(
+            OrganizationSnapshot(organization.id, organization.name, tuple(by_organization[organization.id]))
+            for organization in organizations
+        ),
+        results=results,
+    )
+
+
+def unreachable_report(snapshot: OrganizationSnapshot) -> OrganizationReport:
+    """The report of an organization of which nothing at all could be reached: failed, never clean."""
+    unchecked = tuple(
+        UncheckedSource(
+            data_source_id=source.data_source.id,
+            data_source_name=source.data_source.name,
+            datasets=len(source.datasets),
+            error=source.error or "; ".join(dict.fromkeys(group.error for group in source.groups if group.error)),
+        )
+        for source in snapshot.sources
+    )
+    reasons = "; ".join(f"{source.data_source_name}: {source.error}" for source in unchecked)
+    return OrganizationReport(
+        organization_id=snapshot.organization_id,
+        organization_name=snapshot.organization_name,
+        datasets_unchecked=sum(source.datasets for source in unchecked),
+        unchecked=unchecked,
+        error=f"None of its data sources could be reached. {reasons}",
+    )
+
+
+def _prepare(
+    organization: Organization,
+    source: DataSource,
+    datasets: Sequence[Dataset],
+    open_source: OpenSource,
+    stack: ExitStack,
+) -> _Job:
+    try:
+        access = stack.enter_context(open_source(source))
+    except SchemaSyncError as error:
+        return _Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
+    return _Job(organization, source, datasets, access, None)
+
+
+def _run(jobs: Sequence[_Job], settings: Settings) -> Iterable[SourceResult]:
+    """Bounded twice: so many organizations at once, and within each so many sources."""
+    by_organization: dict[str, list[_Job]] = {}
+    for job in jobs:
+        by_organization.setdefault(job.organization.id, []).append(job)
+
+    def run_organization(own: Sequence[_Job]) -> list[SourceResult]:
+        with ThreadPoolExecutor(settings.source_concurrency, thread_name_prefix="source") as sources:
+            return list(sources.map(lambda job: _introspect(job, settings), own))
+
+    with ThreadPoolExecutor(settings.organization_concurrency, thread_name_prefix="organization") as organizations:
+        for results in organizations.map(run_organization, by_organization.values()):
+            yield from results
+
+
+def _introspect(job: _Job, settings: Settings) -> SourceResult:
+    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
+    if job.access is None:
+        log.warning(
+            "schema-sync source organization=%r source=%r: unchecked, %s",
+            job.organization.name, job.source.name, job.error,
+        )  # fmt: skip
+        snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
+        return SourceResult(job.organization, snapshot, (), job.transient)
+    outcome = introspect_source(
+        job.access.connect,
+        job.access.dialect,
+        _requests(job.source, job.datasets, job.access.own_database),
+        timeout_s=settings.statement_timeout_s,
+        redact=job.access.redact,
+    )
+    for group in outcome.groups:
+        _log_group(job, group)
+    snapshot = SourceSnapshot(
+        data_source=job.source,
+        own_database=job.access.own_database,
+        datasets=hashes,
+        groups=tuple(group.snapshot for group in outcome.groups),
+    )
+    transient = any(group.failure is Failure.TRANSIENT for group in outcome.groups)
+    return SourceResult(job.organization, snapshot, outcome.groups, transient)
+
+
+def _requests(source: DataSource, datasets: Sequence[Dataset], own_database: str | None) -> list[GroupRequest]:
+    placements = []
+    for dataset in datasets:
+        try:
+            definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
+        except InvalidDatasetYml:
+            continue  # the diff reports it, with its line; here it only means: no table to ask for
+        placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
+    return group_requests(source.id, placements)
+
+
+def _log_group(job: _Job, outcome: GroupOutcome) -> None:
+    snapshot = outcome.snapshot
+    place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
+    if snapshot.error is not None:
+        result = f"unchecked, {snapshot.error}"
+    elif not snapshot.exists:
+        result = "the database or schema is not there"
+    else:
+        result = f"{len(snapshot.tables)} tables found, {sum(len(table.columns) for table in snapshot.tables)} columns"
+    log.info(
+        "schema-sync group organization=%r source=%r %r: %d tables asked for, %s; %d statement(s), %.0f ms",
+        job.organization.name,
+        job.source.name,
+        place_name,
+        outcome.tables_requested,
+        result,
+        outcome.statements,
+        outcome.elapsed_s * 1000,
+    )

@@ -1,0 +1,95 @@
+"""Every setting, its default and its bounds. The only reader of ``os.environ``.
+
+Read inside tasks with :func:`Settings.from_environment`, never at import. The one exception is
+:class:`DagSettings`: Airflow must know retries, timeouts and the pool while it parses the DAG file.
+README.md lists all of them in one table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from include.schema_sync.errors import TerminalError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What tasks may be told from outside.
+
+    :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
+    :ivar data_team_webhook_url: a secret: whoever knows it can post.
+    """
+
+    max_mapped: int
+    connect_timeout_s: int
+    statement_timeout_s: int
+    source_concurrency: int
+    organization_concurrency: int
+    slack_base_url: str | None
+    data_team_channel: str | None
+    data_team_webhook_url: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read all settings.
+
+        :raises TerminalError: a value is not a whole number within its bounds; the message says which.
+        """
+        env = os.environ if environment is None else environment
+        return cls(
+            # 1 024 is Airflow's own max_map_length; a mapped group slows down long before (AIRFLOW notes).
+            max_mapped=_whole_number(env, "SCHEMA_SYNC_MAX_MAPPED", default=200, low=1, high=1024),
+            connect_timeout_s=_whole_number(env, "SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS", default=10, low=1, high=300),
+            statement_timeout_s=_whole_number(
+                env, "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", default=60, low=1, high=3600
+            ),
+            source_concurrency=_whole_number(env, "SCHEMA_SYNC_SOURCE_CONCURRENCY", default=4, low=1, high=64),
+            organization_concurrency=_whole_number(
+                env, "SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", default=4, low=1, high=64
+            ),
+            slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
+            data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
+            data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DagSettings:
+    """What Airflow must know while it parses the DAG file."""
+
+    retries: int
+    retry_delay_s: int
+    run_timeout_min: int
+    task_timeout_min: int
+    pool: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """:raises TerminalError: as :meth:`Settings.from_environment`; Airflow shows it as an import error."""
+        env = os.environ if environment is None else environment
+        return cls(
+            retries=_whole_number(env, "SCHEMA_SYNC_RETRIES", default=2, low=0, high=10),
+            retry_delay_s=_whole_number(env, "SCHEMA_SYNC_RETRY_DELAY_SECONDS", default=60, low=0, high=3600),
+            run_timeout_min=_whole_number(env, "SCHEMA_SYNC_RUN_TIMEOUT_MINUTES", default=60, low=1, high=1440),
+            task_timeout_min=_whole_number(env, "SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", default=20, low=1, high=1440),
+            pool=_text(env, "SCHEMA_SYNC_POOL") or "default_pool",
+        )
+
+
+def _text(env: Mapping[str, str], name: str) -> str | None:
+    return env.get(name, "").strip() or None
+
+
+def _whole_number(env: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    text = _text(env, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise TerminalError(
+            f"The environment variable {name} is {text[:40]!r}, expected a whole number from {low} to {high}. "
+            f"Correct it or remove it (default {default})."
+        )
+    return int(text)

@@ -1,0 +1,207 @@
+"""Block Kit within Slack's limits, and foreign text that can do no harm in it (pure).
+
+Everything that comes from a customer passes :func:`name` or :func:`prose` on its way into a message.
+Lengths are counted as UTF-16 units of the escaped text: Slack does not document how it counts, and no
+usual way of counting text gives more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Block = dict[str, Any]
+
+# The numbers of slack_sdk.models.blocks. Written out, because pure rooms do not import the SDK; a unit test
+# holds them to the SDK's own constants, where it has one.
+MAX_BLOCKS = 50
+MAX_SECTION = 3_000
+MAX_HEADER = 150
+MAX_BLOCK_ID = 255
+# Slack refuses somewhere above this sum without documenting it (contract, section 10). Whole blocks are
+# counted as JSON, so that keys and formatting are inside the sum as well.
+MAX_TOTAL = 9_000
+# Not a limit of Slack's (40 000): a notification that is longer helps nobody.
+MAX_TEXT = 3_000
+
+NAME_LENGTH = 128
+PROSE_LENGTH = 500
+
+# The outbox writes its marker into the first block; that room is kept free.
+MARKER_RESERVE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a listing. Consecutive lines with an equal heading share a section below it."""
+
+    line: str
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Any number of lines, formatted only when they are shown.
+
+    :ivar size: number of lines.
+    :ivar item: index → line, already escaped, at most about 2 000 units long together with its heading.
+    :ivar noun: what one line stands for, (singular, plural).
+    """
+
+    size: int
+    item: Callable[[int], Item]
+    noun: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The part of a listing that went into one page; ``end`` is the index of the first line that did not."""
+
+    blocks: tuple[Block, ...]
+    end: int
+    cost: int
+
+
+def name(text: str | None, limit: int = NAME_LENGTH) -> str:
+    """Foreign text as a code span: exact, every invisible character visible, the middle cut when it is long."""
+    if not text:
+        return "_(empty)_"
+    return f"`{_shortened(text, limit, keep_end=True)}`"
+
+
+def prose(text: str | None, limit: int = PROSE_LENGTH) -> str:
+    """Foreign text as running text: white space collapsed, the end cut when it is long."""
+    return _shortened(" ".join((text or "").split()), limit, keep_end=False)
+
+
+def header(text: str) -> Block:
+    """A header block. ``text`` is escaped here and cut to Slack's 150 characters."""
+    return {"type": "header", "text": {"type": "plain_text", "text": prose(text, MAX_HEADER) or "…", "emoji": True}}
+
+
+def section(text: str) -> Block:
+    """A section block of text that is already escaped and within Slack's 3 000 characters."""
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def context(text: str) -> Block:
+    """A context block (small print) of text that is already escaped."""
+    return {"type": "context", "elements": [_mrkdwn(text)]}
+
+
+def divider() -> Block:
+    return {"type": "divider"}
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cost(blocks: Sequence[Block]) -> int:
+    """What blocks count towards MAX_TOTAL."""
+    return sum(units(json.dumps(block, ensure_ascii=False)) for block in blocks)
+
+
+def fill(listing: Listing, start: int, *, max_blocks: int, max_cost: int) -> Filled:
+    """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order."""
+    finished: list[Block] = []
+    finished_cost = 0
+    text, heading = "", ""
+    index = start
+    while index < listing.size:
+        item = listing.item(index)
+        longer = f"{text}\n{item.line}"
+        if text and item.heading == heading and units(longer) <= MAX_SECTION:
+            if finished_cost + cost([section(longer)]) > max_cost:
+                break
+            text = longer
+        else:
+            done = [section(text)] if text else []
+            fresh = f"{item.heading}\n{item.line}" if item.heading else item.line
+            spent = finished_cost + cost(done)
+            if len(finished) + len(done) + 1 > max_blocks or spent + cost([section(fresh)]) > max_cost:
+                break
+            finished += done
+            finished_cost = spent
+            text, heading = fresh, item.heading
+        index += 1
+    if text:
+        finished.append(section(text))
+        finished_cost += cost(finished[-1:])
+    return Filled(tuple(finished), index, finished_cost)
+
+
+def plain_text(block: Block) -> str:
+    """A block as a person reads it, on one or more lines."""
+    if block["type"] == "divider":
+        return "—" * 20
+    texts = [block["text"]] if "text" in block else block.get("elements", [])
+    return "  ".join(_read(text["text"]) for text in texts)
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    # verbatim: Slack turns no @here, #channel or bare URL of the text into something live.
+    # Source: https://docs.slack.dev/reference/block-kit/composition-objects/text-object
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+# Slack makes a mention only of <!…>, unless a workspace or caller asks for more; then these words are live.
+_MENTION = re.compile(r"@(?=here|channel|everyone|group)", re.IGNORECASE)
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"}
+# Joiners shape ordinary words and emoji, and are harmless.
+_JOINERS = "\u200c\u200d"
+
+
+def _shortened(text: str, limit: int, *, keep_end: bool) -> str:
+    """Escape ``text`` and cut it to ``limit`` units between two characters, never inside an escape."""
+    text = _MENTION.sub("＠", text)
+    if len(text) <= limit:
+        escaped = [_escaped(character) for character in text]
+        if sum(map(units, escaped)) <= limit:
+            return "".join(escaped)
+    # Each character is at least one unit, so no more than the first and last ``limit`` can be shown.
+    tail_room = limit // 3 if keep_end else 0
+    tail = _fitting(text[-limit:][::-1], tail_room)
+    head = _fitting(text[:limit], limit - 1 - tail_room)
+    return "".join(head) + "…" + "".join(reversed(tail))
+
+
+def _fitting(characters: str, room: int) -> list[str]:
+    taken: list[str] = []
+    for character in characters:
+        escaped = _escaped(character)
+        room -= units(escaped)
+        if room < 0:
+            break
+        taken.append(escaped)
+    return taken
+
+
+def _escaped(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable() or character in _JOINERS:
+        return character
+    return _visible(character)
+
+
+def _visible(character: str) -> str:
+    """A stand-in for a character that cannot be seen: ␊ for a newline, ``\\u202e`` for a direction mark."""
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+_LINK = re.compile(r"<(https?://[^|>]*)\|([^>]*)>")
+
+
+def _read(text: str) -> str:
+    text = _LINK.sub(r"\2 (\1)", text)
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    # Blocks are safe already unless somebody else built them; a log line must be in any case.
+    return "".join(c if c == "\n" or c.isprintable() or c in _JOINERS else _visible(c) for c in text)

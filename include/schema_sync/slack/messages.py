@@ -1,0 +1,299 @@
+"""What Schema Sync says to an organization: report → message (pure). How it is sent is the outbox's matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from include.schema_sync.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.slack.blocks import (
+    MARKER_RESERVE,
+    MAX_BLOCKS,
+    MAX_TEXT,
+    MAX_TOTAL,
+    Block,
+    Item,
+    Listing,
+    context,
+    cost,
+    fill,
+    header,
+    name,
+    plain_text,
+    prose,
+    section,
+    units,
+)
+
+EMOJI = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
+
+# A thread longer than this is not read. What is left is counted; the next run lists it.
+MAX_REPLIES = 20
+
+_WORDS = {
+    DiscrepancyType.MISSING_SCHEMA: "Missing schema",
+    DiscrepancyType.MISSING_TABLE: "Missing table",
+    DiscrepancyType.MISSING_COLUMN: "Missing column",
+    DiscrepancyType.INACCESSIBLE_TABLE: "Table may not be read",
+    DiscrepancyType.INVALID_YML: "Unreadable YML",
+    DiscrepancyType.TYPE_MISMATCH: "Type mismatch",
+    DiscrepancyType.CASE_MISMATCH: "Letter case differs",
+    DiscrepancyType.UNDOCUMENTED_COLUMN: "Undocumented column",
+    DiscrepancyType.UNVERIFIABLE_TYPE: "Type could not be compared",
+    DiscrepancyType.UNVERIFIABLE_EXPRESSION: "Expression could not be read",
+}
+
+# For these, column, types and place do not tell all; the discrepancy's own sentence says what happened, or who needs
+# the column.
+_NEEDS_ITS_MESSAGE = frozenset(
+    {
+        DiscrepancyType.MISSING_SCHEMA,
+        DiscrepancyType.MISSING_COLUMN,
+        DiscrepancyType.INACCESSIBLE_TABLE,
+        DiscrepancyType.INVALID_YML,
+        DiscrepancyType.UNVERIFIABLE_EXPRESSION,
+    }
+)
+
+_TYPE_LENGTH = 200
+_PLACE_LENGTH = 386  # three names of 128 and their dots
+
+# What every listing after the first may claim in the first message, so that a long one never hides a short one.
+_SHARE_BLOCKS, _SHARE_COST = 5, 1_500
+# Room for one "…and 214 more", and for the line above a page of the thread.
+_NOTE_COST, _TITLE_COST = 200, 700
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent, not how.
+
+    :ivar text: fallback for notifications and screen readers, escaped.
+    :ivar replies: what did not fit, for the message's thread, in order; replies have no replies.
+    """
+
+    text: str
+    blocks: tuple[dict[str, Any], ...]
+    replies: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Which run speaks.
+
+    :ivar timestamp: ISO 8601, UTC.
+    :ivar run_url: link to the run in Airflow, None when unknown.
+    """
+
+    run_id: str
+    timestamp: str
+    run_url: str | None
+
+
+def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunFacts) -> Message | None:
+    """What an organization has to act on: counts of everything, then each problem, then what was not checked.
+
+    :param min_severity: the least severity that is listed; counts include all.
+    :return: None when no discrepancy is at or above ``min_severity``. Unchecked data sources alone make no
+        drift alert: they are an :func:`error_notice`.
+    """
+    shown = sorted(
+        (found for found in report.discrepancies if found.severity.at_least(min_severity)),
+        key=lambda found: found.sort_key,
+    )
+    if not shown:
+        return None
+    counts = severity_counts(*(report.count(severity) for severity in Severity))
+    datasets = _datasets_line(report.datasets_checked, report.datasets_unchecked)
+    facts = [f"*{counts}*", datasets]
+    if shown[0].severity is Severity.CRITICAL:
+        facts.append("Queries that use what is missing fail until the YML or the warehouse is changed.")
+    if len(shown) < len(report.discrepancies):
+        least = {Severity.CRITICAL: "critical problems only", Severity.WARNING: "warnings and worse"}[min_severity]
+        facts.append(f"Listed here: {least}. The rest is only counted.")
+    title = f"{EMOJI[shown[0].severity]} Schema drift: {report.organization_name}"
+    first = "; ".join(_in_short(found) for found in shown[:3])
+    return compose(
+        text=f"{prose(title, 200)}: {counts}. {datasets} First: {first}.",
+        title=f"Schema drift: {name(report.organization_name)}",
+        head=(header(title), section("\n".join(facts))),
+        listings=(
+            Listing(len(shown), lambda index: _discrepancy_item(shown[index]), ("problem", "problems")),
+            _unchecked_listing(report.unchecked),
+        ),
+        foot=(run_context(run),),
+    )
+
+
+def error_notice(
+    organization_name: str, *, error: str | None, unchecked: Sequence[UncheckedSource], run: RunFacts
+) -> Message:
+    """Tell an organization that its check failed, as a whole (``error``) or for some data sources.
+
+    Says that it is no drift report, and calls nothing clean.
+    """
+    if error is None:
+        title = f"⚠️ Schema check incomplete: {organization_name}"
+        happened = "Some data sources were not checked."
+    else:
+        title = f"⚠️ Schema check failed: {organization_name}"
+        happened = f"No dataset was checked in this run. Reason: {prose(error, 1_500)}"
+    meaning = "This is *not* a drift report: whether the datasets concerned still match their warehouse is not known."
+    return compose(
+        text=prose(title, 200) + ". This is not a drift report. " + happened,
+        title=f"Not checked: {name(organization_name)}",
+        head=(header(title), section(f"{meaning}\n{happened}\nSchema Sync tries again on its next run.")),
+        listings=(_unchecked_listing(unchecked),),
+        foot=(run_context(run),),
+    )
+
+
+def render_text(message: Message) -> str:
+    """A message as a person reads it, replies included: for dry runs, task logs and the demo."""
+    lines = [plain_text(block) for block in message.blocks]
+    for reply in message.replies:
+        lines.append("↳ in the thread")
+        lines += [plain_text(block).replace("\n", "\n  ") for block in reply.blocks]
+    return "\n".join(lines)
+
+
+def compose(
+    *, text: str, title: str, head: Sequence[Block], listings: Sequence[Listing], foot: Sequence[Block]
+) -> Message:
+    """Lay out head, listings and foot within Slack's limits; what does not fit is counted and goes into replies.
+
+    Every listing gets some room in the first message, the first one the most.
+
+    :param text: fallback text, escaped.
+    :param title: how a page of the thread calls its subject, escaped, at most about 500 units.
+    """
+    blocks_left = MAX_BLOCKS - len(head) - len(foot) - len(listings)
+    cost_left = MAX_TOTAL - MARKER_RESERVE - cost(head) - cost(foot) - _NOTE_COST * len(listings)
+    shares = [fill(listing, 0, max_blocks=_SHARE_BLOCKS, max_cost=_SHARE_COST) for listing in listings]
+    body: list[Block] = []
+    ends: list[int] = []
+    for number, listing in enumerate(listings):
+        later = shares[number + 1 :]
+        filled = fill(
+            listing,
+            0,
+            max_blocks=blocks_left - sum(len(share.blocks) for share in later),
+            max_cost=cost_left - sum(share.cost for share in later),
+        )
+        blocks_left -= len(filled.blocks)
+        cost_left -= filled.cost
+        body += [*filled.blocks, *_notes([listing], [filled.end], " in the thread")]
+        ends.append(filled.end)
+    return Message(
+        text=_bounded(text),
+        blocks=(*head, *body, *foot),
+        replies=_replies(title, listings, ends),
+    )
+
+
+def run_context(run: RunFacts) -> Block:
+    """The small print: which run this is, with a link to it where one is known."""
+    label = f"run {prose(run.run_id, 250)}"
+    if run.run_url is not None and run.run_url.startswith(("http://", "https://")) and len(run.run_url) <= 1_000:
+        address = quote(run.run_url, safe=":/?#[]@!$&()*+,;=%~").replace("&", "&amp;")
+        label = f"<{address}|{label}>"
+    return context(f"Schema Sync · {prose(run.timestamp, 40)} · {label}")
+
+
+def severity_counts(critical: int, warnings: int, infos: int) -> str:
+    return f"{critical} critical, {counted(warnings, 'warning', 'warnings')}, {counted(infos, 'info', 'infos')}"
+
+
+def counted(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
+
+
+def unchecked_line(source: UncheckedSource) -> str:
+    """One data source that was not checked, with the reason; escaped."""
+    datasets = counted(source.datasets, "dataset", "datasets")
+    return f"{name(source.data_source_name)} ({datasets}): {prose(source.error)}"
+
+
+def _replies(title: str, listings: Sequence[Listing], ends: Sequence[int]) -> tuple[Message, ...]:
+    ends = list(ends)
+    pages: list[list[Block]] = []
+    while len(pages) < MAX_REPLIES and any(end < listing.size for listing, end in zip(listings, ends, strict=True)):
+        blocks_left = MAX_BLOCKS - 1 - len(listings)
+        cost_left = MAX_TOTAL - MARKER_RESERVE - _TITLE_COST - _NOTE_COST * len(listings)
+        page: list[Block] = []
+        for number, listing in enumerate(listings):
+            filled = fill(listing, ends[number], max_blocks=blocks_left, max_cost=cost_left)
+            blocks_left -= len(filled.blocks)
+            cost_left -= filled.cost
+            page += filled.blocks
+            ends[number] = filled.end
+            if filled.end < listing.size:
+                break
+        pages.append(page)
+    if pages:
+        pages[-1] += _notes(listings, ends, ", not listed. The next run lists what is left then.")
+    return tuple(
+        Message(
+            text=_bounded(f"{title}, continued ({number} of {len(pages)})"),
+            blocks=(section(f"*{title}*, continued ({number} of {len(pages)})"), *page),
+        )
+        for number, page in enumerate(pages, start=1)
+    )
+
+
+def _notes(listings: Sequence[Listing], ends: Sequence[int], where: str) -> list[Block]:
+    return [
+        context(f"…and {left} more {listing.noun[left != 1]}{where}")
+        for listing, end in zip(listings, ends, strict=True)
+        if (left := listing.size - end)
+    ]
+
+
+def _discrepancy_item(found: Discrepancy) -> Item:
+    what = f"{EMOJI[found.severity]} *{_WORDS[found.type]}*"
+    if found.column is not None:
+        what += f" {name(found.column)}"
+    sides = (("declared", found.declared), ("actual", found.actual))
+    facts = [f"{side} {name(value, _TYPE_LENGTH)}" for side, value in sides if value is not None]
+    # What is declared of a schema is its name, which the heading says.
+    details = [", ".join(facts)] if facts and found.type is not DiscrepancyType.MISSING_SCHEMA else []
+    if found.suggestion is not None and found.suggestion != found.actual:
+        details.append(f"closest name: {name(found.suggestion)}")
+    if found.line is not None:
+        details.append(f"YML line {found.line}")
+    line = " · ".join([what, *details])
+    if found.type in _NEEDS_ITS_MESSAGE:
+        line += f"\n{prose(found.message)}"
+    place = name(_place(found), _PLACE_LENGTH)
+    heading = place if found.dataset_name is None else f"Dataset {name(found.dataset_name)} on {place}"
+    return Item(line, heading)
+
+
+def _in_short(found: Discrepancy) -> str:
+    column = f" {name(found.column, 64)}" if found.column is not None else ""
+    return f"{_WORDS[found.type].lower()}{column} in {name(_place(found), 200)}"
+
+
+def _place(found: Discrepancy) -> str:
+    return ".".join(part for part in (found.database, found.schema, found.table) if part)
+
+
+def _unchecked_listing(unchecked: Sequence[UncheckedSource]) -> Listing:
+    heading = "*Not checked*: nothing is known about these"
+    return Listing(
+        len(unchecked),
+        lambda index: Item(f"⚪ {unchecked_line(unchecked[index])}", heading),
+        ("unchecked data source", "unchecked data sources"),
+    )
+
+
+def _datasets_line(checked: int, unchecked: int) -> str:
+    line = f"{counted(checked, 'dataset', 'datasets')} checked"
+    return f"{line}, {unchecked} not checked." if unchecked else f"{line}."
+
+
+def _bounded(text: str) -> str:
+    """Texts are short by construction; a caller's slip must not make Slack refuse the message."""
+    return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"

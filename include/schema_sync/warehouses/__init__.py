@@ -1,0 +1,26 @@
+"""Every warehouse that Schema Sync knows: one file each, listed here by hand. ``README.md`` tells how to add one."""
+
+from __future__ import annotations
+
+from include.schema_sync.errors import TerminalError
+from include.schema_sync.warehouses.base import Dialect
+from include.schema_sync.warehouses.postgres import POSTGRES
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (POSTGRES,)}
+
+_BY_WORD = {word: dialect for dialect in DIALECTS.values() for word in (dialect.name, *dialect.aliases)}
+
+
+def dialect_for(type_text: str) -> Dialect:
+    """Find the dialect of a ``data_sources.type``, by name or alias in any letter case.
+
+    :raises TerminalError: a type that is not known; the message lists those that are.
+    """
+    dialect = _BY_WORD.get(type_text.strip().lower())
+    if dialect is None:
+        known = ", ".join(sorted(_BY_WORD))
+        raise TerminalError(
+            f"Data source type {type_text!r} is not known. Known types: {known}. "
+            "Correct the type of this data source, or add a dialect as include/schema_sync/warehouses/README.md says."
+        )
+    return dialect

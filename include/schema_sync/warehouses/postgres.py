@@ -1,0 +1,233 @@
+"""PostgreSQL 12 and later, and services that are one (Supabase, RDS, Aurora, Cloud SQL, Neon).
+
+Names: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+Error codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+Catalogues: https://www.postgresql.org/docs/current/catalogs.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from string import ascii_lowercase, ascii_uppercase
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, fold
+from include.schema_sync.warehouses.base import Dialect, Failure, Query
+
+_MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
+
+# pg_catalog, because information_schema hides materialized views and everything the role may not read.
+#
+# - ``key`` is a name without its letter case. Only ASCII and the letters that were asked for are lowered: lower()
+#   alone depends on the database's locale.
+# - A table dropped while the statement runs has no privileges any more (NULL): it was there when we asked, and
+#   the next run tells, so it is not called unreadable.
+# - Types from OID 12000 on are not the engine's own. What they stand for is worked out once for each type and
+#   only if a column has one: a subquery without outer references runs at most once.
+# - Exact names are found by index. The schema's other relations are read only when a requested table is not among
+#   them (a condition without outer references is tested before the scan): it may be there in another letter case,
+#   or, as a neighbour, under another name.
+# - LATERAL makes PostgreSQL visit the columns of the requested tables only, by index and in order, whatever it
+#   guesses of their number.
+# - RECURSIVE is for domains over domains and arrays of them.
+_COLUMNS_SQL = """\
+WITH RECURSIVE
+candidates AS (
+  SELECT n.oid, n.nspname,
+         CASE n.nspname WHEN %(folded_schema)s THEN 0 WHEN %(schema)s THEN 1 ELSE 2 END AS choice,
+         count(*) OVER () AS rivals
+  FROM pg_catalog.pg_namespace n
+  WHERE lower(translate(n.nspname::text, %(other_upper)s, %(other_lower)s) COLLATE "C") = %(schema_key)s
+),
+namespace AS MATERIALIZED (
+  SELECT oid, nspname, coalesce(has_schema_privilege(oid, 'USAGE'), true) AS usable
+  FROM candidates
+  WHERE choice < 2 OR rivals = 1
+  ORDER BY choice
+  LIMIT 1
+),
+exact AS MATERIALIZED (
+  SELECT c.oid, c.relname, c.relkind,
+         lower(translate(c.relname::text, %(other_upper)s, %(other_lower)s) COLLATE "C") AS key
+  FROM namespace n
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = ANY (%(tables)s::name[])
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+),
+others AS MATERIALIZED (
+  SELECT o.*, o.key IN (SELECT unnest(%(table_keys)s::text[])) AS asked
+  FROM (
+    SELECT c.oid, c.relname, c.relkind, c.relispartition,
+           lower(translate(c.relname::text, %(other_upper)s, %(other_lower)s) COLLATE "C") AS key
+    FROM namespace n
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+    WHERE (SELECT count(DISTINCT key) FROM exact) < %(tables_asked)s
+      AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND c.oid NOT IN (SELECT oid FROM exact)
+  ) o
+),
+relations AS MATERIALIZED (
+  SELECT r.oid, r.relname, r.key, n.usable,
+         CASE r.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
+                        WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' END AS kind,
+         n.usable AND coalesce(has_table_privilege(r.oid, 'SELECT'), true) AS whole
+  FROM namespace n, (
+    SELECT oid, relname, relkind, key FROM exact
+    UNION ALL
+    SELECT oid, relname, relkind, key FROM others WHERE asked
+  ) r
+  ORDER BY r.relname
+),
+steps AS (
+  SELECT DISTINCT a.atttypid AS root, a.atttypid AS type, -1 AS typmod, '' AS brackets, false AS through_domain
+  FROM relations r
+  CROSS JOIN LATERAL (
+    SELECT DISTINCT atttypid
+    FROM pg_catalog.pg_attribute
+    WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND atttypid >= 12000
+  ) a
+  UNION ALL
+  SELECT s.root,
+         CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,
+         CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE s.typmod END,
+         CASE t.typtype WHEN 'd' THEN s.brackets ELSE s.brackets || '[]' END,
+         s.through_domain OR t.typtype = 'd'
+  FROM steps s
+  JOIN pg_catalog.pg_type t ON t.oid = s.type
+  WHERE t.typtype = 'd' OR (t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0)
+),
+base_types AS (
+  SELECT s.root,
+         CASE WHEN t.typtype = 'e' THEN 'enum'
+              WHEN t.typtype = 'c' THEN 'composite'
+              WHEN t.typtype = 'r' AND t.oid >= 12000 THEN 'range'
+              WHEN t.typtype = 'm' AND t.oid >= 12000 THEN 'multirange'
+              WHEN s.through_domain THEN format_type(s.type, s.typmod)
+         END || s.brackets AS base_type
+  FROM steps s
+  JOIN pg_catalog.pg_type t ON t.oid = s.type
+  WHERE NOT (t.typtype = 'd' OR (t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0))
+)
+SELECT found.schema, found.name, found.kind, found.readable,
+       found.attname, found.type, found.base_type, found.column_readable
+FROM (
+  SELECT n.nspname AS schema, r.relname AS name, r.kind,
+         CASE WHEN r.whole THEN true
+              ELSE r.usable AND coalesce(has_any_column_privilege(r.oid, 'SELECT'), true) END AS readable,
+         a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
+         CASE WHEN a.atttypid >= 12000 THEN
+           (SELECT jsonb_object_agg(b.root, b.base_type) FROM base_types b WHERE b.base_type IS NOT NULL)
+           ->> a.atttypid::text
+         END AS base_type,
+         CASE WHEN r.whole THEN true
+              ELSE r.usable AND coalesce(has_column_privilege(r.oid, a.attnum, 'SELECT'), true) END AS column_readable
+  FROM namespace n
+  LEFT JOIN relations r ON true
+  LEFT JOIN LATERAL (
+    SELECT attnum, attname, atttypid, atttypmod
+    FROM pg_catalog.pg_attribute
+    WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped
+    ORDER BY attnum
+  ) a ON true
+  UNION ALL
+  (
+    SELECT n.nspname, o.relname, NULL, NULL::boolean, NULL, NULL, NULL, NULL, NULL
+    FROM namespace n, others o
+    WHERE (SELECT count(DISTINCT key) FROM relations) < %(tables_asked)s
+      AND NOT o.asked AND NOT o.relispartition
+    LIMIT 50000
+  )
+) found
+ORDER BY found.name, found.attnum
+"""
+
+# One round trip, and local to the transaction: behind a transaction pooler nothing leaks to the next client.
+# UTF8, because names arrive undecoded from an SQL_ASCII database otherwise. No JIT: it costs more than the query.
+# Memory enough to sort 60 000 columns without a temporary file.
+_SESSION_SQL = """\
+SELECT set_config('transaction_read_only', 'on', true),
+       set_config('statement_timeout', '{timeout_ms}', true),
+       set_config('client_encoding', 'UTF8', true),
+       set_config('jit', 'off', true),
+       set_config('work_mem', '32MB', true)\
+"""
+
+# libpq's errors at connect carry no SQLSTATE, only the server's text. A name in it may hold anything but FATAL.
+_MISSING_DATABASE = re.compile(r'FATAL:\s+(?:database "(?:(?!FATAL:).)*" does not exist|no such database: )', re.DOTALL)
+_REFUSED_LOGIN = re.compile(
+    r"FATAL:\s+(?:"
+    r"[\w -]{1,40} authentication failed for user "
+    r"|no pg_hba\.conf entry "
+    r"|pg_hba\.conf rejects "
+    r'|role "(?:(?!FATAL:).)*" (?:does not exist|is not permitted to log in)'
+    r"|permission denied for database "
+    r"|Tenant or user not found"  # Supabase's pooler
+    r")"
+    r"|fe_sendauth: no password supplied"
+    r"|server does not support SSL, but SSL was required",
+    re.DOTALL,
+)
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
+_TERMINAL_CLASSES = frozenset({"0A", "22", "28", "42"})
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of one schema in one statement. Names are bound, never formatted into SQL."""
+    other_upper, other_lower = _other_letters((request.schema, *request.tables))
+    without_case = str.maketrans(ascii_uppercase + other_upper, ascii_lowercase + other_lower)
+    exact_schema = fold(request.schema, NameCase.SENSITIVE, _MAX_NAME_BYTES)
+    exact = {fold(table, NameCase.SENSITIVE, _MAX_NAME_BYTES) for table in request.tables}
+    folded = {fold(table, NameCase.LOWER, _MAX_NAME_BYTES) for table in request.tables}
+    table_keys = sorted({name.translate(without_case) for name in exact})
+    return Query(
+        _COLUMNS_SQL,
+        {
+            "schema": exact_schema,
+            "folded_schema": fold(request.schema, NameCase.LOWER, _MAX_NAME_BYTES),
+            "schema_key": exact_schema.translate(without_case),
+            "tables": sorted(exact | folded),
+            "table_keys": table_keys,
+            "tables_asked": len(table_keys),
+            "other_upper": other_upper,
+            "other_lower": other_lower,
+        },
+    )
+
+
+def classify(code: str | None, text: str) -> Failure:
+    """Tell what an error means, by its SQLSTATE, or by the server's English text where there is none."""
+    if code is not None and _SQLSTATE.fullmatch(code):
+        if code == "3D000":
+            return Failure.MISSING_DATABASE
+        return Failure.TERMINAL if code[:2] in _TERMINAL_CLASSES else Failure.TRANSIENT
+    if _MISSING_DATABASE.search(text):
+        return Failure.MISSING_DATABASE
+    return Failure.TERMINAL if _REFUSED_LOGIN.search(text) else Failure.TRANSIENT
+
+
+def _other_letters(names: Iterable[str]) -> tuple[str, str]:
+    """The letters beyond ASCII in these names, in every case they have, and the same letters in one case."""
+    pairs: dict[str, str] = {}
+    for letter in sorted({letter for name in names if not name.isascii() for letter in name if not letter.isascii()}):
+        lowered = letter.casefold()
+        if len(lowered) == 1:
+            variants = (letter, letter.lower(), letter.upper(), letter.title())
+            pairs.update({variant: lowered for variant in variants if len(variant) == 1 and variant != lowered})
+    return "".join(pairs), "".join(pairs.values())
+
+
+POSTGRES = Dialect(
+    name="postgres",
+    label="PostgreSQL",
+    aliases=("postgresql", "supabase"),
+    sqlglot="postgres",
+    table_case=NameCase.LOWER,
+    column_case=NameCase.LOWER,
+    columns_query=columns_query,
+    classify=classify,
+    reconnects_per_database=True,
+    max_name_bytes=_MAX_NAME_BYTES,
+    session_statements=(_SESSION_SQL,),
+    # https://www.postgresql.org/docs/current/ddl-system-columns.html
+    pseudo_columns=frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}),
+)

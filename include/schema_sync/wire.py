@@ -1,0 +1,171 @@
+"""Nouns ↔ plain JSON, for XCom.
+
+Airflow refuses dataclasses on read, turns nested ones into dicts, and may reorder keys; so every value that
+crosses a task boundary is spelled out here. Snapshots are kept compact: each type text is written once a group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from include.schema_sync.models import (
+    Column,
+    DataSource,
+    Discrepancy,
+    DiscrepancyType,
+    GroupSnapshot,
+    Organization,
+    OrganizationReport,
+    OrganizationSnapshot,
+    OrganizationTotals,
+    SourceSnapshot,
+    Table,
+    UncheckedSource,
+)
+
+Json = dict[str, Any]
+
+
+def organization_to_json(organization: Organization) -> Json:
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "data_sources": [asdict(source) for source in organization.data_sources],
+    }
+
+
+def organization_from_json(value: Json) -> Organization:
+    return Organization(value["id"], value["name"], tuple(DataSource(**source) for source in value["data_sources"]))
+
+
+def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
+    return {
+        "organization_id": snapshot.organization_id,
+        "organization_name": snapshot.organization_name,
+        "sources": [
+            {
+                "data_source": asdict(source.data_source),
+                "own_database": source.own_database,
+                "datasets": source.datasets,
+                "groups": [_group_to_json(group) for group in source.groups],
+                "error": source.error,
+            }
+            for source in snapshot.sources
+        ],
+    }
+
+
+def snapshot_from_json(value: Json) -> OrganizationSnapshot:
+    return OrganizationSnapshot(
+        organization_id=value["organization_id"],
+        organization_name=value["organization_name"],
+        sources=tuple(
+            SourceSnapshot(
+                data_source=DataSource(**source["data_source"]),
+                own_database=source["own_database"],
+                datasets=source["datasets"],
+                groups=tuple(_group_from_json(source["data_source"]["id"], group) for group in source["groups"]),
+                error=source["error"],
+            )
+            for source in value["sources"]
+        ),
+    )
+
+
+def report_to_json(report: OrganizationReport) -> Json:
+    return {
+        "organization_id": report.organization_id,
+        "organization_name": report.organization_name,
+        "datasets_checked": report.datasets_checked,
+        "datasets_unchecked": report.datasets_unchecked,
+        "discrepancies": [_discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
+        "unchecked": [asdict(source) for source in report.unchecked],
+        "error": report.error,
+    }
+
+
+def report_from_json(value: Json) -> OrganizationReport:
+    return OrganizationReport(
+        organization_id=value["organization_id"],
+        organization_name=value["organization_name"],
+        datasets_checked=value["datasets_checked"],
+        datasets_unchecked=value["datasets_unchecked"],
+        discrepancies=tuple(
+            _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["discrepancies"]
+        ),
+        unchecked=tuple(UncheckedSource(**source) for source in value["unchecked"]),
+        error=value["error"],
+    )
+
+
+def totals_to_json(totals: OrganizationTotals) -> Json:
+    return asdict(totals)
+
+
+def totals_from_json(value: Json) -> OrganizationTotals:
+    return OrganizationTotals(
+        **{**value, "unchecked": tuple(UncheckedSource(**source) for source in value["unchecked"])}
+    )
+
+
+def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
+    value = asdict(discrepancy)
+    del value["organization_id"]  # the report says it once
+    return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
+
+
+def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
+    derived = {"severity", "fingerprint", "type"}
+    rest = {key: item for key, item in value.items() if key not in derived}
+    return Discrepancy(type=DiscrepancyType(value["type"]), organization_id=organization_id, **rest)
+
+
+def _group_to_json(group: GroupSnapshot) -> Json:
+    types: dict[tuple[str, str | None], int] = {}
+    tables = [
+        {
+            "name": table.name,
+            "kind": table.kind,
+            "readable": table.readable,
+            "columns": [column.name for column in table.columns],
+            "types": [types.setdefault((column.type, column.base_type), len(types)) for column in table.columns],
+            "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
+        }
+        for table in group.tables
+    ]
+    return {
+        "database": group.database,
+        "schema": group.schema,
+        "exists": group.exists,
+        "error": group.error,
+        "neighbours": list(group.neighbours),
+        "types": [list(pair) for pair in types],
+        "tables": tables,
+    }
+
+
+def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
+    types = value["types"]
+
+    def table_from_json(table: Json) -> Table:
+        unreadable = set(table["unreadable"])
+        return Table(
+            name=table["name"],
+            kind=table["kind"],
+            readable=table["readable"],
+            columns=tuple(
+                Column(name, *types[type_index], readable=position not in unreadable)
+                for position, (name, type_index) in enumerate(zip(table["columns"], table["types"], strict=True))
+            ),
+        )
+
+    return GroupSnapshot(
+        data_source_id=data_source_id,
+        database=value["database"],
+        schema=value["schema"],
+        exists=value["exists"],
+        tables=tuple(table_from_json(table) for table in value["tables"]),
+        neighbours=tuple(value["neighbours"]),
+        error=value["error"],
+    )

@@ -1,0 +1,1 @@
+"""Everything of Schema Sync that knows Airflow: operators, connections, retries."""

@@ -1,0 +1,215 @@
+"""Credentials: data source or Slack integration → Airflow connection or vault row → something to talk to.
+
+The order of look-up is the contract's (section 4). What is found is masked in Airflow's logs at once, and
+every error text that leaves here has been through :func:`redactor`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+from include.schema_sync.application_db import application_errors, vault_secret
+from include.schema_sync.errors import TerminalError, TransientError
+from include.schema_sync.models import DataSource
+from include.schema_sync.organization_introspection import SourceAccess
+from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses import dialect_for
+from include.schema_sync.warehouses.base import Failure
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, certificate_folder, warehouse_hook
+
+if TYPE_CHECKING:
+    from include.schema_sync.application_db import Connection as ApplicationConnection
+
+APPLICATION_DB = "app_db"
+DATA_TEAM_SLACK = "data_team_slack"
+
+
+@contextmanager
+def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
+    """Open the application database in autocommit mode; closed on every path.
+
+    :raises TransientError: it cannot be reached.
+    :raises TerminalError: the Airflow connection ``app_db`` does not exist.
+    """
+    connection = _airflow_connection(APPLICATION_DB)
+    if connection is None:
+        raise TerminalError(
+            "The Airflow connection `app_db` does not exist, so no organization can be read. Create it as a postgres "
+            "connection to the product's database, for instance with the environment variable AIRFLOW_CONN_APP_DB."
+        )
+    redact = redactor(connection)
+    try:
+        opened = warehouse_hook("postgres").open(connection, None, settings)
+    except Exception as error:  # noqa: BLE001 (whatever a driver raises may quote its arguments; told without cause)
+        text = redact(_one_line(error))
+        failure = dialect_for("postgres").classify(getattr(error, "sqlstate", None), text)
+        kind = TransientError if failure is Failure.TRANSIENT else TerminalError
+        raise kind(
+            f"The application database cannot be reached: {text}. Check the Airflow connection `app_db`."
+        ) from None
+    with opened:
+        with application_errors("use the connection"):
+            opened.autocommit = True
+        yield opened
+
+
+@contextmanager
+def transactions(application: ApplicationConnection) -> Iterator[None]:
+    """Leave autocommit mode for a while: what runs inside commits by itself, or is rolled back."""
+    with application_errors("begin a transaction"):
+        application.autocommit = False
+    try:
+        yield
+    finally:
+        if not application.broken:
+            application.rollback()
+            application.autocommit = True
+
+
+@contextmanager
+def source_access(
+    source: DataSource, application: ApplicationConnection, settings: Settings
+) -> Iterator[SourceAccess]:
+    """Find a data source's credentials; nothing is connected yet.
+
+    :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
+    """
+    dialect = dialect_for(source.type)
+    hook = warehouse_hook(dialect.name)
+    conn_id = f"data_source_{source.id.replace('-', '_')}"
+    with certificate_folder() as folder:
+        connection = _airflow_connection(conn_id)
+        if connection is None:
+            connection = _vault_connection(source, hook, application, folder, conn_id)
+        yield SourceAccess(
+            dialect=dialect,
+            own_database=hook.own_database(connection),
+            connect=_connect(hook, connection, settings),
+            redact=redactor(connection),
+        )
+
+
+def slack_token(
+    key: str | None, organization_name: str, application: ApplicationConnection
+) -> tuple[str, str | None]:
+    """Look up an organization's Slack token.
+
+    :return: (token, base_url of the Airflow connection or None).
+    :raises TerminalError: there is none; says what to create.
+    """
+    if key:
+        connection = _airflow_connection(key)
+        if connection is not None and connection.password:
+            return connection.password, connection.extra_dejson.get("base_url")
+        token = vault_secret(application, key)
+        if token:
+            mask_secret(token)
+            return token, None
+    raise TerminalError(
+        f"The Slack integration of {organization_name} is active but has no token. Create the Airflow connection "
+        f"{key!r} of type slack with the bot token as its password, or the vault secret of that name; "
+        "or let the organization connect Slack again."
+    )
+
+
+def data_team_token() -> tuple[str, str | None] | None:
+    """The data team's (token, base_url), or None when ``data_team_slack`` is not set up."""
+    connection = _airflow_connection(DATA_TEAM_SLACK)
+    if connection is None or not connection.password:
+        return None
+    return connection.password, connection.extra_dejson.get("base_url")
+
+
+def redactor(connection: Connection) -> Callable[[str], str]:
+    """A function that takes a connection's secrets out of any text, however they are encoded."""
+    values = [connection.password, *_sensitive_values(connection.extra_dejson)]
+    secrets = sorted(
+        {form for value in values if value for form in (value, quote(value, safe=""), quote_plus(value))},
+        key=len,
+        reverse=True,
+    )
+
+    def redact(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    return redact
+
+
+def _airflow_connection(conn_id: str) -> Connection | None:
+    try:
+        connection: Connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+    return connection
+
+
+def _vault_connection(
+    source: DataSource, hook: WarehouseHook, application: ApplicationConnection, folder: Any, conn_id: str
+) -> Connection:
+    text = vault_secret(application, source.id)
+    if text is None:
+        raise TerminalError(
+            f"No credentials for data source {source.name}: create the Airflow connection `{conn_id}`, "
+            f"or the vault secret named {source.id}."
+        )
+    mask_secret(text)
+    # Raised outside the handler: a parser's error quotes the text, and `from None` only hides it.
+    problem: str | None = None
+    try:
+        secret = json.loads(text)
+        for value in _sensitive_values(secret):
+            mask_secret(value)
+        connection = hook.from_vault(secret, folder)
+    except KeyError as error:
+        problem = f"it has no {error}"
+    except (ValueError, TypeError, AttributeError):
+        problem = "it is not a JSON object of the form for its type"
+    if problem is not None:
+        raise TerminalError(
+            f"The vault secret of data source {source.name} cannot be used: {problem}. "
+            f"Correct the secret named {source.id}, or create the Airflow connection `{conn_id}`."
+        )
+    return connection
+
+
+def _connect(hook: WarehouseHook, connection: Connection, settings: Settings) -> Callable[[str | None], Any]:
+    def connect(database: str | None) -> Any:
+        try:
+            return hook.open(connection, database, settings)
+        except ImportError as error:
+            missing = str(error.name or error)
+        raise TerminalError(
+            f"The package for this kind of warehouse is not installed ({missing}). Run: pip install {hook.provider}"
+        )
+
+    return connect
+
+
+_SENSITIVE_WORDS = ("password", "secret", "token", "key", "credential", "cert")
+
+
+def _sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]:
+    """Texts under keys that sound like secrets, however deep."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _sensitive_values(
+                item, sensitive=sensitive or any(word in str(key).lower() for word in _SENSITIVE_WORDS)
+            )
+    elif isinstance(value, list):
+        for item in value:
+            yield from _sensitive_values(item, sensitive=sensitive)
+    elif sensitive and isinstance(value, str) and len(value) >= 4:
+        yield value
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,187 @@
+"""The run's last step: join what every organization's check found, tell the data team, decide the run's state."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from schema_sync_airflow.diff_operator import TOTALS
+from schema_sync_airflow.introspection_operator import FAILURES
+from schema_sync_airflow.notification import OUTCOMES
+from schema_sync_airflow.organizations import FETCH_ERROR
+from schema_sync_airflow.params import DRY_RUN
+from schema_sync_airflow.runs import DAG_ID, elapsed_ms, run_facts, run_timestamp
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from include.schema_sync.models import OrganizationTotals, RunResult
+    from include.schema_sync.settings import Settings
+    from include.schema_sync.slack.messages import Message
+
+log = logging.getLogger(__name__)
+
+_GROUP = "check_organization"
+
+
+def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dict[str, Any]:
+    """Post the data team's message and return the run result (contract, section 2).
+
+    :param batches: what ``fetch_organizations`` returned; None when it failed.
+    :raises AirflowFailException: after posting and after the result went to XCom: every organization failed,
+        nothing could be fetched, or the message could not be delivered.
+    :raises TransientError: the message was not delivered, and there is another try.
+    """
+    from airflow.sdk.exceptions import AirflowFailException
+    from include.schema_sync.errors import SchemaSyncError, TransientError
+    from include.schema_sync.settings import Settings
+    from include.schema_sync.summary import fetch_failed_message, result_json, run_result, summary_message
+
+    ti = context["ti"]
+    run = run_facts(context)
+    fetch_error = None if batches is not None else _fetch_error(context)
+    totals = [] if batches is None else _totals(batches, context)
+
+    def result(*, delivered: bool) -> RunResult:
+        return run_result(
+            totals,
+            timestamp=run_timestamp(context),
+            execution_time_ms=elapsed_ms(context),
+            delivered=delivered,
+            run_error=fetch_error,
+        )
+
+    found = result(delivered=True)
+    message = summary_message(found, run=run) if fetch_error is None else fetch_failed_message(fetch_error, run=run)
+    undelivered: str | None = None
+    try:
+        _deliver(message, Settings.from_environment(), context)
+    except SchemaSyncError as error:
+        if isinstance(error, TransientError) and ti.try_number <= ti.max_tries:
+            raise
+        undelivered = str(error)
+        found = result(delivered=False)
+    value = result_json(found)
+    log.info("schema-sync result %s", json.dumps(value, ensure_ascii=False))
+    if found.success:
+        return value
+    ti.xcom_push(key="return_value", value=value)
+    raise AirflowFailException(_why_failed(found, fetch_error, undelivered))
+
+
+def _why_failed(result: RunResult, fetch_error: str | None, undelivered: str | None) -> str:
+    reasons = []
+    if fetch_error is not None:
+        reasons.append(f"fetch_organizations failed, so nothing was checked: {fetch_error}")
+    elif undelivered is None:
+        reasons.append(f"every one of {len(result.organizations)} organizations failed; `errors` in the result says why")
+    if undelivered is not None:
+        reasons.append(f"the summary could not be delivered: {undelivered}")
+    return "The run fails because " + "; and ".join(reasons)
+
+
+def _fetch_error(context: Context) -> str:
+    pulled = context["ti"].xcom_pull(task_ids="fetch_organizations", key=FETCH_ERROR)
+    return pulled or "fetch_organizations did not finish; its log in this run says why."
+
+
+def _totals(batches: list[dict[str, Any]], context: Context) -> list[OrganizationTotals]:
+    """Every organization of the run exactly once, in the order of the batches.
+
+    Joined by organization id, never by position: Airflow's lists of mapped results have no holes.
+    """
+    outcomes = _pulled("notify", OUTCOMES, context)
+    asked = [organization for batch in batches for organization in batch["organizations"]]
+    if all(organization["id"] in outcomes for organization in asked):
+        return [outcomes[organization["id"]] for organization in asked]
+    # Some notify task ended without a word: fall back on what the tasks before it said.
+    untold = "its notify task did not finish; the log of that task in this run says why"
+    found = {key: replace(value, notification_error=untold) for key, value in _pulled("diff", TOTALS, context).items()}
+    failed = {
+        key: replace(value, notification_error=untold) for key, value in _failed_reports(context).items()
+    }
+    return [
+        outcomes.get(organization["id"])
+        or found.get(organization["id"])
+        or failed.get(organization["id"])
+        or _unknown(organization, _states(batches, organization, context))
+        for organization in asked
+    ]
+
+
+def _pulled(task: str, key: str, context: Context) -> dict[str, OrganizationTotals]:
+    from include.schema_sync.wire import totals_from_json
+
+    pulled: Iterable[list[dict[str, Any]] | None] = (
+        context["ti"].xcom_pull(task_ids=[f"{_GROUP}.{task}"], key=key) or []
+    )
+    return {value["organization_id"]: totals_from_json(value) for values in pulled for value in values or []}
+
+
+def _failed_reports(context: Context) -> dict[str, OrganizationTotals]:
+    from include.schema_sync.wire import report_from_json
+
+    pulled = context["ti"].xcom_pull(task_ids=[f"{_GROUP}.introspect"], key=FAILURES) or []
+    return {value["organization_id"]: report_from_json(value).totals for values in pulled for value in values or []}
+
+
+def _states(batches: list[dict[str, Any]], organization: dict[str, Any], context: Context) -> str:
+    index = next(position for position, batch in enumerate(batches) if organization in batch["organizations"])
+    run_id = context["run_id"]
+    states = context["ti"].get_task_states(dag_id=DAG_ID, task_group_id=_GROUP, run_ids=[run_id])
+    own = {
+        task.removeprefix(f"{_GROUP}.").removesuffix(f"_{index}"): state
+        for task, state in states.get(run_id, {}).items()
+        if task.endswith(f"_{index}")
+    }
+    return ", ".join(f"{task}: {state}" for task, state in sorted(own.items()))
+
+
+def _unknown(organization: dict[str, Any], states: str) -> OrganizationTotals:
+    from include.schema_sync.models import OrganizationTotals
+
+    return OrganizationTotals(
+        organization_id=organization["id"],
+        organization_name=organization["name"],
+        error=f"The check did not finish ({states or 'no task ran'}); the logs of its tasks in this run say why.",
+    )
+
+
+def _deliver(message: Message, settings: Settings, context: Context) -> None:
+    """Send to the data team's channel, else to its webhook, else to the log."""
+    from include.schema_sync.slack.client import post_webhook, slack_client
+    from include.schema_sync.slack.messages import render_text
+    from include.schema_sync.slack.outbox import MessageKind, deliver
+    from schema_sync_airflow.connections import application_db, data_team_token, transactions
+
+    text = render_text(message)
+    if context["params"][DRY_RUN]:
+        log.info("Dry run, nothing is sent. The data team's message would read:\n%s", text)
+        return
+    found = data_team_token()
+    if found is not None and settings.data_team_channel is not None:
+        token, base_url = found
+        client = slack_client(token, base_url=settings.slack_base_url or base_url)
+        with application_db(settings) as application, transactions(application):
+            deliver(
+                application,
+                client,
+                message=message,
+                kind=MessageKind.SCHEMA_SYNC_SUMMARY,
+                organization_id=None,
+                integration_id=None,
+                channel=settings.data_team_channel,
+                run_id=context["run_id"],
+            )
+    elif settings.data_team_webhook_url is not None:
+        post_webhook(settings.data_team_webhook_url, message)
+    else:
+        log.warning(
+            "Nobody is told: neither the Airflow connection `data_team_slack` with DATA_TEAM_SLACK_CHANNEL_ID nor "
+            "DATA_TEAM_SLACK_WEBHOOK_URL is set. The data team's message:\n%s",
+            text,
+        )
+        return
+    log.info("Told the data team:\n%s", text)

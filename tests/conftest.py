@@ -1,0 +1,56 @@
+"""Servers and databases that tests share. Each is private to this test run and stopped at its end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def postgres_uri() -> Iterator[str]:
+    """Superuser URI of one real PostgreSQL server for the whole session."""
+    from include.schema_sync.demo.postgres import running_postgres
+
+    with running_postgres() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def create_database(postgres_uri: str) -> Callable[[], str]:
+    """Make a new empty database on the session's server; returns its URI."""
+    import psycopg
+
+    def create() -> str:
+        name = f"test_{next(_numbers)}"
+        with psycopg.connect(postgres_uri, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return postgres_uri.rsplit("/", 1)[0] + f"/{name}"
+
+    return create
+
+
+@pytest.fixture
+def fresh_database(create_database: Callable[[], str]) -> str:
+    return create_database()
+
+
+@pytest.fixture
+def application_db_uri(create_database: Callable[[], str]) -> str:
+    """A new database that holds the product's five empty tables."""
+    import psycopg
+
+    uri = create_database()
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute((ROOT / "include" / "sql" / "application_tables.sql").read_text())
+    return uri

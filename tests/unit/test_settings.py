@@ -1,0 +1,37 @@
+"""Settings: defaults, bounds, and errors that say which variable to correct."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.schema_sync.errors import TerminalError
+from include.schema_sync.settings import DagSettings, Settings
+
+
+def test_nothing_set_gives_the_documented_defaults():
+    settings = Settings.from_environment({})
+    assert (settings.max_mapped, settings.connect_timeout_s, settings.statement_timeout_s) == (200, 10, 60)
+    assert settings.slack_base_url is None
+    dag = DagSettings.from_environment({})
+    assert (dag.retries, dag.retry_delay_s, dag.run_timeout_min, dag.pool) == (2, 60, 60, "default_pool")
+
+
+def test_blank_is_the_same_as_not_set():
+    settings = Settings.from_environment({"SCHEMA_SYNC_MAX_MAPPED": " ", "SCHEMA_SYNC_SLACK_BASE_URL": ""})
+    assert (settings.max_mapped, settings.slack_base_url) == (200, None)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1e3", "abc", "1025", "١٢"])
+def test_a_value_out_of_bounds_names_its_variable_and_the_bounds(value):
+    with pytest.raises(TerminalError, match=r"SCHEMA_SYNC_MAX_MAPPED.*1 to 1024"):
+        Settings.from_environment({"SCHEMA_SYNC_MAX_MAPPED": value})
+
+
+def test_every_setting_is_in_the_readme(project_root):
+    import re
+
+    source = (project_root / "include" / "schema_sync" / "settings.py").read_text()
+    names = set(re.findall(r'"((?:SCHEMA_SYNC|DATA_TEAM)_[A-Z_]+)"', source))
+    readme = (project_root / "README.md").read_text()
+    assert len(names) >= 12
+    assert {name for name in names if f"`{name}`" not in readme} == set()

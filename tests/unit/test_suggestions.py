@@ -1,0 +1,40 @@
+"""Rename hints: right ones are given, doubtful ones are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.schema_sync.suggestions import closest_name, nearest_names
+
+
+@pytest.mark.parametrize(
+    ("wanted", "candidates", "expected"),
+    [
+        ("amount", ["amount_usd", "status"], "amount_usd"),
+        ("cust_id", ["customer_id", "order_date"], "customer_id"),
+        ("createdAt", ["created_at", "id"], "created_at"),
+        ("email", ["email_address", "city"], "email_address"),
+        ("colour", ["color"], "color"),
+        ("refunds", ["refunds_archive", "orders"], "refunds_archive"),
+        ("coupon", ["channel", "store_id"], None),
+        ("a", ["b"], None),
+        ("amount", [], None),
+        ("", ["x"], None),
+    ],
+)
+def test_only_a_clearly_close_name_is_suggested(wanted, candidates, expected):
+    assert closest_name(wanted, candidates) == expected
+
+
+def test_two_equally_close_names_give_no_hint():
+    assert closest_name("amount", ["amount_usd", "amount_eur"]) is None
+
+
+def test_an_agreeing_type_decides_between_close_names():
+    assert closest_name("amount", ["amount_usd", "amount_eur"], same_type=[False, True]) == "amount_eur"
+
+
+def test_the_nearest_of_many_names_are_kept():
+    names = [f"table_{number}" for number in range(1000)]
+    assert nearest_names("table_77", names, limit=3)[0] == "table_77"
+    assert len(nearest_names("x", names, limit=3)) <= 3
