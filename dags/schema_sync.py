@@ -56,7 +56,7 @@ def check_organization(batch: Any) -> None:
     """One organization (or batch) from warehouse to message."""
     introspect = SchemaIntrospectionOperator(task_id="introspect", batch=batch, map_index_template=LABEL)
     diff = DatasetYmlDiffOperator(task_id="diff", batch=batch, snapshots=introspect.output, map_index_template=LABEL)
-    notify(batch, diff.output)
+    notify(batch=batch, reports=diff.output)  # by name: the label looks for op_kwargs
 
 
 @dag(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)
+
+# Airflow reads its configuration when it is imported for the first time, so this cannot wait for a fixture.
+_AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="schema-sync-airflow-", ignore_cleanup_errors=True)
+os.environ.update(
+    {
+        "AIRFLOW_HOME": _AIRFLOW_HOME.name,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_AIRFLOW_HOME.name}/airflow.db",
+        "AIRFLOW__API__BASE_URL": "https://airflow.example.com",
+        "PYTHONPATH": str(ROOT),
+        # A test that fails for good must not wait; retries are tested with delays of their own.
+        "SCHEMA_SYNC_RETRIES": "1",
+        "SCHEMA_SYNC_RETRY_DELAY_SECONDS": "0",
+    }
+)
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "DATA_TEAM_", "SCHEMA_SYNC_SLACK"))]:
+    del os.environ[_name]
 
 
 @pytest.fixture(scope="session")

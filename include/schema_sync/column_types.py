@@ -279,7 +279,7 @@ def _worst(verdicts: Iterable[Verdict]) -> Verdict:
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.MATCH)
 
 
-# --- What a text means -------------------------------------------------------------------------------------------------
+# --- What a text means ------------------------------------------------------------------------------------------------
 
 
 def _read(vocabulary: Vocabulary, text: str, *, from_catalogue: bool) -> ColumnType:
@@ -337,49 +337,37 @@ def _word(vocabulary: Vocabulary, text: str, from_catalogue: bool) -> Word | Non
 
 def _with_parameters(vocabulary: Vocabulary, text: TypeText, word: Word, from_catalogue: bool) -> ColumnType:
     numbers = [_number(parameter) for parameter in text.parameters]
-    first = numbers[0] if numbers else None
-    base = ColumnType(
-        text,
-        word.family,
-        kind=word.kind,
-        bits=word.bits if vocabulary.sized_numbers else None,
-        length=word.precision,
-        default_scale=word.scale,
-        zone=word.zone,
-    )
+    bits = word.bits if vocabulary.sized_numbers else None
+    length = numbers[0] if numbers and numbers[0] is not None else word.precision
+    scale = None
+    members: tuple[str, ...] = ()
+    inner: tuple[tuple[str, ColumnType], ...] = ()
     match word.family:
         case Family.DECIMAL:
-            return replace(base, length=first, scale=numbers[1]) if len(numbers) > 1 else replace(base, length=first)
+            scale = numbers[1] if len(numbers) > 1 else None
         case Family.FLOAT:
             # float(24) and less is single precision; float(7,4) is MySQL's display width.
-            is_sized = word.kind == "float" and len(numbers) == 1 and first is not None and vocabulary.sized_numbers
-            return replace(base, bits=32 if first is not None and first <= 24 else 64) if is_sized else base
+            if word.kind == "float" and len(numbers) == 1 and length is not None and vocabulary.sized_numbers:
+                bits = 32 if length <= 24 else 64
+            length = None
         case Family.ENUM | Family.TEXTUAL | Family.GEO:
-            return replace(base, members=text.parameters)
-        case Family.VECTOR:
-            elements = tuple(part for part, number in zip(text.parameters, numbers, strict=True) if number is None)
-            return replace(base, length=next((n for n in numbers if n is not None), None), members=elements)
+            length, members = None, text.parameters
+        case Family.VECTOR:  # vector(3), vector(float, 3), vector(3, float16)
+            length = next((number for number in numbers if number is not None), None)
+            members = tuple(part for part, number in zip(text.parameters, numbers, strict=True) if number is None)
+        case Family.RANGE if word.of:
+            inner = (("", _meaning(vocabulary, TypeText(word.of), from_catalogue)),)
         case Family.ARRAY | Family.RANGE | Family.MAP | Family.STRUCT | Family.OBJECT | Family.OTHER:
-            return _with_inner(vocabulary, base, word, first, from_catalogue)
+            inner = tuple((name, _meaning(vocabulary, part, from_catalogue)) for name, part in text.arguments)
         case _:
-            return base if first is None else replace(base, length=first)
-
-
-def _with_inner(
-    vocabulary: Vocabulary, base: ColumnType, word: Word, bound: int | None, from_catalogue: bool
-) -> ColumnType:
-    arguments = base.text.arguments if base.text is not None else ()
-    inner = tuple((name, _meaning(vocabulary, argument, from_catalogue)) for name, argument in arguments)
-    if word.of:
-        member = TypeText(word.of)
-        inner = (("", _meaning(vocabulary, member, from_catalogue)),)
-    if word.family is not Family.ARRAY:
-        return replace(base, inner=inner)
-    if not vocabulary.flat_arrays:
-        return replace(base, inner=inner, length=bound)
-    while inner and inner[0][1].family is Family.ARRAY:
-        inner = inner[0][1].inner
-    return replace(base, inner=inner)
+            pass
+    if word.family is Family.ARRAY and vocabulary.flat_arrays:
+        length = None
+        while inner and inner[0][1].family is Family.ARRAY:
+            inner = inner[0][1].inner
+    return ColumnType(
+        text, word.family, word.kind, bits, length, scale, word.scale, word.zone, members=members, inner=inner
+    )
 
 
 def _number(parameter: str) -> int | None:

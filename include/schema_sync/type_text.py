@@ -28,7 +28,9 @@ def read_type_text(text: str) -> TypeText | None:
     if len(text) > MAX_LENGTH:
         return None
     tokens = _tokens(text)
-    if not tokens or tokens[0][0] not in _NAME_STARTS or any(kind in _TEMPLATE_MARKS for kind, _ in tokens):
+    if not tokens or not tokens[0][1] or tokens[0][0] not in _NAME_STARTS or not any(map(str.isalpha, text)):
+        return None
+    if any(kind in _TEMPLATE_MARKS for kind, _ in tokens):
         return None
     try:
         return _Reader(tokens).whole_text()
@@ -165,7 +167,7 @@ class _Reader:
                     parameters += self._parameters(close)
             else:
                 break
-        if not words:
+        if not any(words):
             raise _UnreadableError
         result = TypeText(" ".join(words), parameters, arguments, qualifier)
         for bound in bounds:

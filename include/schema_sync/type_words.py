@@ -210,8 +210,8 @@ _COMMON: dict[str, Word] = {
     **_words(Word(Family.FLOAT, bits=64), "double, double precision, float8, float64, binary_double"),
     # Text.
     **_words(Word(Family.STRING), "text, string, str, char, character, bpchar, nchar, ntext, tinytext, mediumtext"),
-    **_words(Word(Family.STRING), "clob, nclob, dbclob, character large object, char large object, citext, name"),
-    **_words(Word(Family.STRING), "sysname, nchar large object, long char, utf8, large_utf8, utf8_view, fixedstring, cstring"),
+    **_words(Word(Family.STRING), "clob, nclob, dbclob, character large object, char large object, citext"),
+    **_words(Word(Family.STRING), "sysname, nchar large object, long char, utf8, large_utf8, utf8_view, fixedstring"),
     **_words(Word(Family.STRING, kind="longtext"), "longtext"),
     **_words(Word(Family.STRING, kind="varchar"), "varchar, character varying, char varying, varying character"),
     **_words(Word(Family.STRING, kind="varchar"), "varcharacter, varchar2, long varchar, long character varying"),
@@ -311,7 +311,7 @@ _POSTGRES = {
         Family.TEXTUAL, "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc"
     ),
     **_words(Word(Family.FLOAT, kind="float", bits=64), "float"),
-    **_words(Word(Family.STRING), "information_schema.sql_identifier, sql_identifier, character_data"),
+    **_words(Word(Family.STRING), "name, sql_identifier, character_data, cstring"),
 }
 
 _UUID_IN_TEXT = Carrier(Family.UUID, Family.STRING)
@@ -379,7 +379,7 @@ _VOCABULARIES: Mapping[str, Vocabulary] = {
     # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
     "sqlserver": Vocabulary(
         *_sides(
-            _words(Word(Family.BOOLEAN, kind="bit"), "bit"),
+            {**_BIT_IS_BOOLEAN, **_words(Word(Family.OTHER, kind="sqlvariant"), "sql_variant, variant")},
             {**_FLOAT_64, **_words(Word(Family.BINARY, kind="rowversion"), "timestamp")},
         ),
         carriers=(

@@ -30,6 +30,7 @@ _METADATA_KEYS = ("event_type", "event_payload")
 class Fault:
     """What happens instead of the usual answer.
 
+    :ivar hold_s: seconds before Slack takes the call; ``delay_s``: seconds between that and the answer.
     :ivar accepted: the message is posted nevertheless, as when an answer gets lost.
     :ivar drop: the connection is cut without an answer.
     """
@@ -37,6 +38,7 @@ class Fault:
     status: int = 200
     error: str | None = None
     retry_after: int | None = None
+    hold_s: float = 0.0
     delay_s: float = 0.0
     drop: bool = False
     accepted: bool = False
@@ -70,9 +72,12 @@ class SlackStandIn:
         with self._lock:
             self.calls.append(method)
             fault = self._faults[method].popleft() if self._faults[method] else Fault()
-            if fault != Fault(delay_s=fault.delay_s) and not fault.accepted:
-                usual = "ratelimited" if fault.status == 429 else "internal_error"
-                return fault, _refusal(fault.error or usual)
+        time.sleep(fault.hold_s)
+        fails = fault.drop or fault.error is not None or fault.status != 200
+        if fails and not fault.accepted:
+            usual = "ratelimited" if fault.status == 429 else "internal_error"
+            return fault, _refusal(fault.error or usual)
+        with self._lock:
             return fault, self._accept(method, arguments, token)
 
     def _accept(self, method: str, arguments: Mapping[str, Any], token: str | None) -> dict[str, Any]:

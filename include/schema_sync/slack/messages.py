@@ -273,7 +273,8 @@ def _discrepancy_item(found: Discrepancy) -> Item:
 
 def _in_short(found: Discrepancy) -> str:
     column = f" {name(found.column, 64)}" if found.column is not None else ""
-    return f"{_WORDS[found.type].lower()}{column} in {name(_place(found), 200)}"
+    words = _WORDS[found.type]
+    return f"{words[0].lower()}{words[1:]}{column} in {name(_place(found), 200)}"
 
 
 def _place(found: Discrepancy) -> str:

@@ -1,0 +1,82 @@
+"""What introspection adds to the bare catalogue query, on a private PostgreSQL.
+
+Run from the repository's root: ``python -m benchmarks.bench_introspection [tables] [columns]``.
+
+Prints the median of both, measured in turns in one run (so that a busy machine slows both), and their ratio. Bare
+means: the same statement under the same session settings on an open connection, and the driver's ``fetchall()``.
+Introspection opens its own connection, as in production.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from include.schema_sync.demo.postgres import running_postgres
+from include.schema_sync.introspection import introspect_source
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.warehouses import dialect_for
+
+ROUNDS = 15
+TYPES = ("bigint", "text", "numeric(12,2)", "timestamptz", "boolean", "varchar(80)", "uuid", "date", "jsonb", "float8")
+
+
+def main(tables: int = 2000, columns: int = 30) -> None:
+    dialect = dialect_for("postgres")
+    names = tuple(f"table_{number:05}" for number in range(tables))
+    request = GroupRequest("bench", None, "bench", names)
+    with running_postgres() as uri, psycopg.connect(uri) as connection:
+        _create(connection, names, columns)
+        query = dialect.columns_query(request)
+        for statement in dialect.session_statements:
+            connection.execute(statement.format(timeout_ms=60_000))
+
+        def bare() -> int:
+            return len(connection.execute(query.sql, query.parameters, prepare=False).fetchall())
+
+        def introspection() -> int:
+            outcome = introspect_source(lambda _: psycopg.connect(uri), dialect, [request], timeout_s=60)
+            return outcome.groups[0].columns
+
+        expected = tables * columns
+        times: dict[str, list[float]] = {"bare": [], "introspection": []}
+        for _ in range(ROUNDS):
+            for label, run in (("bare", bare), ("introspection", introspection)):
+                times[label].append(_timed(run, expected))
+    for label, seconds in times.items():
+        print(f"{label:14} median {statistics.median(seconds):.4f} s   best {min(seconds):.4f} s")
+    ratios = [ours / raw for ours, raw in zip(times["introspection"], times["bare"], strict=True)]
+    best = min(times["introspection"]) / min(times["bare"])
+    print(f"{tables} tables x {columns} columns: ratio median {statistics.median(ratios):.3f}, of the best {best:.3f}")
+
+
+def _create(connection: psycopg.Connection[Any], names: tuple[str, ...], columns: int) -> None:
+    connection.execute("CREATE SCHEMA bench")
+    for number, name in enumerate(names):
+        fields = ", ".join(f"c{number % 97}_{column} {TYPES[column % len(TYPES)]}" for column in range(columns))
+        connection.execute(f"CREATE TABLE bench.{name} ({fields})", prepare=False)
+        if number % 250 == 0:
+            connection.commit()
+    connection.commit()
+    connection.execute("ANALYZE pg_class, pg_attribute, pg_type, pg_namespace")
+    connection.commit()
+
+
+def _timed(run: Callable[[], int], expected: int) -> float:
+    gc.collect()
+    started = time.perf_counter()
+    found = run()
+    elapsed = time.perf_counter() - started
+    if found != expected:
+        raise SystemExit(f"{found} columns instead of {expected}: the figures would mean nothing")
+    return elapsed
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
