@@ -33,7 +33,7 @@ LABEL = "{{ task.batch['label'] }}"
 SETTINGS = DagSettings.from_environment()
 
 
-@task
+@task(show_return_value_in_logs=False)
 def fetch_organizations() -> list[dict[str, Any]]:
     """Which organizations are active, in batches: ids and names, never YML, never credentials."""
     return fetch_batches(get_current_context())
@@ -45,7 +45,7 @@ def notify(batch: dict[str, Any], reports: list[dict[str, Any]] | None) -> None:
     notify_organizations(batch, reports, get_current_context())
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False, show_return_value_in_logs=False)
 def summarize(batches: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Tell the data team, and return the run result; runs whatever happened before."""
     return summarize_run(batches, get_current_context())

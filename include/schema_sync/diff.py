@@ -474,7 +474,7 @@ def _add_missing_schema(
             declared=_place_name(snapshot.database, snapshot.schema),
             actual=None,
             message=f"The database or schema {_place_name(snapshot.database, snapshot.schema)} is not there; "
-            f"{len(names)} dataset{'s' if len(names) > 1 else ''} need it: {listed}.",
+            f"{f'{len(names)} datasets need' if len(names) > 1 else '1 dataset needs'} it: {listed}.",
         )
     )
 

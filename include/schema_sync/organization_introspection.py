@@ -125,13 +125,14 @@ def unreachable_report(snapshot: OrganizationSnapshot) -> OrganizationReport:
         )
         for source in snapshot.sources
     )
-    reasons = "; ".join(f"{source.data_source_name}: {source.error}" for source in unchecked)
     return OrganizationReport(
         organization_id=snapshot.organization_id,
         organization_name=snapshot.organization_name,
         datasets_unchecked=sum(source.datasets for source in unchecked),
         unchecked=unchecked,
-        error=f"None of its data sources could be reached. {reasons}",
+        error="Its only data source could not be reached."
+        if len(unchecked) == 1
+        else f"None of its {len(unchecked)} data sources could be reached.",
     )
 
 

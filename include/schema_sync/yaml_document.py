@@ -267,7 +267,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, data: bytes) -> InvalidDatasetYml
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = data.splitlines()
-    if line > len(lines):  # libyaml puts the end of a text without a last line break into the next line
+    if line > len(lines):  # libyaml's end of the text is a line that editors do not show
         line, column = max(len(lines), 1), len(lines[-1].decode()) + 1 if lines else 1
     problem = error.problem or "it cannot be read"
     context = f" {error.context}" if error.context else ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from schema_sync_airflow.runs import DAG_ID, elapsed_ms, run_facts, run_timestam
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from include.schema_sync.application_db import Connection
     from include.schema_sync.models import OrganizationTotals, RunResult
     from include.schema_sync.settings import Settings
     from include.schema_sync.slack.messages import Message
@@ -151,12 +153,13 @@ def _unknown(organization: dict[str, Any], states: str) -> OrganizationTotals:
 
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
     """Send to the data team's channel, else to its webhook, else to the log."""
-    from include.schema_sync.slack.client import post_webhook, slack_client
+    from include.schema_sync.slack.client import slack_client
     from include.schema_sync.slack.messages import render_text
-    from include.schema_sync.slack.outbox import MessageKind, deliver
-    from schema_sync_airflow.connections import application_db, data_team_token, transactions
+    from include.schema_sync.slack.outbox import MessageKind, deliver, deliver_to_webhook
+    from schema_sync_airflow.connections import data_team_token
 
     text = render_text(message)
+    kind, run_id = MessageKind.SCHEMA_SYNC_SUMMARY, context["run_id"]
     if context["params"][DRY_RUN]:
         log.info("Dry run, nothing is sent. The data team's message would read:\n%s", text)
         return
@@ -164,19 +167,21 @@ def _deliver(message: Message, settings: Settings, context: Context) -> None:
     if found is not None and settings.data_team_channel is not None:
         token, base_url = found
         client = slack_client(token, base_url=settings.slack_base_url or base_url)
-        with application_db(settings) as application, transactions(application):
+        with _application_if_reachable(settings) as application:
             deliver(
                 application,
                 client,
                 message=message,
-                kind=MessageKind.SCHEMA_SYNC_SUMMARY,
+                kind=kind,
                 organization_id=None,
                 integration_id=None,
                 channel=settings.data_team_channel,
-                run_id=context["run_id"],
+                run_id=run_id,
             )
-    elif settings.data_team_webhook_url is not None:
-        post_webhook(settings.data_team_webhook_url, message)
+    elif (url := settings.data_team_webhook_url) is not None:
+        channel = settings.data_team_channel or "webhook"
+        with _application_if_reachable(settings) as application:
+            deliver_to_webhook(application, url, message=message, kind=kind, channel=channel, run_id=run_id)
     else:
         log.warning(
             "Nobody is told: neither the Airflow connection `data_team_slack` with DATA_TEAM_SLACK_CHANNEL_ID nor "
@@ -185,3 +190,19 @@ def _deliver(message: Message, settings: Settings, context: Context) -> None:
         )
         return
     log.info("Told the data team:\n%s", text)
+
+
+@contextmanager
+def _application_if_reachable(settings: Settings) -> Iterator[Connection | None]:
+    """The application database for the message's row, or None: that it is down is what the data team must hear."""
+    from include.schema_sync.errors import SchemaSyncError
+    from schema_sync_airflow.connections import application_db, transactions
+
+    with ExitStack() as stack:
+        application: Connection | None = None
+        try:
+            application = stack.enter_context(application_db(settings))
+            stack.enter_context(transactions(application))
+        except SchemaSyncError as error:
+            log.warning("%s", error)
+        yield application

@@ -76,4 +76,9 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.errors import TerminalError
 
         context["ti"].xcom_push(key=FAILURES, value=reports)
-        raise TerminalError("\n".join(f"{report['organization_name']}: {report['error']}" for report in reports))
+        lines = [
+            f"{report['organization_name']}, {source['data_source_name']}: {source['error']}"
+            for report in reports
+            for source in report["unchecked"]
+        ]
+        raise TerminalError("No data source of this task's organizations could be reached:\n" + "\n".join(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class World:
     create_database: Callable[[], str]
     dag: Any
     output: pytest.CaptureFixture[str]
+    records: pytest.LogCaptureFixture
 
     def execute(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.application_uri, autocommit=True) as connection:
@@ -140,8 +142,11 @@ class World:
         from sqlalchemy import select
 
         self.output.readouterr()
-        dag_run = self.dag.test(run_conf=conf or {})
-        log = "".join(self.output.readouterr())
+        self.records.clear()
+        with self.records.at_level(logging.INFO):  # as in a task's own process
+            dag_run = self.dag.test(run_conf=conf or {})
+        # Operators write to standard output here, modules to the logging of the standard library.
+        log = self.records.text + "".join(self.output.readouterr())
         with create_session() as session:
             instances = session.scalars(select(TaskInstance).where(TaskInstance.run_id == dag_run.run_id)).all()
             states = {f"{ti.task_id}[{ti.map_index}]": str(ti.state) for ti in instances}
@@ -182,8 +187,8 @@ def slack() -> Iterator[SlackStandIn]:
 
 
 @pytest.fixture
-def world(application_db_uri, create_database, slack, monkeypatch, dag, capfd) -> World:
-    world = World(application_db_uri, slack, monkeypatch, create_database, dag, capfd)
+def world(application_db_uri, create_database, slack, monkeypatch, dag, capfd, caplog) -> World:
+    world = World(application_db_uri, slack, monkeypatch, create_database, dag, capfd, caplog)
     world.connect("app_db", _airflow_json(application_db_uri))
     world.connect("data_team_slack", {"conn_type": "slack", "password": "xoxb-data-team-0123456789"})
     monkeypatch.setenv("DATA_TEAM_SLACK_CHANNEL_ID", DATA_TEAM_CHANNEL)

@@ -266,6 +266,16 @@ def test_the_run_fails_when_the_summary_cannot_be_delivered(world, monkeypatch):
     assert run.result["result"]["datasetsChecked"] == 1
 
 
+def test_the_data_team_hears_of_an_application_database_that_is_down(world, refused_uri):
+    parts = refused_uri.rsplit(":", 1)[1].split("/")[0]
+    world.connect("app_db", {"conn_type": "postgres", "host": "127.0.0.1", "port": int(parts), "password": "canary-app"})
+    run = world.run()
+    assert run.state == "failed"
+    (message,) = world.messages("C0DATATEAM")
+    assert "app_db" in json.dumps(message)
+    assert "canary-app" not in run.log
+
+
 def test_without_a_data_team_the_summary_goes_to_the_log(world, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_DATA_TEAM_SLACK")
     run = world.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.errors import InvalidDatasetYml
@@ -48,19 +48,19 @@ def refusal(text: str) -> InvalidDatasetYml:
     return error
 
 
-# fmt: off
-WORDS = ["on", "off", "yes", "no", "y", "true", "012", "0x1F", "0o17", "12:30", "190:20:30", "1e5", "1_000", ".inf",
-         "2024-01-01", "2024-01-01 10:00:00", "=", "<<", "*", "nUlL", "NaN", "-", "+1"]
-# fmt: on
+WORDS = [
+    *["on", "off", "yes", "no", "y", "true", "012", "0x1F", "0o17", "12:30", "190:20:30", "1e5", "1_000", ".inf", "+1"],
+    *["2024-01-01", "2024-01-01 10:00:00", "=", "nUlL", "NaN", "-a", "<<"],
+]
 
 
-@pytest.mark.parametrize("word", [word for word in WORDS if word not in {"*", "-"}])
+@pytest.mark.parametrize("word", WORDS)
 def test_words_that_yaml_1_1_would_convert_stay_text_because_columns_are_called_so(word: str) -> None:
     assert read(f"name: {word}") == {"name": word}
     assert read(f"[{word}]") == [word]
 
 
-@pytest.mark.parametrize("word", [word for word in WORDS if word not in {"*", "-", "<<"}])
+@pytest.mark.parametrize("word", WORDS)
 def test_such_words_are_keys_as_well(word: str) -> None:
     assert read(f"{word}: x") == {word: "x"}
 
@@ -188,7 +188,15 @@ def test_a_hundred_levels_are_read_and_one_more_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 500_000, "{" * 500_000, "- " * 250_000, "? " * 250_000, "{a: " * 200_000, "[{? " * 150_000, "a: [" * 200_000],
+    [
+        "[" * 500_000,
+        "{" * 500_000,
+        "- " * 250_000,
+        "? " * 250_000,
+        "{a: " * 200_000,
+        "[{? " * 150_000,
+        "a: [" * 200_000,
+    ],
 )
 def test_bottomless_nesting_is_refused_without_reaching_any_stack_s_end(text: str) -> None:
     assert refusal(text).line == 1
@@ -249,12 +257,12 @@ def test_directives_that_libyaml_compares_pair_by_pair_are_bounded() -> None:
     ("text", "line", "column", "advice"),
     [
         ("name: a\nexpr: b: c\n", 2, 8, "in quotes"),
-        ("name: 'a\n", 2, 1, "quote is not closed"),
+        ("name: 'a\n", 1, 9, "quote is not closed"),
         ("name: 'a", 1, 9, "quote is not closed"),
         ("name: a\n\ttype: b\n", 2, 1, "indent with spaces"),
         ("name: @a\n", 1, 7, "in quotes"),
         ("items:\n  - a\n b: c\n", 3, 2, "check the indentation"),
-        ("name: {{ x }\n", 2, 1, "templates"),
+        ("name: {{ x }\n", 1, 13, "templates"),
         ("a: !e!foo b\n", 1, 4, "undefined tag handle"),
         ("a: *b\n", 1, 4, "names no anchor"),
         ('a: "\\ud800"\n', 1, 7, "escape"),
@@ -278,24 +286,32 @@ def test_foreign_text_is_shown_short_and_without_control_characters() -> None:
     assert len(quoted("\0" * 80)) <= 90
 
 
+def assert_read_or_refused(text: str) -> None:
+    documents, error = [], None
+    try:
+        documents = read_documents(text)
+    except InvalidDatasetYml as refused:
+        error = refused
+    if error is None:
+        assert all(not isinstance(node, Scalar) or node.text is not None for node in documents)
+    else:
+        assert error.line is not None
+        assert error.line >= 1
+        assert str(error).startswith(f"line {error.line}, column {error.column}: ")
+
+
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(st.characters(), max_size=60))
 @example("\ud800")
 @example("\ufeff")
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        documents = read_documents(text)
-    except InvalidDatasetYml as error:
-        assert error.line is not None
-        assert error.line >= 1
-    else:
-        assert all(isinstance(node, Scalar | Sequence | Mapping) for node in documents)
+    assert_read_or_refused(text)
 
 
-@given(st.lists(st.sampled_from([*"[]{}-?:,&*!|>'\"%@`# \n\tab~", "<<: ", "&a ", "*a ", "- ", ": ", "\n  ", "---\n", "..."])))
+SIGNS = [*"[]{}-?:,&*!|>'\"%@`# \n\tab~", "<<: ", "&a ", "*a ", "- ", ": ", "\n  ", "---\n", "..."]
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.lists(st.sampled_from(SIGNS)))
 def test_any_row_of_yaml_s_own_signs_is_read_or_refused(signs: list[str]) -> None:
-    try:
-        documents = read_documents("".join(signs))
-    except InvalidDatasetYml as error:
-        assert str(error).startswith(f"line {error.line}, column {error.column}: ")
-    else:
-        assert all(not isinstance(node, Scalar) or node.text is not None for node in documents)
+    assert_read_or_refused("".join(signs))

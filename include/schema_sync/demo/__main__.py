@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -17,7 +18,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -40,6 +40,7 @@ FOLDER = ROOT / ".demo"
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 DATA_TEAM_TOKEN = "xoxb-demo-data-team"
 RESULT_MARK = "schema-sync result "
+_ORIGIN = re.compile(r" \[[\w.]+\] loc=\S+\s*$")  # where in the code a line was logged
 
 
 def main() -> int:
@@ -64,14 +65,13 @@ def _run() -> int:
         say("Creating the application database and the customers' warehouses …")
         environment = _enter_organizations(server_uri, slack, closed)
         say("Running the real DAG: airflow dags test schema_sync (the first time it sets up a private Airflow home)")
-        run_date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        code = _airflow(["dags", "test", "schema_sync", run_date], environment, log, say)
+        code = _airflow(["dags", "test", "schema_sync"], environment, log, say)
         result = _result(log)
         if result is None:
             print(f"\nThe run ended (exit code {code}) without a result. Its log: {log}", file=sys.stderr)
             return code or 1
         (FOLDER / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-        _show(result, slack, run_date)
+        _show(result, slack)
     print(f"\nResult as JSON: {_shown(FOLDER / 'result.json')}")
     print(f"Task logs:      {_shown(log)}")
     print(f"Took {time.monotonic() - started:.0f} s. Everything has been stopped.")
@@ -96,6 +96,7 @@ def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int)
         "AIRFLOW_CONN_DATA_TEAM_SLACK": json.dumps({"conn_type": "slack", "password": DATA_TEAM_TOKEN}),
         "DATA_TEAM_SLACK_CHANNEL_ID": DATA_TEAM_CHANNEL,
         "SCHEMA_SYNC_SLACK_BASE_URL": slack.base_url,
+        "no_proxy": "127.0.0.1",  # slack_sdk asks a proxy even for this machine
         "SCHEMA_SYNC_RETRIES": "1",
         "SCHEMA_SYNC_RETRY_DELAY_SECONDS": "1",
     }
@@ -129,7 +130,9 @@ def _milestone(line: str) -> str | None:
     for mark in ("schema-sync fetched ", "schema-sync group ", "schema-sync source ", "schema-sync organization="):
         position = line.find(mark)
         if position >= 0:
-            return "  " + line[position + len("schema-sync ") :].strip()[:150]
+            return "  " + _ORIGIN.sub("", line[position + len("schema-sync ") :]).strip()[:150]
+    if line.startswith(("airflow: ", "bootstrap: ")):
+        return "  " + line.strip()
     return None
 
 
@@ -154,7 +157,7 @@ def _result(log: Path) -> dict[str, Any] | None:
     return None
 
 
-def _show(result: Mapping[str, Any], slack: SlackStandIn, run_date: str) -> None:
+def _show(result: Mapping[str, Any], slack: SlackStandIn) -> None:
     names = {channel_of(organization): organization.name for organization in ORGANIZATIONS}
     names[DATA_TEAM_CHANNEL] = "the data team"
     for posted in slack.messages:
@@ -162,16 +165,17 @@ def _show(result: Mapping[str, Any], slack: SlackStandIn, run_date: str) -> None
         print(f"\n━━━ Slack, to {names.get(channel, channel)} " + "━" * 40)
         print(render_text(Message(posted["text"], tuple(posted["blocks"]))))
     print("\n━━━ Organizations " + "━" * 60)
-    print(totals_table([totals_from_json(value) for value in _outcomes(run_date)]))
+    print(totals_table([totals_from_json(value) for value in _outcomes()]))
     print("\n━━━ Result " + "━" * 67)
     print(json.dumps({key: value for key, value in result["result"].items() if key != "errors"}, indent=2))
 
 
-def _outcomes(run_date: str) -> list[dict[str, Any]]:
+def _outcomes() -> list[dict[str, Any]]:
     """What each organization's last task left in XCom, from the demo's own metadata database."""
     with closing(sqlite3.connect(FOLDER / "airflow" / "airflow.db")) as metadata:
         rows = metadata.execute(
-            "SELECT value FROM xcom WHERE key = 'outcomes' AND run_id LIKE ? ORDER BY map_index", (f"%{run_date}%",)
+            "SELECT value FROM xcom WHERE key = 'outcomes'"
+            " AND dag_run_id = (SELECT max(id) FROM dag_run) ORDER BY map_index"
         ).fetchall()
     return [value for (text,) in rows for value in json.loads(text)]
 

@@ -24,11 +24,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from include.schema_sync.application_db import application_errors
 from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
-from include.schema_sync.slack.client import SECONDS_PER_MESSAGE, refusal_code, translate
+from include.schema_sync.slack.client import SECONDS_PER_MESSAGE, post_webhook, refusal_code, translate
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -118,7 +118,7 @@ class ThreadIncompleteError(TransientError):
 
 
 def deliver(
-    connection: Connection,
+    connection: Connection | None,
     client: WebClient,
     *,
     message: Message,
@@ -133,13 +133,14 @@ def deliver(
     """Send ``message`` and its replies, each once and each with its row, however often this is called.
 
     :param connection: to the application database, not in autocommit mode and in no transaction: this commits.
+        None when it cannot be reached: the message is sent all the same, and not recorded.
     :param organization_id: None for the data team, whose messages have no integration either.
     :raises TerminalError: Slack refused the message and nothing was posted; the message says what to do.
     :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
     """
-    if connection.autocommit:
-        raise ValueError("deliver() locks a row across statements: its connection must not be in autocommit mode")
+    _refuse_autocommit(connection)
+    slack = _WebApi(client, sleep)
     parent = _Outgoing(
         id=message_id(organization_id, integration_id, kind, run_id),
         kind=kind,
@@ -151,7 +152,7 @@ def deliver(
         blocks=message.blocks,
         whom="the data team" if organization_id is None else f"organization {organization_id}",
     )
-    delivery = _send_once(connection, client, parent, now, sleep)
+    delivery = _send_once(connection, slack, parent, now)
     for page, reply in enumerate(message.replies, start=1):
         outgoing = replace(
             parent,
@@ -164,7 +165,7 @@ def deliver(
         failed = f"The message is in Slack, page {page} of {len(message.replies)} of its thread is not"
         incomplete: ThreadIncompleteError | None = None
         try:
-            _send_once(connection, client, outgoing, now, sleep)
+            _send_once(connection, slack, outgoing, now)
         except TransientError as error:
             incomplete = ThreadIncompleteError(f"{failed}. {error}", delivery=delivery)
         except TerminalError as error:
@@ -174,6 +175,40 @@ def deliver(
             raise incomplete
         delivery = replace(delivery, replies=page)
     return delivery
+
+
+def deliver_to_webhook(
+    connection: Connection | None,
+    url: str,
+    *,
+    message: Message,
+    kind: MessageKind,
+    channel: str,
+    run_id: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Delivery:
+    """Send ``message`` to the data team's webhook, with one row for it and its pages.
+
+    A webhook names no message and shows no history: the row's ts is ``webhook``, and an attempt that died between
+    posting and confirming posts again.
+
+    :param connection: as for :func:`deliver`.
+    :param channel: what the row names as the channel.
+    :raises TerminalError, TransientError: as :func:`deliver`.
+    """
+    _refuse_autocommit(connection)
+    outgoing = _Outgoing(
+        id=message_id(None, None, kind, run_id),
+        kind=kind,
+        integration_id=None,
+        channel=channel,
+        thread_ts=None,
+        run_id=run_id,
+        text=message.text,
+        blocks=message.blocks,
+        whom="the data team",
+    )
+    return _send_once(connection, _Webhook(url, message), outgoing, now)
 
 
 def message_id(
@@ -217,25 +252,67 @@ class _LookUp:
     note: str | None = None
 
 
+class _Slack(Protocol):
+    """A way to Slack."""
+
+    def look_up(self, outgoing: _Outgoing, *, since: float) -> _LookUp:
+        """Tell whether the message is there already.
+
+        :raises TransientError: Slack could not answer; posting now could post twice.
+        """
+
+    def post(self, outgoing: _Outgoing) -> tuple[str, str]:
+        """Post it; returns (ts, channel id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WebApi:
+    client: WebClient
+    sleep: Callable[[float], None]
+
+    def look_up(self, outgoing: _Outgoing, *, since: float) -> _LookUp:
+        return _look_up(self.client, outgoing, since=since)
+
+    def post(self, outgoing: _Outgoing) -> tuple[str, str]:
+        return _post(self.client, outgoing, self.sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    url: str
+    message: Message
+
+    def look_up(self, outgoing: _Outgoing, *, since: float) -> _LookUp:  # noqa: ARG002 (the protocol's)
+        return _LookUp(note="a webhook shows no history")
+
+    def post(self, outgoing: _Outgoing) -> tuple[str, str]:
+        post_webhook(self.url, self.message)
+        return "webhook", outgoing.channel
+
+
+def _refuse_autocommit(connection: Connection | None) -> None:
+    if connection is not None and connection.autocommit:
+        raise ValueError("a row is locked across statements: the connection must not be in autocommit mode")
+
+
 def _send_once(
-    connection: Connection,
-    client: WebClient,
-    outgoing: _Outgoing,
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None],
+    connection: Connection | None, slack: _Slack, outgoing: _Outgoing, now: Callable[[], datetime]
 ) -> Delivery:
+    if connection is None:
+        return _send_unrecorded(slack, outgoing, now, "the application database cannot be reached")
     attempt = str(uuid.uuid4())
     for _ in range(_ROUNDS):
         try:
             if not _reserve(connection, outgoing, attempt, now()):
-                return _send_unrecorded(client, outgoing, now, sleep)
+                why = f"its column integration_id does not allow NULL in this database. Apply {MIGRATION}"
+                return _send_unrecorded(slack, outgoing, now, why)
             row = _lock(connection, outgoing)
             if row is None:
                 continue
             if row.ts:
                 log.info("Slack message %s was sent before: nothing is posted", outgoing.id)
                 return Delivery(outgoing.id, row.channel, row.ts, already_sent=True, recorded=True)
-            return _send_locked(connection, client, outgoing, row, row.attempt == attempt, now, sleep)
+            return _send_locked(connection, slack, outgoing, row, row.attempt == attempt, now)
         finally:
             # Gives the lock back on every path; after a commit there is nothing to roll back.
             _roll_back(connection)
@@ -244,23 +321,22 @@ def _send_once(
 
 def _send_locked(
     connection: Connection,
-    client: WebClient,
+    slack: _Slack,
     outgoing: _Outgoing,
     row: _Row,
     fresh: bool,
     now: Callable[[], datetime],
-    sleep: Callable[[float], None],
 ) -> Delivery:
     # An earlier attempt may have been told another channel.
     earlier = replace(outgoing, channel=row.channel)
-    seen = _LookUp() if fresh else _look_up(client, earlier, since=row.reserved_at - _CLOCK_DIFFERENCE_S)
+    seen = _LookUp() if fresh else slack.look_up(earlier, since=row.reserved_at - _CLOCK_DIFFERENCE_S)
     if seen.ts is not None:
         ts, channel = seen.ts, row.channel
         log.info("Slack message %s was posted by an attempt that did not finish: confirming it", outgoing.id)
     else:
         refused: TerminalError | None = None
         try:
-            ts, channel = _post(client, outgoing, sleep)
+            ts, channel = slack.post(outgoing)
         except TerminalError as error:
             refused = error
         if refused is not None:
@@ -285,21 +361,15 @@ def _send_locked(
     return Delivery(outgoing.id, channel, ts, already_sent=seen.ts is not None, recorded=True)
 
 
-def _send_unrecorded(
-    client: WebClient, outgoing: _Outgoing, now: Callable[[], datetime], sleep: Callable[[float], None]
-) -> Delivery:
+def _send_unrecorded(slack: _Slack, outgoing: _Outgoing, now: Callable[[], datetime], why: str) -> Delivery:
     log.warning(
-        "Message %s for %s is sent but not recorded: slack_message_tracking.integration_id does not allow NULL "
-        "in this database. Apply %s.",
-        outgoing.id,
-        outgoing.whom,
-        MIGRATION,
+        "Message %s for %s is sent but not recorded in slack_message_tracking: %s.", outgoing.id, outgoing.whom, why
     )
     # Without a row only Slack can tell whether an earlier attempt posted.
-    seen = _look_up(client, outgoing, since=now().timestamp() - _UNRECORDED_LOOK_BACK_S)
+    seen = slack.look_up(outgoing, since=now().timestamp() - _UNRECORDED_LOOK_BACK_S)
     if seen.ts is not None:
         return Delivery(outgoing.id, outgoing.channel, seen.ts, already_sent=True, recorded=False)
-    ts, channel = _post(client, outgoing, sleep)
+    ts, channel = slack.post(outgoing)
     return Delivery(outgoing.id, channel, ts, already_sent=False, recorded=False)
 
 
