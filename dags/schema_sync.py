@@ -18,8 +18,6 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import TriggerRule, dag, get_current_context, task, task_group
-
-from include.schema_sync.settings import DagSettings
 from schema_sync_airflow.data_team import summarize_run
 from schema_sync_airflow.diff_operator import DatasetYmlDiffOperator
 from schema_sync_airflow.introspection_operator import SchemaIntrospectionOperator
@@ -28,6 +26,8 @@ from schema_sync_airflow.organizations import fetch_batches
 from schema_sync_airflow.params import run_params
 from schema_sync_airflow.retries import TransientOnlyRetryPolicy
 from schema_sync_airflow.runs import DAG_ID
+
+from include.schema_sync.settings import DagSettings
 
 LABEL = "{{ task.batch['label'] }}"
 SETTINGS = DagSettings.from_environment()
@@ -40,13 +40,13 @@ def fetch_organizations() -> list[dict[str, Any]]:
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, map_index_template="{{ task.op_kwargs['batch']['label'] }}")
-def notify(batch: dict[str, Any], reports: list[dict[str, Any]] | None) -> None:
+def notify(batch: dict[str, Any], reports: Any) -> None:
     """Tell each organization: a drift alert, or an error notice after a failure."""
     notify_organizations(batch, reports, get_current_context())
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False, show_return_value_in_logs=False)
-def summarize(batches: list[dict[str, Any]] | None) -> dict[str, Any]:
+def summarize(batches: Any) -> dict[str, Any]:
     """Tell the data team, and return the run result; runs whatever happened before."""
     return summarize_run(batches, get_current_context())
 

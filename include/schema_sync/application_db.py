@@ -67,7 +67,7 @@ SELECT DISTINCT ON (i.organization_id)
  ORDER BY i.organization_id, (coalesce(i.default_channel ->> 'id', '') = ''), i.id
 """
 
-_VAULT_SECRET = "SELECT decrypted_secret FROM vault.decrypted_secrets WHERE name = %(name)s LIMIT 1"
+_FROM_VAULT = "SELECT decrypted_secret FROM vault.decrypted_secrets WHERE name = %(name)s LIMIT 1"
 _VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
 
 
@@ -150,7 +150,7 @@ def vault_secret(connection: Connection, name: str) -> str | None:
         exists = connection.execute(_VAULT_EXISTS).fetchone()
         if exists is None or not exists[0]:
             return None
-        row = connection.execute(_VAULT_SECRET, {"name": name}).fetchone()
+        row = connection.execute(_FROM_VAULT, {"name": name}).fetchone()
     return None if row is None or row[0] is None else str(row[0])
 
 

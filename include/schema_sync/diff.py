@@ -134,9 +134,7 @@ class _Group:
         self.names = NameIndex(self.tables, dialect.table_case, dialect.max_name_bytes)
 
 
-def _diff_source(
-    organization_id: str, source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report
-) -> None:
+def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report) -> None:
     reasons: dict[str, str] = {}  # dataset id → why it is unchecked
     read: dict[str, list[Placement]] = {}
     for dataset_id, yml_hash in source.datasets.items():
@@ -166,7 +164,7 @@ def _diff_source(
                     why = "it was not asked for" if group is None else group.snapshot.error
                     reasons[dataset_id] = f"{_place_name(placement.database, placement.schema)}: {why}"
                 else:
-                    subjects.append(_subject(placement, group, dialect))
+                    subjects.append(_subject(placement, group))
         _compare(organization_id, subjects, groups, dialect, report)
     report.checked += sum(1 for dataset_id in read if dataset_id not in reasons)
     if reasons:
@@ -203,22 +201,22 @@ def _compare(
     for group in groups.values():
         if not group.snapshot.exists:
             _add_missing_schema(organization_id, group, subjects, report)
-    documented_by: dict[int, _Subject] = {}
+    documented_by: dict[int, tuple[_Subject, _Table]] = {}
     for subject in subjects:
         if not subject.group.snapshot.exists:
             continue
         for discrepancy in _differences(subject, by_name, dialect):
             report.add(discrepancy)
-        if subject.table is not None and subject.table.table.readable:
-            other = documented_by.setdefault(id(subject.table), subject)
+        if (table := subject.table) is not None and table.table.readable:
+            other, _ = documented_by.setdefault(id(table), (subject, table))
             if subject.placement.dataset.id < other.placement.dataset.id:
-                documented_by[id(subject.table)] = subject
-    for subject in documented_by.values():
-        for discrepancy in _undocumented(subject):
+                documented_by[id(table)] = (subject, table)
+    for subject, table in documented_by.values():
+        for discrepancy in _undocumented(subject, table):
             report.add(discrepancy)
 
 
-def _subject(placement: Placement, group: _Group, dialect: Dialect) -> _Subject:
+def _subject(placement: Placement, group: _Group) -> _Subject:
     resolution = group.names.resolve(placement.table)
     needs: list[_Need] = []
     unread: list[_Unread] = []
@@ -375,7 +373,7 @@ def _column_differences(subject: _Subject, table: _Table, need: _Need, dialect: 
         yield _discrepancy(
             subject,
             DiscrepancyType.INACCESSIBLE_TABLE,
-            message=f"The role may not read column `{_cut(column.name)}`, which {_cut(need.by)} needs; grant it SELECT.",
+            message=f"The role may not read `{_cut(column.name)}`, which {_cut(need.by)} needs; grant it SELECT.",
             table=table.table.name,
             column=column.name,
             line=need.line,
@@ -452,9 +450,7 @@ def _missing_table(subject: _Subject) -> Discrepancy:
     )
 
 
-def _add_missing_schema(
-    organization_id: str, group: _Group, subjects: Sequence[_Subject], report: _Report
-) -> None:
+def _add_missing_schema(organization_id: str, group: _Group, subjects: Sequence[_Subject], report: _Report) -> None:
     names = sorted({subject.placement.dataset.name for subject in subjects if subject.group is group})
     if not names:
         return
@@ -479,14 +475,13 @@ def _add_missing_schema(
     )
 
 
-def _undocumented(subject: _Subject) -> Iterator[Discrepancy]:
-    assert subject.table is not None
-    for column in subject.table.unclaimed:
+def _undocumented(subject: _Subject, table: _Table) -> Iterator[Discrepancy]:
+    for column in table.unclaimed:
         yield _discrepancy(
             subject,
             DiscrepancyType.UNDOCUMENTED_COLUMN,
-            message=f"Column `{_cut(column.name)}` is in the {subject.table.table.kind} and in no dataset of it.",
-            table=subject.table.table.name,
+            message=f"Column `{_cut(column.name)}` is in the {table.table.kind} and in no dataset of it.",
+            table=table.table.name,
             column=column.name,
             actual=column.type,
         )

@@ -22,7 +22,7 @@ class MissingSchemaError(SchemaSyncError):
     """The connection works but the database or schema is not there; becomes one ``missing_schema``."""
 
 
-class InvalidDatasetYml(TerminalError):
+class InvalidDatasetYml(TerminalError):  # noqa: N818 (its name is fixed: other programs catch it)
     """A document cannot be read as a dataset.
 
     :ivar line: 1-based line in the YML, or None when the document as a whole is refused.

@@ -27,7 +27,9 @@ def discrepancy_table(discrepancies: Sequence[Discrepancy]) -> str:
         )
         for discrepancy in discrepancies[:_MOST_ROWS]
     ]
-    table = text_table(("what", "dataset", "table", "column", "YML says", "warehouse has", "did you mean", "line"), rows)
+    table = text_table(
+        ("what", "dataset", "table", "column", "YML says", "warehouse has", "did you mean", "line"), rows
+    )
     left = len(discrepancies) - len(rows)
     return f"{table}\n…and {left} more, all of them in this task's XCom." if left else table
 
@@ -37,8 +39,8 @@ def report_line(report: OrganizationReport) -> str:
     totals = report.totals
     return (
         f"schema-sync organization={totals.organization_name!r} id={totals.organization_id} "
-        f"state={totals.state.replace(' ', '-')} checked={totals.datasets_checked} unchecked={totals.datasets_unchecked} "
-        f"critical={totals.critical} warnings={totals.warnings} infos={totals.infos}"
+        f"state={totals.state.replace(' ', '-')} checked={totals.datasets_checked} "
+        f"unchecked={totals.datasets_unchecked} critical={totals.critical} warnings={totals.warnings} infos={totals.infos}"
     )
 
 

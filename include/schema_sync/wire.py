@@ -155,7 +155,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             kind=table["kind"],
             readable=table["readable"],
             columns=tuple(
-                Column(name, *types[type_index], readable=position not in unreadable)
+                Column(name, types[type_index][0], types[type_index][1], position not in unreadable)
                 for position, (name, type_index) in enumerate(zip(table["columns"], table["types"], strict=True))
             ),
         )

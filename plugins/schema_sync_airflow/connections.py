@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
+
 from include.schema_sync.application_db import application_errors, vault_secret
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.models import DataSource
@@ -74,9 +75,7 @@ def transactions(application: ApplicationConnection) -> Iterator[None]:
 
 
 @contextmanager
-def source_access(
-    source: DataSource, application: ApplicationConnection, settings: Settings
-) -> Iterator[SourceAccess]:
+def source_access(source: DataSource, application: ApplicationConnection, settings: Settings) -> Iterator[SourceAccess]:
     """Find a data source's credentials; nothing is connected yet.
 
     :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
@@ -96,9 +95,7 @@ def source_access(
         )
 
 
-def slack_token(
-    key: str | None, organization_name: str, application: ApplicationConnection
-) -> tuple[str, str | None]:
+def slack_token(key: str | None, organization_name: str, application: ApplicationConnection) -> tuple[str, str | None]:
     """Look up an organization's Slack token.
 
     :return: (token, base_url of the Airflow connection or None).

@@ -18,6 +18,7 @@ from schema_sync_airflow.runs import DAG_ID, elapsed_ms, run_facts, run_timestam
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.schema_sync.application_db import Connection
     from include.schema_sync.models import OrganizationTotals, RunResult
     from include.schema_sync.settings import Settings
@@ -37,6 +38,7 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     :raises TransientError: the message was not delivered, and there is another try.
     """
     from airflow.sdk.exceptions import AirflowFailException
+
     from include.schema_sync.errors import SchemaSyncError, TransientError
     from include.schema_sync.settings import Settings
     from include.schema_sync.summary import fetch_failed_message, result_json, run_result, summary_message
@@ -78,7 +80,9 @@ def _why_failed(result: RunResult, fetch_error: str | None, undelivered: str | N
     if fetch_error is not None:
         reasons.append(f"fetch_organizations failed, so nothing was checked: {fetch_error}")
     elif undelivered is None:
-        reasons.append(f"every one of {len(result.organizations)} organizations failed; `errors` in the result says why")
+        reasons.append(
+            f"every one of {len(result.organizations)} organizations failed; `errors` in the result says why"
+        )
     if undelivered is not None:
         reasons.append(f"the summary could not be delivered: {undelivered}")
     return "The run fails because " + "; and ".join(reasons)
@@ -101,9 +105,7 @@ def _totals(batches: list[dict[str, Any]], context: Context) -> list[Organizatio
     # Some notify task ended without a word: fall back on what the tasks before it said.
     untold = "its notify task did not finish; the log of that task in this run says why"
     found = {key: replace(value, notification_error=untold) for key, value in _pulled("diff", TOTALS, context).items()}
-    failed = {
-        key: replace(value, notification_error=untold) for key, value in _failed_reports(context).items()
-    }
+    failed = {key: replace(value, notification_error=untold) for key, value in _failed_reports(context).items()}
     return [
         outcomes.get(organization["id"])
         or found.get(organization["id"])

@@ -46,7 +46,9 @@ class DatasetYmlDiffOperator(BaseOperator):
             report = diff_organization(snapshot, datasets[snapshot.organization_id])
             self.log.info(report_line(report))
             if report.discrepancies:
-                self.log.info("What differs in %r:\n%s", report.organization_name, discrepancy_table(report.discrepancies))
+                self.log.info(
+                    "What differs in %r:\n%s", report.organization_name, discrepancy_table(report.discrepancies)
+                )
             for source in report.unchecked:
                 self.log.warning(
                     "Unchecked in %r: %d dataset(s) of %r, %s",

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.schema_sync.organization_introspection import Introspection
 
 FAILURES = "failures"  # XCom key: what is known of organizations when the task itself fails

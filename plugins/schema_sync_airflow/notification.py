@@ -13,6 +13,7 @@ from schema_sync_airflow.runs import run_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.schema_sync.application_db import Connection, SlackIntegration
     from include.schema_sync.models import OrganizationReport, OrganizationTotals
     from include.schema_sync.settings import Settings
@@ -53,7 +54,7 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
                     told = _notify(report, integrations.get(report.organization_id), application, settings, context)
                     outcomes.append(replace(totals, notified=told))
                 except SchemaSyncError as error:
-                    log.error("%s was not told: %s", report.organization_name, error)
+                    log.warning("%s was not told: %s", report.organization_name, error)
                     # The alert itself may be there when only its thread is not.
                     told = isinstance(error, ThreadIncompleteError)
                     outcomes.append(replace(totals, notified=told, notification_error=str(error)))
@@ -64,15 +65,15 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
         outcomes += [replace(report.totals, notification_error=str(error)) for report in missed]
         errors.append(error)
     if any(isinstance(error, TransientError) for error in errors) and ti.try_number <= ti.max_tries:
-        raise TransientError("Some organizations were not told; the task is tried again. " + "; ".join(map(str, errors)))
+        raise TransientError(
+            "Some organizations were not told; the task is tried again. " + "; ".join(map(str, errors))
+        )
     ti.xcom_push(key=OUTCOMES, value=[totals_to_json(totals) for totals in outcomes])
     if errors:
         raise TerminalError("Some organizations were not told. " + "; ".join(map(str, errors)))
 
 
-def _reports(
-    batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context
-) -> list[OrganizationReport]:
+def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context) -> list[OrganizationReport]:
     """One report an organization of the batch: as found, as failed, or that nothing is known."""
     from include.schema_sync.models import OrganizationReport
     from include.schema_sync.wire import report_from_json

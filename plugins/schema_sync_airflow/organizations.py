@@ -10,6 +10,7 @@ from schema_sync_airflow.params import ORGANIZATION_IDS, unknown_keys_message
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.schema_sync.models import Organization
 
 FETCH_ERROR = "error"  # XCom key: why fetching failed, for the message to the data team
@@ -30,7 +31,7 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
 
     try:
         if (message := unknown_keys_message(context["dag_run"].conf or {})) is not None:
-            raise TerminalError(message)  # noqa: TRY301 (one handler tells the data team of every refusal)
+            raise TerminalError(message)
         settings = Settings.from_environment()
         with application_db(settings) as application:
             organizations = fetch_organizations(application, context["params"][ORGANIZATION_IDS])

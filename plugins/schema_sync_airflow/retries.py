@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
+
 from include.schema_sync.errors import TerminalError
 
 _MAX_DELAY_S = 600.0

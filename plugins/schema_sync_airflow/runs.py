@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.schema_sync.slack.messages import RunFacts
 
 DAG_ID = "schema_sync"
@@ -16,6 +17,7 @@ DAG_ID = "schema_sync"
 def run_facts(context: Context) -> RunFacts:
     """The run's id, its time and the link to it in the UI (None where Airflow's ``base_url`` is not set)."""
     from airflow.sdk.configuration import conf
+
     from include.schema_sync.slack.messages import RunFacts
 
     base_url = conf.get("api", "base_url", fallback="")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection
+
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.settings import Settings
 

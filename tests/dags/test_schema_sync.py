@@ -268,7 +268,9 @@ def test_the_run_fails_when_the_summary_cannot_be_delivered(world, monkeypatch):
 
 def test_the_data_team_hears_of_an_application_database_that_is_down(world, refused_uri):
     parts = refused_uri.rsplit(":", 1)[1].split("/")[0]
-    world.connect("app_db", {"conn_type": "postgres", "host": "127.0.0.1", "port": int(parts), "password": "canary-app"})
+    world.connect(
+        "app_db", {"conn_type": "postgres", "host": "127.0.0.1", "port": int(parts), "password": "canary-app"}
+    )
     run = world.run()
     assert run.state == "failed"
     (message,) = world.messages("C0DATATEAM")

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from include.schema_sync.expressions import NotAColumn, column_of, words_of
 
 
-@pytest.mark.parametrize("text", ["amount", " Amount ", "_x1", "größe", "date", "order", '"Order ID"', "`x y`", "[a b]"])
+@pytest.mark.parametrize(
+    "text", ["amount", " Amount ", "_x1", "größe", "date", "order", '"Order ID"', "`x y`", "[a b]"]
+)
 def test_plain_and_quoted_names_are_columns(text):
     assert column_of(text) == text.strip()
 

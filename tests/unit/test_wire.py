@@ -35,7 +35,11 @@ text = st.text(max_size=20)
 maybe = st.none() | text
 sources = st.builds(DataSource, text, text, text)
 tables = st.builds(
-    Table, text, text, st.booleans(), st.lists(st.builds(Column, text, text, maybe, st.booleans()), max_size=4).map(tuple)
+    Table,
+    text,
+    text,
+    st.booleans(),
+    st.lists(st.builds(Column, text, text, maybe, st.booleans()), max_size=4).map(tuple),
 )
 
 
@@ -110,5 +114,7 @@ def test_organizations_come_back_as_they_were():
 def test_each_type_text_is_written_once_a_group():
     columns = tuple(Column(f"c{number}", "timestamp with time zone") for number in range(50))
     group = GroupSnapshot("s", "db", "sc", True, (Table("t", "table", True, columns),))
-    snapshot = OrganizationSnapshot("o", "Acme", (SourceSnapshot(DataSource("s", "S", "postgres"), "db", {}, (group,)),))
+    snapshot = OrganizationSnapshot(
+        "o", "Acme", (SourceSnapshot(DataSource("s", "S", "postgres"), "db", {}, (group,)),)
+    )
     assert json.dumps(snapshot_to_json(snapshot)).count("timestamp with time zone") == 1

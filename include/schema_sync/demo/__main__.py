@@ -61,7 +61,11 @@ def _run() -> int:
         print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
 
     say("Starting a private PostgreSQL …")
-    with running_postgres(log=FOLDER / "postgres.log") as server_uri, running_slack() as slack, _closed_port() as closed:
+    with (
+        running_postgres(log=FOLDER / "postgres.log") as server_uri,
+        running_slack() as slack,
+        _closed_port() as closed,
+    ):
         say("Creating the application database and the customers' warehouses …")
         environment = _enter_organizations(server_uri, slack, closed)
         say("Running the real DAG: airflow dags test schema_sync (the first time it sets up a private Airflow home)")

