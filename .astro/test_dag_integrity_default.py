@@ -7,6 +7,6 @@ from airflow.dag_processing.dagbag import DagBag
 
 
 def test_image_imports_exactly_the_schema_sync_dag() -> None:
-    bag = DagBag(include_examples=False)
+    bag = DagBag()
     if bag.import_errors or set(bag.dags) != {"schema_sync"}:
         pytest.fail(f"DAGs: {sorted(bag.dags)}, import errors: {bag.import_errors}")

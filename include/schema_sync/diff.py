@@ -211,8 +211,8 @@ def _compare(
             other, _ = documented_by.setdefault(id(table), (subject, table))
             if subject.placement.dataset.id < other.placement.dataset.id:
                 documented_by[id(table)] = (subject, table)
-    for subject, table in documented_by.values():
-        for discrepancy in _undocumented(subject, table):
+    for subject, documented in documented_by.values():
+        for discrepancy in _undocumented(subject, documented):
             report.add(discrepancy)
 
 

@@ -40,7 +40,8 @@ def report_line(report: OrganizationReport) -> str:
     return (
         f"schema-sync organization={totals.organization_name!r} id={totals.organization_id} "
         f"state={totals.state.replace(' ', '-')} checked={totals.datasets_checked} "
-        f"unchecked={totals.datasets_unchecked} critical={totals.critical} warnings={totals.warnings} infos={totals.infos}"
+        f"unchecked={totals.datasets_unchecked} critical={totals.critical} warnings={totals.warnings} "
+        f"infos={totals.infos}"
     )
 
 

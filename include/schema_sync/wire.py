@@ -100,7 +100,7 @@ def report_from_json(value: Json) -> OrganizationReport:
 
 
 def totals_to_json(totals: OrganizationTotals) -> Json:
-    return asdict(totals)
+    return {**asdict(totals), "unchecked": [asdict(source) for source in totals.unchecked]}
 
 
 def totals_from_json(value: Json) -> OrganizationTotals:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from airflow.sdk import Param
@@ -48,6 +47,8 @@ def unknown_keys_message(keys: Iterable[str]) -> str | None:
 
     Airflow lets unknown keys pass, so a typo in ``organization_ids`` would check every organization.
     """
+    import difflib  # every parse of the DAG file imports this module; a typo is rare
+
     unknown = sorted(set(keys) - set(KNOWN))
     if not unknown:
         return None
