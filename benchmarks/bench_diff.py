@@ -86,8 +86,8 @@ def main() -> None:
         )
         found = len(diff_organization(there, datasets).discrepancies)
         print(
-            f"{DATASETS} datasets x {COLUMNS} columns, {label}: C loader {loaded:.2f} s, parse + diff {compared:.2f} s, "
-            f"ratio {compared / loaded:.2f} (bar 2.00), {found} discrepancies"
+            f"{DATASETS} datasets x {COLUMNS} columns, {label}: C loader {loaded:.2f} s, "
+            f"parse + diff {compared:.2f} s, ratio {compared / loaded:.2f} (bar 2.00), {found} discrepancies"
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from include.schema_sync.column_types import compare_types
-from include.schema_sync.dataset_yml import DatasetDefinition, Field, FieldKind, parse_dataset_yml
+from include.schema_sync.dataset_yml import DatasetDefinition, FieldKind, parse_dataset_yml
 from include.schema_sync.errors import InvalidDatasetYml, TerminalError
 from include.schema_sync.expressions import NotAColumn, column_of, words_of
 from include.schema_sync.grouping import Placement, place
@@ -72,13 +72,17 @@ class _Report:
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """One column that a definition needs, and who needs it."""
+    """One column that a definition needs, and who needs it.
+
+    ``maybe_alias``: the name is also another field's, whose expression may be what is meant.
+    """
 
     column: str
     by: str
     line: int
     type: str | None = None
     type_line: int | None = None
+    maybe_alias: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +211,11 @@ def _compare(
             continue
         for discrepancy in _differences(subject, by_name, dialect):
             report.add(discrepancy)
-        if (table := subject.table) is not None and table.table.readable:
-            other, _ = documented_by.setdefault(id(table), (subject, table))
+        documented = subject.table
+        if documented is not None and documented.table.readable:
+            other, _ = documented_by.setdefault(id(documented), (subject, documented))
             if subject.placement.dataset.id < other.placement.dataset.id:
-                documented_by[id(table)] = (subject, table)
+                documented_by[id(documented)] = (subject, documented)
     for subject, documented in documented_by.values():
         for discrepancy in _undocumented(subject, documented):
             report.add(discrepancy)
@@ -238,6 +243,8 @@ def _subject(placement: Placement, group: _Group) -> _Subject:
 
 
 def _read_fields(definition: DatasetDefinition, needs: list[_Need], unread: list[_Unread]) -> None:
+    # Names that stand for something else than the column of that name.
+    aliases = {item.name for item in definition.fields if item.expr is not None and item.expr != item.name}
     for item in definition.fields:
         by = f"{item.kind} `{item.name}`"
         of_column = item.kind not in (FieldKind.METRIC, FieldKind.FILTER)
@@ -248,19 +255,10 @@ def _read_fields(definition: DatasetDefinition, needs: list[_Need], unread: list
         column = column_of(item.expr)
         if column is NotAColumn.UNVERIFIABLE:
             unread.append(_Unread(item.expr, by, item.expr_line))
-        elif isinstance(column, str) and not _is_alias(column, item, definition):
+        elif isinstance(column, str) and column not in item.args:
             declared = item.type if of_column else None
-            needs.append(_Need(column, by, item.expr_line, declared, item.type_line))
-
-
-def _is_alias(column: str, item: Field, definition: DatasetDefinition) -> bool:
-    """A metric over another field's name, or a metric's own argument, names no column."""
-    if column in item.args:
-        return True
-    return any(
-        other.name == column and other is not item and other.expr is not None and other.expr != column
-        for other in definition.fields
-    )
+            is_alias = column in aliases and column != item.name
+            needs.append(_Need(column, by, item.expr_line, declared, item.type_line, is_alias))
 
 
 def _read(expression: str, by: str, line: int, needs: list[_Need], unread: list[_Unread]) -> None:
@@ -353,7 +351,7 @@ def _differences(
 def _column_differences(subject: _Subject, table: _Table, need: _Need, dialect: Dialect) -> Iterator[Discrepancy]:
     resolution = table.names.resolve(need.column)
     if resolution.name is None:
-        if need.column.lower() not in dialect.pseudo_columns:
+        if not need.maybe_alias and need.column.lower() not in dialect.pseudo_columns:
             yield _missing_column(subject, table, need, dialect)
         return
     column = table.columns[resolution.name]

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from include.schema_sync.errors import MissingSchemaError, SchemaSyncError, TransientError
 from include.schema_sync.models import Column, GroupRequest, GroupSnapshot, Table
-from include.schema_sync.names import NameIndex, can_be_asked
+from include.schema_sync.names import NameIndex, can_be_asked, unquote
 from include.schema_sync.warehouses.base import Dialect, Failure, Query
 
 _log = logging.getLogger(__name__)
@@ -247,7 +247,9 @@ def _closest(
     lowered = [name.lower() for name in neighbours]
     chosen: set[str] = set()
     for table in absent[: max(1, _NEIGHBOUR_COMPARISONS // len(neighbours))]:
-        hits = process.extract(table.lower(), lowered, scorer=fuzz.ratio, limit=_NEIGHBOURS_PER_TABLE, score_cutoff=50)
+        hits = process.extract(
+            unquote(table)[0].lower(), lowered, scorer=fuzz.ratio, limit=_NEIGHBOURS_PER_TABLE, score_cutoff=50
+        )
         chosen.update(neighbours[index] for _, _, index in hits)
     return tuple(sorted(chosen))
 
@@ -299,8 +301,8 @@ class _Session:
             self._job.watch.hold(self._connection)
             _prepare(self._connection)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
-            self._opened = _CONNECTIONS_PER_DATABASE
             self._last_error = self._explain(error, "cannot connect to")
+            self._opened = _CONNECTIONS_PER_DATABASE
             self._discard()
             raise self._last_error from None
         self._opened += 1
@@ -367,14 +369,14 @@ class _Session:
         if self._job.watch.was_cut():
             return _DriverError(Failure.TRANSIENT, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
         text = str(error) or type(error).__name__
+        told = _one_line(self._job.redact(text))
         if isinstance(error, SchemaSyncError):
-            return _DriverError(_failure_of(error), _one_line(self._job.redact(text)))
-        code = _code_of(error)
-        failure = Failure.TERMINAL if isinstance(error, ImportError) else dialect.classify(code, text)
-        told = f"{doing} {dialect.label}: {_one_line(self._job.redact(text))}"
-        if failure is Failure.TERMINAL:
-            told += "; check this data source's credentials and the grants of its role"
-        return _DriverError(failure, told)
+            return _DriverError(_failure_of(error), told)
+        if isinstance(error, ImportError):
+            return _DriverError(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
+        failure = dialect.classify(_code_of(error), text)
+        advice = "; check this data source's credentials" if failure is Failure.TERMINAL and not self._opened else ""
+        return _DriverError(failure, f"{doing} {dialect.label}: {told}{advice}")
 
 
 def _prepare(connection: Connection) -> None:

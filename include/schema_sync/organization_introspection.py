@@ -7,6 +7,7 @@ schema). Sources and organizations run side by side; none can stop another.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -101,7 +102,7 @@ def introspect_organizations(
             for source in organization.data_sources
             if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
         ]
-        results = tuple(_run(jobs, settings))
+        results = tuple(_run(jobs, settings, ends=time.monotonic() + settings.introspection_budget_s))
     by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
     for result in results:
         by_organization[result.organization.id].append(result.snapshot)
@@ -130,9 +131,7 @@ def unreachable_report(snapshot: OrganizationSnapshot) -> OrganizationReport:
         organization_name=snapshot.organization_name,
         datasets_unchecked=sum(source.datasets for source in unchecked),
         unchecked=unchecked,
-        error="Its only data source could not be reached."
-        if len(unchecked) == 1
-        else f"None of its {len(unchecked)} data sources could be reached.",
+        error="None of the data sources that its datasets need could be reached.",
     )
 
 
@@ -150,7 +149,7 @@ def _prepare(
     return _Job(organization, source, datasets, access, None)
 
 
-def _run(jobs: Sequence[_Job], settings: Settings) -> Iterable[SourceResult]:
+def _run(jobs: Sequence[_Job], settings: Settings, *, ends: float) -> Iterable[SourceResult]:
     """Bounded twice: so many organizations at once, and within each so many sources."""
     by_organization: dict[str, list[_Job]] = {}
     for job in jobs:
@@ -158,15 +157,18 @@ def _run(jobs: Sequence[_Job], settings: Settings) -> Iterable[SourceResult]:
 
     def run_organization(own: Sequence[_Job]) -> list[SourceResult]:
         with ThreadPoolExecutor(settings.source_concurrency, thread_name_prefix="source") as sources:
-            return list(sources.map(lambda job: _introspect(job, settings), own))
+            return list(sources.map(lambda job: _introspect(job, settings, ends), own))
 
     with ThreadPoolExecutor(settings.organization_concurrency, thread_name_prefix="organization") as organizations:
         for results in organizations.map(run_organization, by_organization.values()):
             yield from results
 
 
-def _introspect(job: _Job, settings: Settings) -> SourceResult:
+def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
     hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
+    requests = _requests(job.source, job.datasets, job.access.own_database if job.access else None)
+    if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
+        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes), (), transient=False)
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
@@ -177,8 +179,9 @@ def _introspect(job: _Job, settings: Settings) -> SourceResult:
     outcome = introspect_source(
         job.access.connect,
         job.access.dialect,
-        _requests(job.source, job.datasets, job.access.own_database),
+        requests,
         timeout_s=settings.statement_timeout_s,
+        deadline_s=max(1.0, ends - time.monotonic()),
         redact=job.access.redact,
     )
     for group in outcome.groups:

@@ -20,12 +20,15 @@ class Settings:
     """What tasks may be told from outside.
 
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
+    :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
+        before Airflow stops the task.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     """
 
     max_mapped: int
     connect_timeout_s: int
     statement_timeout_s: int
+    introspection_budget_s: float
     source_concurrency: int
     organization_concurrency: int
     slack_base_url: str | None
@@ -46,6 +49,7 @@ class Settings:
             statement_timeout_s=_whole_number(
                 env, "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", default=60, low=1, high=3600
             ),
+            introspection_budget_s=_task_timeout_min(env) * 60 * 0.8,
             source_concurrency=_whole_number(env, "SCHEMA_SYNC_SOURCE_CONCURRENCY", default=4, low=1, high=64),
             organization_concurrency=_whole_number(
                 env, "SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", default=4, low=1, high=64
@@ -74,9 +78,13 @@ class DagSettings:
             retries=_whole_number(env, "SCHEMA_SYNC_RETRIES", default=2, low=0, high=10),
             retry_delay_s=_whole_number(env, "SCHEMA_SYNC_RETRY_DELAY_SECONDS", default=60, low=0, high=3600),
             run_timeout_min=_whole_number(env, "SCHEMA_SYNC_RUN_TIMEOUT_MINUTES", default=60, low=1, high=1440),
-            task_timeout_min=_whole_number(env, "SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", default=20, low=1, high=1440),
+            task_timeout_min=_task_timeout_min(env),
             pool=_text(env, "SCHEMA_SYNC_POOL") or "default_pool",
         )
+
+
+def _task_timeout_min(env: Mapping[str, str]) -> int:
+    return _whole_number(env, "SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", default=20, low=1, high=1440)
 
 
 def _text(env: Mapping[str, str], name: str) -> str | None:

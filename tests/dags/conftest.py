@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,6 +81,13 @@ class World:
         with psycopg.connect(self.application_uri, autocommit=True) as connection:
             cursor = connection.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Many rows at once into the application database."""
+        with psycopg.connect(self.application_uri, autocommit=True) as connection, connection.cursor() as cursor:
+            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
 
     def warehouse(self, statements: str) -> str:
         """A new database with these tables; returns its URI."""
@@ -178,6 +187,14 @@ def _airflow_json(uri: str) -> dict[str, Any]:
         "login": parts.username,
         "password": parts.password,
     }
+
+
+@pytest.fixture
+def refused_uri() -> Iterator[str]:
+    """A server that is not there: its port is taken, but nobody listens."""
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield f"postgresql://reader:s3cret-canary-pw@127.0.0.1:{unused.getsockname()[1]}/shop"
 
 
 @pytest.fixture

@@ -293,3 +293,9 @@ def test_any_names_give_bounded_unique_sorted_discrepancies(table, columns, want
     assert len({each.fingerprint for each in found.discrepancies}) == len(found.discrepancies)
     assert list(found.discrepancies) == sorted(found.discrepancies, key=lambda each: each.sort_key)
     assert all(len(each.column or "") <= 256 for each in found.discrepancies)
+
+
+def test_a_column_used_through_an_aliased_name_is_not_undocumented():
+    yml = "name: orders\nmeasures: [{name: status, expr: amount}, {name: state, expr: status}]"
+    undocumented = {each.column for each in report(dataset(yml)).discrepancies}
+    assert "status" not in undocumented

@@ -1,0 +1,105 @@
+"""Vault JSON → Airflow connections, and texts without secrets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+VAULT = {
+    "type": "postgres", "host": "db.example.com", "database": "shop", "username": "reader", "password": "p@ss/word",
+}  # fmt: skip
+
+
+@pytest.fixture
+def from_vault(tmp_path):
+    from schema_sync_airflow.warehouse_hooks import warehouse_hook
+
+    return lambda **keys: warehouse_hook("postgres").from_vault({**VAULT, **keys}, tmp_path)
+
+
+def test_vault_keys_become_a_connection(from_vault):
+    connection = from_vault(port=6543, connection_timeout=2500)
+    assert (connection.host, connection.port, connection.schema) == ("db.example.com", 6543, "shop")
+    assert (connection.login, connection.password) == ("reader", "p@ss/word")
+    assert connection.extra_dejson == {"connect_timeout": 3}
+
+
+def test_the_port_and_the_database_have_their_fallbacks(from_vault):
+    connection = from_vault(database=None, default_database="other", port=None)
+    assert (connection.port, connection.schema) == (5432, "other")
+
+
+@pytest.mark.parametrize(
+    ("ssl", "expected"),
+    [
+        (None, {}),
+        (False, {}),
+        (True, {"sslmode": "require"}),
+        ({"rejectUnauthorized": False}, {"sslmode": "require"}),
+        ({"rejectUnauthorized": True}, {"sslmode": "verify-full", "sslrootcert": "system"}),
+    ],
+)
+def test_tls_options_become_libpqs(from_vault, ssl, expected):
+    assert from_vault(ssl=ssl).extra_dejson == expected
+
+
+def test_certificates_go_to_private_files(from_vault, tmp_path):
+    extra = from_vault(ssl={"ca": "CA", "cert": "CERT", "key": "KEY"}).extra_dejson
+    assert extra["sslmode"] == "verify-full"
+    for option, text in (("sslrootcert", "CA"), ("sslcert", "CERT"), ("sslkey", "KEY")):
+        path = tmp_path / extra[option].rsplit("/", 1)[1]
+        assert path.read_text() == text
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_missing_key_is_named(from_vault):
+    with pytest.raises(KeyError, match="database"):
+        from_vault(database=None)
+
+
+def test_secrets_are_taken_out_of_texts_however_they_are_encoded():
+    from airflow.sdk import Connection
+    from schema_sync_airflow.connections import redactor
+
+    extra = json.dumps({"private_key": "KEY-TEXT", "nested": {"api_token": ["tok-1"]}, "sslmode": "require"})
+    redact = redactor(Connection(conn_id="x", conn_type="postgres", password="p@ss/word", extra=extra))
+    text = "p@ss/word p%40ss%2Fword KEY-TEXT tok-1 require"
+    assert redact(text) == "*** *** *** *** require"
+
+
+def test_unknown_configuration_keys_are_listed_with_what_was_meant():
+    from schema_sync_airflow.params import unknown_keys_message
+
+    assert unknown_keys_message(["dry_run", "organization_ids"]) is None
+    message = unknown_keys_message(["organisation_ids", "zzz"])
+    assert "'organisation_ids', did you mean 'organization_ids'?" in message
+    assert "Known keys are: organization_ids, dry_run, min_severity" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "action"), [("TerminalError", "fail"), ("TransientError", "retry"), ("InvalidDatasetYml", "fail")]
+)
+def test_terminal_errors_fail_at_once_and_others_are_retried(error, action):
+    from include.schema_sync import errors
+    from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+
+    decision = TransientOnlyRetryPolicy(base_delay_s=10).evaluate(getattr(errors, error)("x"), 1, 2)
+    assert decision.action.value == action
+
+
+def test_delays_grow_are_jittered_and_bounded():
+    from include.schema_sync.errors import TransientError
+    from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+
+    policy = TransientOnlyRetryPolicy(base_delay_s=10)
+    delays = {
+        attempt: {policy.evaluate(TransientError("x"), attempt, 20).retry_delay.total_seconds() for _ in range(50)}
+        for attempt in (1, 3, 15)
+    }
+    assert len(delays[1]) > 1
+    assert all(5 <= delay <= 15 for delay in delays[1])
+    assert all(20 <= delay <= 60 for delay in delays[3])
+    assert all(delay <= 900 for delay in delays[15])
