@@ -1,0 +1,407 @@
+"""The DAG as it runs in production: scheduler, API server and DAG processor as separate processes.
+
+Two runs serve all tests: one that the scheduler creates by itself, and one that a person triggers over the REST API.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = [pytest.mark.services, pytest.mark.airflow, pytest.mark.postgres]
+
+ORDERS = "CREATE TABLE orders (order_id bigint, amount numeric(12,2), status text)"
+CLEAN = "name: orders\ndimensions: [{name: status, type: text}]\nmeasures: [{name: order_id}, {name: amount}]"
+DRIFTED = "name: orders\ndimensions: [{name: state, type: text}]\nmeasures: [{name: order_id}, {name: amount}]"
+CHECKS = ("check_organization.introspect", "check_organization.diff", "check_organization.notify")
+START_TIMEOUT_S, RUN_TIMEOUT_S = 180.0, 180.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run that has ended, as the REST API (and so the UI) shows it.
+
+    :ivar instances: {(task, map index): task instance}.
+    :ivar logs: {(task, map index, try): lines}, a line as the UI prints it.
+    :ivar xcoms: {(task, map index, key): value}.
+    :ivar everything: every answer as text, for what must not be in any.
+    """
+
+    facts: dict[str, Any]
+    instances: dict[tuple[str, int], dict[str, Any]]
+    logs: dict[tuple[str, int, int], list[str]]
+    xcoms: dict[tuple[str, int, str], Any]
+    everything: str
+
+    def states(self) -> dict[tuple[str, int], str]:
+        return {key: instance["state"] for key, instance in self.instances.items()}
+
+    def log(self, task: str, map_index: int = -1, number: int = 1) -> str:
+        return "\n".join(self.logs[task, map_index, number])
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.xcoms["summarize", -1, "return_value"]
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """Running services of Airflow, and a person who is logged in."""
+
+    client: httpx.Client
+    url: str
+    home: Path
+    wait_until: Any
+    programs: Any
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        return self.client.get(path, params=parameters).raise_for_status().json()
+
+    def trigger(self, conf: dict[str, Any]) -> httpx.Response:
+        return self.client.post("/dagRuns", json={"logical_date": None, "conf": conf})
+
+    def ended(self, run_id: str) -> Run:
+        """Wait for the end of a run, and read all that is known of it."""
+        facts = self.wait_until(lambda: self._if_ended(run_id), f"run {run_id} ends", timeout_s=RUN_TIMEOUT_S)
+        listed = self.get(f"/dagRuns/{run_id}/taskInstances", limit=100)["task_instances"]
+        everything: list[Any] = [facts, listed]
+        logs, xcoms = {}, {}
+        for instance in listed:
+            task, index = instance["task_id"], instance["map_index"]
+            place = f"/dagRuns/{run_id}/taskInstances/{task}"
+            for number in range(1, instance["try_number"] + 1):
+                answer = self.get(f"{place}/logs/{number}", map_index=index, full_content=True)
+                logs[task, index, number] = [_printed(line) for line in answer["content"]]
+                everything.append(answer)
+            for entry in self.get(f"{place}/xcomEntries", map_index=index)["xcom_entries"]:
+                key = entry["key"]
+                answer = self.get(f"{place}/xcomEntries/{key}", map_index=index)
+                xcoms[task, index, key] = answer["value"]
+                everything.append(answer)
+        return Run(
+            facts=facts,
+            instances={(instance["task_id"], instance["map_index"]): instance for instance in listed},
+            logs=logs,
+            xcoms=xcoms,
+            everything=json.dumps(everything, ensure_ascii=False),
+        )
+
+    def _if_ended(self, run_id: str) -> dict[str, Any] | None:
+        self.assert_running()
+        facts: dict[str, Any] = self.get(f"/dagRuns/{run_id}")
+        return facts if facts["state"] in ("success", "failed") else None
+
+    def assert_running(self) -> None:
+        stopped = [name for name in SERVICES if self.programs.processes[name].poll() is not None]
+        assert stopped == []
+
+
+SERVICES = {
+    "api-server": ["api-server", "--host", "127.0.0.1", "--workers", "1"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+}
+
+
+def _printed(line: Any) -> str:
+    if isinstance(line, str):
+        return line
+    return f"{line.get('timestamp') or ''} {line.get('level') or ''} {line['event']}"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def customers(installation) -> dict[str, str]:
+    """Who is there when the services start; ids by name."""
+    return {
+        "Acme": installation.customer("Acme", ORDERS, CLEAN, vault=False),
+        "Bluebird": installation.customer("Bluebird", ORDERS, DRIFTED),
+        "Dune": installation.customer("Dune", ORDERS, CLEAN, reachable=False),
+    }
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    installation, customers, create_database, programs, wait_until, plain_environment, project_root, tmp_path_factory
+):
+    home, port, password = tmp_path_factory.mktemp("airflow"), _free_port(), secrets.token_hex(12)
+    url = f"http://127.0.0.1:{port}"
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({"admin": password}))
+    installation.secrets.add(password)
+    environment = {
+        **plain_environment,
+        **installation.environment,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(project_root / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(project_root / "plugins"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": create_database().replace("postgresql://", "postgresql+psycopg2://"),
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "PYTHONPATH": str(project_root),
+    }
+    command = [sys.executable, "-P", "-m", "airflow"]
+    code, output = programs.run("db-migrate", [*command, "db", "migrate"], environment)
+    assert code == 0, output
+    for name, arguments in SERVICES.items():
+        programs.start(name, [*command, *arguments], environment)
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        running = Airflow(client, url, home, wait_until, programs)
+        try:
+            wait_until(lambda: _log_in(running, password), "the API server takes the login", timeout_s=START_TIMEOUT_S)
+            wait_until(lambda: _parsed(running), "the DAG is parsed", timeout_s=START_TIMEOUT_S)
+        except BaseException:
+            print(programs.tails())  # noqa: T201 (a failed fixture has no test whose report could show them)
+            raise
+        yield running
+
+
+def _log_in(airflow: Airflow, password: str) -> bool:
+    airflow.assert_running()
+    try:
+        answer = airflow.client.post(f"{airflow.url}/auth/token", json={"username": "admin", "password": password})
+    except httpx.TransportError:
+        return False
+    airflow.client.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
+    airflow.client.base_url = httpx.URL(f"{airflow.url}/api/v2/dags/schema_sync")
+    return True
+
+
+def _parsed(airflow: Airflow) -> bool:
+    airflow.assert_running()
+    return airflow.client.get("").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def scheduled_run(airflow) -> Run:
+    """What the scheduler does by itself as soon as the DAG is switched on."""
+    airflow.client.patch("", json={"is_paused": False}).raise_for_status()
+
+    def newest() -> Any:
+        airflow.assert_running()
+        runs = airflow.get("/dagRuns", run_type="scheduled", order_by="run_after")["dag_runs"]
+        return runs[0]["dag_run_id"] if runs else None
+
+    return airflow.ended(airflow.wait_until(newest, "the scheduler creates a run", timeout_s=RUN_TIMEOUT_S))
+
+
+@pytest.fixture(scope="module")
+def newcomers(airflow, scheduled_run, installation) -> dict[str, str]:
+    """Customers who came after the services had started, so everything about them is in the vault; ids by name."""
+    return {
+        "Ember": installation.customer("Ember", ORDERS, DRIFTED),
+        "Fjord & <Sons>": installation.customer("Fjord & <Sons>", ORDERS, CLEAN),
+    }
+
+
+@pytest.fixture(scope="module")
+def triggered_run(airflow, newcomers) -> Run:
+    answer = airflow.trigger({"organization_ids": list(newcomers.values()), "min_severity": "info"})
+    return airflow.ended(answer.raise_for_status().json()["dag_run_id"])
+
+
+def test_the_next_run_is_due_at_seven_utc(airflow, scheduled_run):
+    facts = airflow.get("")
+    assert facts["timetable_summary"] == "0 7 * * *"
+    assert datetime.fromisoformat(facts["next_dagrun_run_after"]).strftime("%H:%M:%S %Z") == "07:00:00 UTC"
+    assert datetime.fromisoformat(facts["next_dagrun_run_after"]) > datetime.fromisoformat(
+        scheduled_run.facts["run_after"]
+    )
+
+
+def test_the_scheduler_runs_the_latest_seven_oclock_and_none_before(airflow, scheduled_run):
+    due = datetime.fromisoformat(scheduled_run.facts["logical_date"])
+    assert due.strftime("%H:%M:%S %Z") == "07:00:00 UTC"
+    assert (datetime.now(UTC) - due).days == 0
+    earlier = airflow.get("/dagRuns", logical_date_lt=due.isoformat())
+    assert earlier["total_entries"] == 0
+    assert scheduled_run.result["timestamp"] == due.strftime("%Y-%m-%dT07:00:00Z")
+
+
+def test_an_unreachable_organization_is_red_beside_good_ones_in_a_green_run(scheduled_run):
+    assert scheduled_run.facts["state"] == "success"
+    assert scheduled_run.states() == {
+        ("fetch_organizations", -1): "success",
+        **{(task, index): "success" for task in CHECKS for index in (0, 1)},
+        ("check_organization.introspect", 2): "failed",
+        ("check_organization.diff", 2): "upstream_failed",
+        ("check_organization.notify", 2): "success",
+        ("summarize", -1): "success",
+    }
+    assert scheduled_run.instances["check_organization.introspect", 2]["rendered_map_index"] == "Dune"
+
+
+def test_the_grid_shows_the_red_instance(airflow, scheduled_run):
+    answer = airflow.client.get(
+        f"{airflow.url}/ui/grid/ti_summaries/schema_sync", params={"run_ids": scheduled_run.facts["dag_run_id"]}
+    ).raise_for_status()
+    (run,) = [json.loads(line) for line in answer.text.splitlines()]
+    counts = {each["task_id"]: each.get("child_states") for each in run["task_instances"]}
+    assert counts["check_organization.introspect"] == {"success": 2, "failed": 1}
+    assert counts["check_organization.diff"] == {"success": 2, "upstream_failed": 1}
+
+
+def test_the_scheduler_tries_the_unreachable_organization_again_and_only_that(scheduled_run):
+    tries = {key: instance["try_number"] for key, instance in scheduled_run.instances.items()}
+    assert tries["check_organization.introspect", 2] == 2
+    assert {number for key, number in tries.items() if key[1] != 2} == {1}
+    first, second = (scheduled_run.log("check_organization.introspect", 2, number) for number in (1, 2))
+    assert "The task is tried again." in first
+    assert "No data source of this task's organizations could be reached" in second
+
+
+def test_the_scheduled_run_tells_each_organization_and_the_data_team(scheduled_run, customers, installation):
+    channels = {name: installation.channel(organization_id) for name, organization_id in customers.items()}
+    assert installation.messages(channels["Acme"]) == []
+    (alert,) = installation.messages(channels["Bluebird"])
+    (notice,) = installation.messages(channels["Dune"])
+    assert (alert["workspace"], notice["workspace"]) == ("Bluebird", "Dune")
+    assert installation.tracked(channels["Bluebird"]) == [("schema_sync", alert["ts"])]
+    assert installation.tracked(channels["Dune"]) == [("schema_sync_error", notice["ts"])]
+    assert ("schema_sync_summary", installation.messages("C0DATATEAM")[0]["ts"]) in installation.tracked("C0DATATEAM")
+    assert scheduled_run.result["result"] | {"executionTimeMs": 0, "errors": []} == {
+        "success": True,
+        "executionTimeMs": 0,
+        "organizationsProcessed": 3,
+        "totalDiscrepancies": 1,
+        "criticalIssues": 1,
+        "warnings": 0,
+        "infos": 1,
+        "datasetsChecked": 2,
+        "datasetsUnchecked": 1,
+        "notificationsSent": 1,
+        "errors": [],
+    }
+    assert {error["organizationId"] for error in scheduled_run.result["result"]["errors"]} == {customers["Dune"]}
+
+
+def test_a_triggered_run_checks_the_named_organizations_and_labels_them_in_the_grid(triggered_run, newcomers):
+    assert (triggered_run.facts["state"], triggered_run.facts["run_type"]) == ("success", "manual")
+    assert triggered_run.states() == {
+        ("fetch_organizations", -1): "success",
+        **{(task, index): "success" for task in CHECKS for index in (0, 1)},
+        ("summarize", -1): "success",
+    }
+    for task in CHECKS:
+        labels = [triggered_run.instances[task, index]["rendered_map_index"] for index in (0, 1)]
+        assert labels == list(newcomers)
+
+
+def test_a_triggered_run_returns_the_whole_result_though_it_has_no_logical_date(triggered_run):
+    assert triggered_run.facts["logical_date"] is None
+    result = triggered_run.result
+    started = datetime.fromisoformat(triggered_run.facts["start_date"])
+    assert result["timestamp"] == started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert result["result"].pop("executionTimeMs") > 0
+    assert result == {
+        "success": True,
+        "timestamp": result["timestamp"],
+        "result": {
+            "success": True,
+            "organizationsProcessed": 2,
+            "totalDiscrepancies": 1,
+            "criticalIssues": 1,
+            "warnings": 0,
+            "infos": 1,
+            "datasetsChecked": 2,
+            "datasetsUnchecked": 0,
+            "notificationsSent": 1,
+            "errors": [],
+        },
+    }
+
+
+def test_a_triggered_run_writes_to_slack_with_the_organizations_own_token_and_links_to_itself(
+    airflow, triggered_run, newcomers, installation
+):
+    channel = installation.channel(newcomers["Ember"])
+    (alert,) = installation.messages(channel)
+    assert alert["workspace"] == "Ember"
+    shown = json.dumps(alert["blocks"], ensure_ascii=False)
+    assert "`state`" in shown
+    assert "`status`" in shown  # an info: min_severity came through
+    assert f"{airflow.url}/dags/schema_sync/runs/" in shown
+    assert installation.tracked(channel) == [("schema_sync", alert["ts"])]
+    assert installation.messages(installation.channel(newcomers["Fjord & <Sons>"])) == []
+    assert installation.tracked("C0DATATEAM")[-1] == ("schema_sync_summary", installation.messages("C0DATATEAM")[-1]["ts"])
+
+
+def test_the_log_of_introspect_shows_the_query_and_how_long_it_took(triggered_run):
+    log = triggered_run.log("check_organization.introspect", 0)
+    assert "FROM pg_catalog.pg_namespace" in log
+    (group,) = [line for line in log.splitlines() if "schema-sync group " in line]
+    assert "organization='Ember'" in group
+    assert "1 tables asked for, 1 tables found, 3 columns; 1 statement(s)" in group
+    assert group.endswith(" ms")
+
+
+def test_the_log_of_diff_shows_what_differs_as_a_table(triggered_run):
+    log = triggered_run.log("check_organization.diff", 0)
+    (row,) = [line for line in log.splitlines() if "missing_column" in line]
+    assert row.split()[2:5] == ["orders", "public.orders", "state"] or "state" in row.split()
+    assert "YML says" in log
+    assert "missing_column" not in triggered_run.log("check_organization.diff", 1)
+
+
+def test_the_log_of_summarize_holds_the_result_as_one_line_of_json(triggered_run):
+    (line,) = [line for line in triggered_run.logs["summarize", -1, 1] if "schema-sync result " in line]
+    assert json.loads(line.split("schema-sync result ", 1)[1]) == triggered_run.result
+
+
+def test_an_id_that_is_none_is_refused_before_there_is_a_run(airflow):
+    before = airflow.get("/dagRuns")["total_entries"]
+    answer = airflow.trigger({"organization_ids": ["acme"]})
+    assert 400 <= answer.status_code < 500
+    assert "acme" in answer.json()["detail"]
+    assert airflow.get("/dagRuns")["total_entries"] == before
+
+
+def test_a_typo_in_the_configuration_fails_and_says_which_keys_there_are(airflow, scheduled_run, customers, installation):
+    before = len(installation.slack.messages)
+    answer = airflow.trigger({"organisation_ids": [customers["Bluebird"]]})
+    run = airflow.ended(answer.raise_for_status().json()["dag_run_id"])
+    assert run.facts["state"] == "failed"
+    assert run.states()["fetch_organizations", -1] == "failed"
+    assert run.instances["fetch_organizations", -1]["try_number"] == 1
+    log = run.log("fetch_organizations")
+    assert "'organisation_ids', did you mean 'organization_ids'?" in log
+    assert "organization_ids, dry_run, min_severity" in log
+    (told,) = installation.slack.messages[before:]
+    assert told["channel"] == "C0DATATEAM"
+
+
+def test_secrets_are_seen_in_no_answer_of_the_api_and_in_no_log_file(
+    airflow, scheduled_run, triggered_run, installation
+):
+    assert len(installation.secrets) >= 6
+    for run in (scheduled_run, triggered_run):
+        assert '"rendered_fields"' in run.everything
+        assert installation.leaks(run.everything) == set()
+    assert installation.leaks(json.dumps(installation.slack.messages)) == set()
+    files = [path for path in (airflow.home / "logs").rglob("*") if path.is_file()]
+    assert any(path.name.startswith("attempt=") for path in files)
+    for path in [*files, *airflow.programs.folder.iterdir()]:
+        assert installation.leaks(path.read_text(errors="replace")) == set(), path
