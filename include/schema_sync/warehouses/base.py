@@ -6,18 +6,23 @@ callers never branch on a warehouse's name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from include.schema_sync.models import GroupRequest
 from include.schema_sync.names import NameCase as NameCase
+from include.schema_sync.names import unquote
 
 
 class Failure(StrEnum):
     """What a driver's error means for us."""
 
-    MISSING_DATABASE = "missing_database"
+    MISSING_DATABASE = "missing_database"  # or the schema
+    MISSING_TABLE = "missing_table"
+    MISSING_COLUMN = "missing_column"
+    DENIED = "denied"  # the object exists (or may), the role may not read it
     TERMINAL = "terminal"
     TRANSIENT = "transient"
 
@@ -50,6 +55,10 @@ class Dialect:
     :ivar session_statements: run in this order at the start of every transaction (a fresh connection, or after a
         rollback), ``{timeout_ms}`` filled in (an integer of ours).
     :ivar classify: (SQLSTATE or code, or None; error text) → Failure.
+    :ivar quote: a name as a quoted identifier of this engine, whatever it holds; never a string literal.
+    :ivar probe: (request, table, columns) → a statement that selects exactly these columns from this table and
+        returns no row, as a dashboard's query would name them: plain identifiers unquoted (the engine folds them),
+        others quoted. No columns: any column. ``zero_row_select`` serves most engines.
     """
 
     name: str
@@ -60,7 +69,53 @@ class Dialect:
     column_case: NameCase
     columns_query: Callable[[GroupRequest], Query]
     classify: Callable[[str | None, str], Failure]
+    quote: Callable[[str], str]
+    probe: Callable[[GroupRequest, str, Sequence[str]], str]
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
     pseudo_columns: frozenset[str] = field(default_factory=frozenset)
+
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str], str]:
+    """A quoting function: the closing quote is doubled inside the name."""
+    close = close_quote or open_quote
+
+    def quote(name: str) -> str:
+        return f"{open_quote}{name.replace(close, close * 2)}{close}"
+
+    return quote
+
+
+def zero_row_select(
+    quote: Callable[[str], str], *, qualify_database: bool
+) -> Callable[[GroupRequest, str, Sequence[str]], str]:
+    """``SELECT columns FROM [database.]schema.table WHERE 1 = 0``, for engines that speak plain SQL.
+
+    :param qualify_database: True where a connection sees several databases.
+    """
+
+    def as_written(name: str) -> str:
+        bare, quoted = unquote(name)
+        return name if not quoted and _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quote(bare)
+
+    def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+        path = [request.database] if qualify_database and request.database else []
+        place = ".".join(as_written(part) for part in (*path, request.schema, table))
+        return f"SELECT {', '.join(map(as_written, columns)) or '1'} FROM {place} WHERE 1 = 0"  # noqa: S608 (quoted)
+
+    return probe
+
+
+# Reserved in most engines' SQL: as a plain identifier they would be a syntax error, not a name.
+_RESERVED = frozenset(
+    """
+    ALL AND ANY AS ASC BETWEEN BY CASE CAST CHECK COLUMN CREATE CROSS DEFAULT DELETE DESC DISTINCT DROP ELSE END EXCEPT
+    EXISTS FALSE FOR FOREIGN FROM FULL GRANT GROUP HAVING IN INNER INSERT INTERSECT INTO IS JOIN KEY LEFT LIKE LIMIT NOT
+    NULL OFFSET ON OR ORDER OUTER OVER PARTITION PRIMARY RANK REFERENCES RIGHT ROW ROWS SELECT SET TABLE THEN TO TRUE
+    UNION UNIQUE UPDATE USER USING VALUES WHEN WHERE WINDOW WITH
+    """.split()  # noqa: SIM905 (a list of words reads better without 60 quotes)
+)

@@ -13,7 +13,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from include.schema_sync.models import GroupRequest
 from include.schema_sync.names import NameCase, fold
-from include.schema_sync.warehouses.base import Dialect, Failure, Query
+from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 
@@ -216,6 +216,8 @@ def _other_letters(names: Iterable[str]) -> tuple[str, str]:
     return "".join(pairs), "".join(pairs.values())
 
 
+_quote = quote_with('"')
+
 POSTGRES = Dialect(
     name="postgres",
     label="PostgreSQL",
@@ -225,6 +227,8 @@ POSTGRES = Dialect(
     column_case=NameCase.LOWER,
     columns_query=columns_query,
     classify=classify,
+    quote=_quote,
+    probe=zero_row_select(_quote, qualify_database=False),
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,
     session_statements=(_SESSION_SQL,),
