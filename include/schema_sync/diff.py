@@ -5,14 +5,14 @@ Nothing here asks a server anything: what the snapshot does not know is *uncheck
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from include.schema_sync.column_types import compare_types
-from include.schema_sync.dataset_yml import DatasetDefinition, FieldKind, parse_dataset_yml
+from include.schema_sync.dataset_yml import parse_dataset_yml
 from include.schema_sync.errors import InvalidDatasetYml, TerminalError
-from include.schema_sync.expressions import NotAColumn, column_of, words_of
+from include.schema_sync.expressions import words_of
 from include.schema_sync.grouping import Placement, place
 from include.schema_sync.models import (
     Column,
@@ -22,18 +22,22 @@ from include.schema_sync.models import (
     GroupSnapshot,
     OrganizationReport,
     OrganizationSnapshot,
+    Probe,
+    ProbeAnswer,
     SourceSnapshot,
     Table,
     UncheckedSource,
     Verdict,
 )
 from include.schema_sync.names import NameIndex
+from include.schema_sync.needs import Need, Unread, names_for_relationships, needs_of, needs_on_target
 from include.schema_sync.suggestions import closest_name
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.base import Dialect
 
 _NAME_LIMIT = 256  # characters of a name that a report keeps; no engine allows longer ones
 
+NOT_IN_CATALOGUE = "not in the catalogue, but it can be queried"
 CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next run checks it"
 
 
@@ -71,27 +75,10 @@ class _Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Need:
-    """One column that a definition needs, and who needs it.
+class _Unanswered:
+    """Something that may be missing or not: nobody knows, so the dataset is unchecked."""
 
-    ``maybe_alias``: the name is also another field's, whose expression may be what is meant.
-    """
-
-    column: str
-    by: str
-    line: int
-    type: str | None = None
-    type_line: int | None = None
-    maybe_alias: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Unread:
-    """An expression that cannot be read safely."""
-
-    expression: str
-    by: str
-    line: int
+    reason: str
 
 
 @dataclass
@@ -100,17 +87,23 @@ class _Subject:
 
     placement: Placement
     group: _Group
-    needs: list[_Need]
-    unread: list[_Unread]
+    needs: list[Need]
+    unread: list[Unread]
     table: _Table | None
     case_differs: bool
 
 
 class _Table:
-    """A table of the snapshot, its names indexed once for every dataset that uses it."""
+    """A table of the snapshot, its names indexed once for every dataset that uses it.
 
-    def __init__(self, table: Table, dialect: Dialect) -> None:
+    :ivar listed: False for a table that is there although the catalogue does not list it.
+    :ivar probes: {column that the catalogue does not list: what the warehouse says of it, unless it is missing}.
+    """
+
+    def __init__(self, table: Table, dialect: Dialect, *, listed: bool = True) -> None:
         self.table = table
+        self.listed = listed
+        self.probes: dict[str, Probe] = {}
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
         self.documented: set[str] = set()
@@ -130,12 +123,36 @@ class _Table:
 
 
 class _Group:
-    """A group of the snapshot with its tables indexed."""
+    """A group of the snapshot with its tables indexed.
+
+    :ivar not_listed: {table as datasets write it: the table}, for those that only probes know to be there.
+    :ivar unknown: {table as datasets write it: why nobody knows whether it is there}.
+    """
 
     def __init__(self, snapshot: GroupSnapshot, dialect: Dialect) -> None:
         self.snapshot = snapshot
         self.tables = {table.name: _Table(table, dialect) for table in snapshot.tables}
         self.names = NameIndex(self.tables, dialect.table_case, dialect.max_name_bytes)
+        self.not_listed: dict[str, _Table] = {}
+        self.unknown: dict[str, str] = {}
+        for probe in snapshot.probes:
+            if probe.column is not None:
+                continue
+            if probe.answer is ProbeAnswer.UNKNOWN:
+                self.unknown[probe.table] = probe.reason or ""
+            else:
+                table = Table(probe.table, "table", probe.answer is ProbeAnswer.RUNS, ())
+                self.not_listed[probe.table] = _Table(table, dialect, listed=False)
+        for probe in snapshot.probes:
+            if probe.column is not None:
+                (self.tables.get(probe.table) or self.not_listed[probe.table]).probes[probe.column] = probe
+
+    def find(self, written: str) -> tuple[_Table | None, bool]:
+        """The table that a name stands for, if any, and whether its letter case differs."""
+        resolution = self.names.resolve(written)
+        if resolution.name is None:
+            return self.not_listed.get(written), False
+        return self.tables[resolution.name], resolution.case_differs
 
 
 def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report) -> None:
@@ -169,7 +186,7 @@ def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str,
                     reasons[dataset_id] = f"{_place_name(placement.database, placement.schema)}: {why}"
                 else:
                     subjects.append(_subject(placement, group))
-        _compare(organization_id, subjects, groups, dialect, report)
+        _compare(organization_id, subjects, groups, dialect, report, reasons)
     report.checked += sum(1 for dataset_id in read if dataset_id not in reasons)
     if reasons:
         report.unchecked.append(
@@ -195,8 +212,12 @@ def _compare(
     groups: Mapping[tuple[str | None, str], _Group],
     dialect: Dialect,
     report: _Report,
+    reasons: MutableMapping[str, str],
 ) -> None:
-    """Claims first, comparison second: what counts as unclaimed depends on every dataset of a table."""
+    """Claims first, comparison second: what counts as unclaimed depends on every dataset of a table.
+
+    :param reasons: {dataset id: why it is unchecked}; what could not be confirmed is added.
+    """
     by_name = _by_name(subjects)
     for subject in subjects:
         _claim(subject)
@@ -209,8 +230,11 @@ def _compare(
     for subject in subjects:
         if not subject.group.snapshot.exists:
             continue
-        for discrepancy in _differences(subject, by_name, dialect):
-            report.add(discrepancy)
+        for finding in _differences(subject, by_name, dialect):
+            if isinstance(finding, Discrepancy):
+                report.add(finding)
+            else:
+                reasons.setdefault(subject.placement.dataset.id, finding.reason)
         documented = subject.table
         if documented is not None and documented.table.readable:
             other, _ = documented_by.setdefault(id(documented), (subject, documented))
@@ -222,65 +246,22 @@ def _compare(
 
 
 def _subject(placement: Placement, group: _Group) -> _Subject:
-    resolution = group.names.resolve(placement.table)
-    needs: list[_Need] = []
-    unread: list[_Unread] = []
-    _read_fields(placement.definition, needs, unread)
-    for relationship in placement.definition.relationships:
-        by = f"{relationship.kind} `{relationship.name}`"
-        for expression in relationship.source:
-            _read(expression, by, relationship.line, needs, unread)
-        for expression in relationship.target_columns:  # what can be read of these is needed on the target
-            _read(expression, by, relationship.line, [], unread)
-    return _Subject(
-        placement=placement,
-        group=group,
-        needs=needs,
-        unread=unread,
-        table=None if resolution.name is None else group.tables[resolution.name],
-        case_differs=resolution.case_differs,
-    )
-
-
-def _read_fields(definition: DatasetDefinition, needs: list[_Need], unread: list[_Unread]) -> None:
-    # Names that stand for something else than the column of that name.
-    aliases = {item.name for item in definition.fields if item.expr is not None and item.expr != item.name}
-    for item in definition.fields:
-        by = f"{item.kind} `{item.name}`"
-        of_column = item.kind not in (FieldKind.METRIC, FieldKind.FILTER)
-        if item.expr is None:
-            if of_column:  # a metric or filter without expr needs nothing of its own
-                needs.append(_Need(item.name, by, item.line, item.type, item.type_line))
-            continue
-        column = column_of(item.expr)
-        if column is NotAColumn.UNVERIFIABLE:
-            unread.append(_Unread(item.expr, by, item.expr_line))
-        elif isinstance(column, str) and column not in item.args:
-            declared = item.type if of_column else None
-            is_alias = column in aliases and column != item.name
-            needs.append(_Need(column, by, item.expr_line, declared, item.type_line, is_alias))
-
-
-def _read(expression: str, by: str, line: int, needs: list[_Need], unread: list[_Unread]) -> None:
-    column = column_of(expression)
-    if column is NotAColumn.UNVERIFIABLE:
-        unread.append(_Unread(expression, by, line))
-    elif isinstance(column, str):
-        needs.append(_Need(column, by, line))
+    needs, unread = needs_of(placement.definition)
+    table, case_differs = group.find(placement.table)
+    return _Subject(placement, group, needs, unread, table, case_differs)
 
 
 def _by_name(subjects: Sequence[_Subject]) -> dict[str, list[_Subject]]:
     names: dict[str, list[_Subject]] = {}
     for subject in subjects:
-        definition = subject.placement.definition
-        for name in {definition.name, definition.table, subject.placement.dataset.name}:
+        for name in names_for_relationships(subject.placement.definition, subject.placement.dataset.name):
             names.setdefault(name, []).append(subject)
     return names
 
 
 def _needs_on_targets(
     subject: _Subject, by_name: Mapping[str, Sequence[_Subject]]
-) -> Iterator[tuple[_Table, list[_Need]]]:
+) -> Iterator[tuple[_Table, list[Need]]]:
     """What relationships need of other tables. A target that is no dataset, or several, is not judged."""
     for relationship in subject.placement.definition.relationships:
         if not relationship.target_columns:
@@ -289,11 +270,7 @@ def _needs_on_targets(
         if len(tables) != 1:
             continue
         (table,) = tables.values()
-        needs: list[_Need] = []
-        for expression in relationship.target_columns:
-            # What cannot be read was counted where it is written.
-            _read(expression, f"{relationship.kind} `{relationship.name}`", relationship.line, needs, [])
-        yield table, needs
+        yield table, needs_on_target(relationship)
 
 
 def _claim(subject: _Subject) -> None:
@@ -308,7 +285,7 @@ def _claim(subject: _Subject) -> None:
 
 def _differences(
     subject: _Subject, by_name: Mapping[str, Sequence[_Subject]], dialect: Dialect
-) -> Iterator[Discrepancy]:
+) -> Iterator[Discrepancy | _Unanswered]:
     for item in subject.unread:
         yield _discrepancy(
             subject,
@@ -320,8 +297,17 @@ def _differences(
         )
     table = subject.table
     if table is None:
-        yield _missing_table(subject)
+        unknown = subject.group.unknown.get(subject.placement.table)
+        yield _missing_table(subject) if unknown is None else _unanswered(subject, unknown)
         return
+    if not table.listed and table.table.readable:
+        yield _discrepancy(
+            subject,
+            DiscrepancyType.UNVERIFIABLE_TYPE,
+            message="The catalogue does not list the table, but the warehouse can query it; types are not checked.",
+            actual=NOT_IN_CATALOGUE,
+            line=subject.placement.definition.line,
+        )
     if subject.case_differs:
         yield _discrepancy(
             subject,
@@ -348,11 +334,13 @@ def _differences(
                 yield from _column_differences(subject, target, need, dialect)
 
 
-def _column_differences(subject: _Subject, table: _Table, need: _Need, dialect: Dialect) -> Iterator[Discrepancy]:
+def _column_differences(
+    subject: _Subject, table: _Table, need: Need, dialect: Dialect
+) -> Iterator[Discrepancy | _Unanswered]:
     resolution = table.names.resolve(need.column)
     if resolution.name is None:
-        if not need.maybe_alias and need.column.lower() not in dialect.pseudo_columns:
-            yield _missing_column(subject, table, need, dialect)
+        if not need.maybe_alias and not dialect.is_pseudo_column(need.column):
+            yield from _not_listed_column(subject, table, need, dialect)
         return
     column = table.columns[resolution.name]
     if resolution.case_differs:
@@ -368,14 +356,7 @@ def _column_differences(subject: _Subject, table: _Table, need: _Need, dialect: 
             suggestion=column.name,
         )
     if not column.readable:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.INACCESSIBLE_TABLE,
-            message=f"The role may not read `{_cut(column.name)}`, which {_cut(need.by)} needs; grant it SELECT.",
-            table=table.table.name,
-            column=column.name,
-            line=need.line,
-        )
+        yield _inaccessible_column(subject, table, need, column.name)
     if need.type is None:
         return
     verdict = _verdict(dialect, column, need.type)
@@ -411,7 +392,48 @@ def _verdict(dialect: Dialect, column: Column, declared: str) -> Verdict:
     return compare_types(dialect.name, column.base_type, declared)
 
 
-def _missing_column(subject: _Subject, table: _Table, need: _Need, dialect: Dialect) -> Discrepancy:
+def _not_listed_column(
+    subject: _Subject, table: _Table, need: Need, dialect: Dialect
+) -> Iterator[Discrepancy | _Unanswered]:
+    """What the warehouse itself said of a column; without its word, the catalogue's stands."""
+    probe = table.probes.get(need.column)
+    if probe is None:
+        yield _missing_column(subject, table, need, dialect)
+    elif probe.answer is ProbeAnswer.DENIED:
+        yield _inaccessible_column(subject, table, need, need.column)
+    elif probe.answer is ProbeAnswer.UNKNOWN:
+        yield _unanswered(subject, probe.reason or "")
+    elif table.listed:  # of a table that is not listed, this is told once
+        yield _discrepancy(
+            subject,
+            DiscrepancyType.UNVERIFIABLE_TYPE,
+            message=f"The catalogue does not list `{_cut(need.column)}`, but the warehouse can query it; "
+            "its type is not checked.",
+            table=table.table.name,
+            column=need.column,
+            declared=need.type,
+            actual=NOT_IN_CATALOGUE,
+            line=need.line,
+        )
+
+
+def _unanswered(subject: _Subject, reason: str) -> _Unanswered:
+    place_name = _place_name(subject.placement.database, subject.placement.schema)
+    return _Unanswered(f"{place_name}: what its catalogue does not list could not be confirmed: {reason}")
+
+
+def _inaccessible_column(subject: _Subject, table: _Table, need: Need, column: str) -> Discrepancy:
+    return _discrepancy(
+        subject,
+        DiscrepancyType.INACCESSIBLE_TABLE,
+        message=f"The role may not read `{_cut(column)}`, which {_cut(need.by)} needs; grant it SELECT.",
+        table=table.table.name,
+        column=column,
+        line=need.line,
+    )
+
+
+def _missing_column(subject: _Subject, table: _Table, need: Need, dialect: Dialect) -> Discrepancy:
     rivals = table.names.resolve(need.column).rivals
     suggestion = rivals[0] if rivals else _renamed_to(table, need, dialect)
     return _discrepancy(
@@ -426,7 +448,7 @@ def _missing_column(subject: _Subject, table: _Table, need: _Need, dialect: Dial
     )
 
 
-def _renamed_to(table: _Table, need: _Need, dialect: Dialect) -> str | None:
+def _renamed_to(table: _Table, need: Need, dialect: Dialect) -> str | None:
     """Only a column that nobody claims can be the renamed one."""
     candidates = table.unclaimed
     declared = need.type

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from include.schema_sync.dataset_yml import DatasetDefinition
 from include.schema_sync.models import Dataset, GroupRequest
+from include.schema_sync.needs import Need, names_for_relationships, needs_of, needs_on_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,29 @@ def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str 
 
 def group_requests(data_source_id: str, placements: Iterable[Placement]) -> list[GroupRequest]:
     """One request per (database, schema), whatever the number of datasets; sorted, so runs can be compared."""
-    tables: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+    placements = list(placements)
+    by_name: dict[str, list[Placement]] = defaultdict(list)
     for placement in placements:
-        tables[placement.group].add(placement.table)
+        for name in names_for_relationships(placement.definition, placement.dataset.name):
+            by_name[name].append(placement)
+    groups: dict[tuple[str | None, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for placement in placements:
+        groups[placement.group][placement.table].update(_confirmable(needs_of(placement.definition).columns))
+        for relationship in placement.definition.relationships:
+            # Of several targets only one may turn out to be there, and then it is judged: so all of them are asked.
+            for target in by_name.get(relationship.target, ()):
+                groups[target.group][target.table].update(_confirmable(needs_on_target(relationship)))
     return [
-        GroupRequest(data_source_id, database, schema, tuple(sorted(names)))
-        for (database, schema), names in sorted(tables.items(), key=lambda item: (item[0][0] or "", item[0][1]))
+        GroupRequest(
+            data_source_id,
+            database,
+            schema,
+            tables=tuple(sorted(tables)),
+            columns={table: tuple(sorted(columns)) for table, columns in sorted(tables.items())},
+        )
+        for (database, schema), tables in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     ]
+
+
+def _confirmable(needs: Iterable[Need]) -> Iterable[str]:
+    return (need.column for need in needs if not need.maybe_alias)

@@ -17,6 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol
 
+from include.schema_sync.confirmation import Refusal, confirm_missing
 from include.schema_sync.errors import MissingSchemaError, SchemaSyncError, TransientError
 from include.schema_sync.models import Column, GroupRequest, GroupSnapshot, Table
 from include.schema_sync.names import NameIndex, can_be_asked, unquote
@@ -25,6 +26,7 @@ from include.schema_sync.warehouses.base import Dialect, Failure, Query
 _log = logging.getLogger(__name__)
 
 _ERROR_CHARACTERS = 500
+_PROBING_TIMEOUTS = 2  # how many statement timeouts a group's probes may take together
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
 _ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
 _NEIGHBOURS_PER_TABLE = 5
@@ -32,7 +34,7 @@ _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second
 
 
 class Cursor(Protocol):
-    """The part of a DB-API cursor that is used here."""
+    """The part of a DB-API cursor that is used here. Without parameters, a ``%`` in the statement is only that."""
 
     def execute(self, sql: Any, parameters: Any = ..., /) -> object: ...
     def fetchmany(self, size: int, /) -> Sequence[Any]: ...
@@ -55,8 +57,9 @@ class GroupOutcome:
     """One group's snapshot, and what it took to get it.
 
     :ivar failure: what ``snapshot.error`` means (terminal or transient); None when the group was read, a missing
-        schema or database included.
-    :ivar statements: statements sent for this group alone: 1, or 0 when nothing could or had to be asked.
+        schema or database included. Transient too when the group was read but a probe may be answered another time.
+    :ivar statements: columns queries sent for this group: 1, or 0 when nothing could or had to be asked.
+    :ivar probes: further statements, sent because something was absent; rows are never asked for.
     :ivar sql: the statement, without its parameters; empty when none was built.
     """
 
@@ -64,6 +67,7 @@ class GroupOutcome:
     snapshot: GroupSnapshot
     failure: Failure | None = None
     statements: int = 0
+    probes: int = 0
     elapsed_s: float = 0.0
     sql: str = ""
 
@@ -90,10 +94,15 @@ def introspect_source(
     *,
     timeout_s: float,
     deadline_s: float | None = None,
+    confirm: bool = True,
     redact: Callable[[str], str] = str,
     log: Callable[[str], None] = _log.warning,
 ) -> SourceOutcome:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
+
+    What a group needs and its catalogue does not list is then confirmed on the same connection
+    (``confirmation.py``). Confirming stops when it took two statement timeouts; what was not asked by then has no
+    answer.
 
     A group's failure leaves the others alone: the connection is rolled back, or opened once more when it broke.
     A server that stops answering costs ``timeout_s`` and a little more: then its socket is shut, or, where there
@@ -106,11 +115,12 @@ def introspect_source(
         NUL, a lone surrogate) are not sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
     :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
+    :param confirm: False: nothing is probed, and the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
     :param log: told, in one line, about connections that had to be cut or opened again.
     :return: snapshots with the request's own ``database`` and ``schema``; failed ones carry a reason in one line.
     """
-    job = _Job(connect, dialect, timeout_s, redact, log, _Watch(timeout_s))
+    job = _Job(connect, dialect, timeout_s, confirm, redact, log, _Watch(timeout_s))
     work = partial(_work, job, groups)
     worker = threading.Thread(target=copy_context().run, args=(work,), name="introspection", daemon=True)
     worker.start()
@@ -137,6 +147,7 @@ class _Job:
     connect: Connect
     dialect: Dialect
     timeout_s: float
+    confirm: bool
     redact: Callable[[str], str]
     log: Callable[[str], None]
     watch: _Watch
@@ -169,25 +180,64 @@ def _read_group(job: _Job, session: _Session, request: GroupRequest) -> GroupOut
     query = job.dialect.columns_query(replace(request, tables=askable)) if can_be_asked(request.schema) else None
     asked_before = session.queries
     failure = None
+    probing = _Probing(job, session)
     try:
         if query is None:
             session.open()  # only a connection tells whether this is absent or unknown
             snapshot = _absent(request)
         else:
-            snapshot = _snapshot(request, session.rows(query), job.dialect)
+            snapshot, stored_schema = _snapshot(request, session.rows(query), job.dialect)
+            if job.confirm:
+                snapshot = confirm_missing(snapshot, request, job.dialect, probing.ask, stored_schema=stored_schema)
+                if probing.transient:
+                    failure = Failure.TRANSIENT
+                elif snapshot.error is not None:
+                    failure = Failure.TERMINAL
     except _DriverError as error:
-        if error.failure is Failure.MISSING_DATABASE:
+        if error.failure is Failure.MISSING_DATABASE:  # the server's own answer: there is nothing to confirm
             snapshot = _absent(request)
         else:
-            snapshot, failure = _failed(request, error.failure, str(error)).snapshot, error.failure
+            failure = Failure.TRANSIENT if error.failure is Failure.TRANSIENT else Failure.TERMINAL
+            snapshot = _failed(request, failure, str(error)).snapshot
     return GroupOutcome(
         request,
         snapshot,
         failure,
         statements=session.queries - asked_before,
+        probes=probing.statements,
         elapsed_s=time.monotonic() - started,
         sql="" if query is None else query.sql,
     )
+
+
+class _Probing:
+    """The probes of one group: how many there were, and for how long there may be more."""
+
+    def __init__(self, job: _Job, session: _Session) -> None:
+        self.statements = 0
+        self.transient = False
+        self._session = session
+        self._limit_s = job.timeout_s * _PROBING_TIMEOUTS
+        self._ends: float | None = None
+
+    def ask(self, sql: str) -> Refusal | None:
+        """Run one probe → None, or why it did not run."""
+        if self._ends is None:
+            self._ends = time.monotonic() + self._limit_s
+        elif time.monotonic() >= self._ends:
+            return Refusal(Failure.TERMINAL, f"the time for this is up ({self._limit_s:g} s for a schema)")
+        try:
+            self._session.open()
+        except _DriverError as error:  # whatever is refused here, it says nothing about a table
+            self.transient |= error.failure is Failure.TRANSIENT
+            return Refusal(Failure.TRANSIENT, str(error))
+        self.statements += 1
+        try:
+            self._session.probe(sql)
+        except _DriverError as error:
+            self.transient |= error.failure is Failure.TRANSIENT
+            return Refusal(error.failure, str(error))
+        return None
 
 
 def _absent(request: GroupRequest) -> GroupSnapshot:
@@ -202,9 +252,10 @@ def _failed(request: GroupRequest, failure: Failure, text: str) -> GroupOutcome:
 _relation_of = itemgetter(1)
 
 
-def _snapshot(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> GroupSnapshot:
-    """Rows as :class:`Dialect` describes them → a snapshot. No rows: there is no such schema."""
+def _snapshot(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> tuple[GroupSnapshot, str | None]:
+    """Rows as :class:`Dialect` describes them → (a snapshot, the schema's stored name). No rows: no such schema."""
     exists = False
+    stored_schema: str | None = None
     tables: list[Table] = []
     neighbours: list[str] = []
     # Tables share columns that are the same in both: most have an id or a created_at, and finding one is
@@ -213,6 +264,7 @@ def _snapshot(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> G
     for name, group in groupby(rows, _relation_of):
         exists = True
         own = list(group)
+        stored_schema = own[0][0]
         kind, readable, first_column = own[0][2:5]
         if name is None:
             continue
@@ -226,7 +278,7 @@ def _snapshot(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> G
                 known = shared[column] = Column(column, type_, base_type, column_readable)
             columns.append(known)
         tables.append(Table(name, kind, bool(readable), tuple(columns)))
-    return GroupSnapshot(
+    snapshot = GroupSnapshot(
         request.data_source_id,
         request.database,
         request.schema,
@@ -234,6 +286,7 @@ def _snapshot(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> G
         tables=tuple(tables),
         neighbours=_closest(neighbours, request, tables, dialect) if neighbours else (),
     )
+    return snapshot, stored_schema
 
 
 def _closest(
@@ -314,6 +367,20 @@ class _Session:
         :raises _DriverError: running or fetching failed; the connection is clean again, or gone.
         """
         connection = self.open()
+        self.queries += 1
+        cursor = self._execute(connection, query.sql, query.parameters)
+        return self._fetched(connection, cursor)
+
+    def probe(self, sql: str) -> None:
+        """Run one statement of which only matters that it runs.
+
+        :raises _DriverError: it does not; the connection is clean again, or gone.
+        """
+        connection = self.open()
+        for _ in self._fetched(connection, self._execute(connection, sql)):
+            pass  # some drivers want every result fetched before the next statement
+
+    def _execute(self, connection: Connection, sql: str, *parameters: Any) -> Cursor:
         self._job.watch.begin_step()
         try:
             cursor = connection.cursor()
@@ -321,11 +388,10 @@ class _Session:
                 self._in_transaction = True
                 for statement in self._job.dialect.session_statements:
                     cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
-            self.queries += 1
-            cursor.execute(query.sql, query.parameters)
+            cursor.execute(sql, *parameters)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             raise self._failed(connection, error) from None
-        return self._fetched(connection, cursor)
+        return cursor
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:
@@ -340,17 +406,19 @@ class _Session:
 
     def _failed(self, connection: Connection, error: Exception) -> _DriverError:
         self._last_error = self._explain(error, "cannot read")
-        self._recover(connection)
+        self._recover(connection, answered=self._last_error.failure is not Failure.TRANSIENT)
         return self._last_error
 
-    def _recover(self, connection: Connection) -> None:
+    def _recover(self, connection: Connection, *, answered: bool) -> None:
         self._in_transaction = False
+        closed: object = False
         try:
             connection.rollback()
-            broken = bool(getattr(connection, "closed", False))
+            closed = getattr(connection, "closed", False)
         except Exception:  # noqa: BLE001 (whatever it says, the error before it is the one to tell)
-            broken = True
-        if broken:
+            # A server that gave a clear answer is still there: then there was only nothing to roll back.
+            closed = not answered
+        if isinstance(closed, int) and closed:
             self._discard()
 
     def _discard(self) -> None:
@@ -375,7 +443,8 @@ class _Session:
         if isinstance(error, ImportError):
             return _DriverError(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
         failure = dialect.classify(_code_of(error), text)
-        advice = "; check this data source's credentials" if failure is Failure.TERMINAL and not self._opened else ""
+        refused = failure in (Failure.TERMINAL, Failure.DENIED)
+        advice = "; check this data source's credentials" if refused and not self._opened else ""
         return _DriverError(failure, f"{doing} {dialect.label}: {told}{advice}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -131,12 +132,37 @@ class GroupRequest:
 
     :ivar database: None means the connection's own.
     :ivar tables: table names as the datasets write them, unique, sorted.
+    :ivar columns: {table: the columns that datasets need there, as they write them, unique, sorted}. Not part of the
+        statement: they tell which columns have to be confirmed before they are called missing.
     """
 
     data_source_id: str
     database: str | None
     schema: str
     tables: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+class ProbeAnswer(StrEnum):
+    """What the warehouse itself says of a name that its catalogue does not list, unless it says: missing."""
+
+    RUNS = "runs"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class Probe(NamedTuple):
+    """A name that is not simply missing, although the catalogue does not list it.
+
+    :ivar table: an absent table as the datasets write it, or the stored name of a present one.
+    :ivar column: a column as the datasets write it, or None for an absent table as a whole.
+    :ivar reason: for ``UNKNOWN``, why there is no answer; fit for people.
+    """
+
+    table: str
+    column: str | None
+    answer: ProbeAnswer
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +173,9 @@ class GroupSnapshot:
     :ivar exists: False when the database or schema is not there.
     :ivar tables: relations whose names could be meant by the request, whatever their letter case.
     :ivar neighbours: other relations of the schema, asked for only when a requested one is absent (rename hints).
+    :ivar probes: what came out otherwise than the catalogue says, when its gaps were confirmed. A table that is not
+        in ``tables``, or a column that is not in its table, is missing unless it is named here; of a table that is
+        named here as running, every needed column that runs is named too.
     :ivar error: reason why nothing is known (then the group is *unchecked*), else None.
     """
 
@@ -157,6 +186,7 @@ class GroupSnapshot:
     tables: tuple[Table, ...] = ()
     neighbours: tuple[str, ...] = ()
     error: str | None = None
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
         requests,
         timeout_s=settings.statement_timeout_s,
         deadline_s=max(1.0, ends - time.monotonic()),
+        confirm=settings.confirm_missing,
         redact=job.access.redact,
     )
     for group in outcome.groups:
@@ -216,13 +217,17 @@ def _log_group(job: _Job, outcome: GroupOutcome) -> None:
         result = "the database or schema is not there"
     else:
         result = f"{len(snapshot.tables)} tables found, {sum(len(table.columns) for table in snapshot.tables)} columns"
+    unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
+    if unanswered:
+        result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"
     log.info(
-        "schema-sync group organization=%r source=%r %r: %d tables asked for, %s; %d statement(s), %.0f ms",
+        "schema-sync group organization=%r source=%r %r: %d tables asked for, %s; %d statement(s)%s, %.0f ms",
         job.organization.name,
         job.source.name,
         place_name,
         outcome.tables_requested,
         result,
         outcome.statements,
+        f", {outcome.probes} probe(s)" if outcome.probes else "",
         outcome.elapsed_s * 1000,
     )

@@ -14,11 +14,14 @@ from typing import Self
 
 from include.schema_sync.errors import TerminalError
 
+_TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What tasks may be told from outside.
 
+    :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
         before Airflow stops the task.
@@ -31,6 +34,7 @@ class Settings:
     introspection_budget_s: float
     source_concurrency: int
     organization_concurrency: int
+    confirm_missing: bool
     slack_base_url: str | None
     data_team_channel: str | None
     data_team_webhook_url: str | None
@@ -39,7 +43,8 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read all settings.
 
-        :raises TerminalError: a value is not a whole number within its bounds; the message says which.
+        :raises TerminalError: a value is not what it has to be, such as a number within its bounds; the message says
+            which.
         """
         env = os.environ if environment is None else environment
         return cls(
@@ -54,6 +59,7 @@ class Settings:
             organization_concurrency=_whole_number(
                 env, "SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", default=4, low=1, high=64
             ),
+            confirm_missing=_yes_or_no(env, "SCHEMA_SYNC_CONFIRM_MISSING", default=True),
             slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
             data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
             data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
@@ -89,6 +95,18 @@ def _task_timeout_min(env: Mapping[str, str]) -> int:
 
 def _text(env: Mapping[str, str], name: str) -> str | None:
     return env.get(name, "").strip() or None
+
+
+def _yes_or_no(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = _text(env, name)
+    if text is None:
+        return default
+    if text.lower() not in _TRUTHS:
+        raise TerminalError(
+            f"The environment variable {name} is {text[:40]!r}, expected true or false. "
+            f"Correct it or remove it (default {str(default).lower()})."
+        )
+    return _TRUTHS[text.lower()]
 
 
 def _whole_number(env: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

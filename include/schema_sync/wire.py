@@ -1,7 +1,8 @@
 """Nouns ↔ plain JSON, for XCom.
 
 Airflow refuses dataclasses on read, turns nested ones into dicts, and may reorder keys; so every value that
-crosses a task boundary is spelled out here. Snapshots are kept compact: each type text is written once a group.
+crosses a task boundary is spelled out here. Snapshots are kept compact: each type text, and each reason why something
+could not be confirmed, is written once a group.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from include.schema_sync.models import (
     OrganizationReport,
     OrganizationSnapshot,
     OrganizationTotals,
+    Probe,
+    ProbeAnswer,
     SourceSnapshot,
     Table,
     UncheckedSource,
@@ -123,6 +126,7 @@ def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
 
 def _group_to_json(group: GroupSnapshot) -> Json:
     types: dict[tuple[str, str | None], int] = {}
+    reasons: dict[str | None, int] = {}
     tables = [
         {
             "name": table.name,
@@ -142,6 +146,11 @@ def _group_to_json(group: GroupSnapshot) -> Json:
         "neighbours": list(group.neighbours),
         "types": [list(pair) for pair in types],
         "tables": tables,
+        "probes": [
+            [probe.table, probe.column, str(probe.answer), reasons.setdefault(probe.reason, len(reasons))]
+            for probe in group.probes
+        ],
+        "reasons": list(reasons),
     }
 
 
@@ -168,4 +177,8 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
         tables=tuple(table_from_json(table) for table in value["tables"]),
         neighbours=tuple(value["neighbours"]),
         error=value["error"],
+        probes=tuple(
+            Probe(table, column, ProbeAnswer(answer), value["reasons"][reason])
+            for table, column, answer, reason in value["probes"]
+        ),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -195,7 +195,7 @@ _SENSITIVE_WORDS = ("password", "secret", "token", "key", "credential", "cert")
 
 
 def _sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]:
-    """Texts under keys that sound like secrets, however deep."""
+    """Texts under keys that sound like secrets, however deep, also in JSON that is kept as text (a service account)."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _sensitive_values(
@@ -206,6 +206,9 @@ def _sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str
             yield from _sensitive_values(item, sensitive=sensitive)
     elif sensitive and isinstance(value, str) and len(value) >= 4:
         yield value
+        if value.lstrip().startswith("{"):
+            with suppress(ValueError):
+                yield from _sensitive_values(json.loads(value))
 
 
 def _one_line(error: BaseException) -> str:

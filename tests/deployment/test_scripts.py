@@ -332,7 +332,7 @@ def pins(lock: str) -> dict[str, Version]:
 
 def requirements(path: str) -> list[Requirement]:
     lines = [line.partition("#")[0].strip() for line in (ROOT / path).read_text().splitlines()]
-    return [Requirement(line) for line in lines if line and not line.startswith("-r")]
+    return [Requirement(line) for line in lines if line and not line.startswith(("-r", "-c"))]
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
@@ -342,6 +342,13 @@ def test_lock_is_of_the_current_requirements(name: str) -> None:
     assert len(wanted) >= 9
     assert {entry.name.lower() for entry in wanted} <= locked.keys()
     assert [str(entry) for entry in wanted if locked[entry.name.lower()] not in entry.specifier] == []
+
+
+def test_warehouses_are_tested_with_versions_that_customers_are_told_to_install() -> None:
+    locked = pins("requirements-dev.lock")
+    tested = [entry for entry in requirements("requirements-warehouses.txt") if entry.name.lower() in locked]
+    assert len(tested) >= 3
+    assert [str(entry) for entry in tested if locked[entry.name.lower()] not in entry.specifier] == []
 
 
 def test_development_lock_contains_the_production_lock() -> None:

@@ -42,3 +42,35 @@ def test_one_request_per_database_and_schema_with_each_table_once():
 def test_naming_the_connections_own_database_makes_no_second_group():
     requests = group_requests("s", [placed("name: a\ndatabase: own_db"), placed("name: b")])
     assert len(requests) == 1
+
+
+def requests_for(*ymls: str):
+    placements = []
+    for number, yml in enumerate(ymls):
+        dataset = Dataset(f"d{number}", f"row {number}", "o", "s", None, "public", yml)
+        placements += [place(dataset, each, own_database="db") for each in parse_dataset_yml(yml, name=dataset.name)]
+    return group_requests("s", placements)
+
+
+def test_a_request_says_which_columns_datasets_need_of_each_table():
+    (request,) = requests_for(
+        "name: orders\ndimensions: [{name: status}, {name: state, expr: '\"Mixed\"'}, {name: n, expr: sum(a)}]",
+        "name: more\nmodel: orders\nmeasures: [{name: status}, {name: rows, expr: '*'}]\nmetrics: [{name: m}]",
+        "name: bare",
+    )
+    assert request.columns == {"bare": (), "orders": ('"Mixed"', "status")}
+
+
+def test_a_name_that_may_be_an_alias_is_not_to_be_confirmed():
+    (request,) = requests_for("name: o\nmeasures: [{name: total, expr: a}]\nmetrics: [{name: m, expr: total}]")
+    assert request.columns == {"o": ("a",)}
+
+
+def test_what_relationships_need_is_asked_of_the_targets_table_in_its_own_group():
+    link = "relationships: [{name: c, ref: customers, source_col: customer_id, ref_col: 'id, region'}]"
+    own, other = requests_for(
+        f"name: orders\n{link}\nentities: [{{name: a role nobody knows, expr: x, foreign_key: y}}]",
+        "name: customers\nmodel: people\nschema: shared\nmeasures: [{name: id}]",
+    )
+    assert own.columns == {"orders": ("customer_id", "x")}
+    assert other.columns == {"people": ("id", "region")}

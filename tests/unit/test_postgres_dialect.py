@@ -17,8 +17,13 @@ AT_CONNECT = 'connection failed: connection to server at "127.0.0.1", port 5432 
         ("3D000", Failure.MISSING_DATABASE),
         ("28P01", Failure.TERMINAL),
         ("28000", Failure.TERMINAL),
-        ("42501", Failure.TERMINAL),
-        ("42P01", Failure.TERMINAL),
+        ("3F000", Failure.MISSING_DATABASE),
+        ("42P01", Failure.MISSING_TABLE),
+        ("42703", Failure.MISSING_COLUMN),
+        ("42501", Failure.DENIED),
+        ("42601", Failure.TERMINAL),
+        ("42883", Failure.TERMINAL),
+        ("54011", Failure.TERMINAL),
         ("22P05", Failure.TERMINAL),
         ("0A000", Failure.TERMINAL),
         ("08006", Failure.TRANSIENT),
@@ -30,7 +35,7 @@ AT_CONNECT = 'connection failed: connection to server at "127.0.0.1", port 5432 
         ("XX000", Failure.TRANSIENT),  # such as: cache lookup failed, when a table goes in mid-statement
     ],
 )
-def test_an_sqlstate_tells_whether_trying_again_helps(code: str, expected: Failure) -> None:
+def test_an_sqlstate_tells_what_is_missing_and_whether_trying_again_helps(code: str, expected: Failure) -> None:
     assert classify(code, "whatever the text") is expected
 
 

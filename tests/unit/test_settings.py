@@ -27,6 +27,28 @@ def test_a_value_out_of_bounds_names_its_variable_and_the_bounds(value):
         Settings.from_environment({"SCHEMA_SYNC_MAX_MAPPED": value})
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", True),
+        ("true", True),
+        ("True", True),
+        ("1", True),
+        ("on", True),
+        ("false", False),
+        ("NO", False),
+        ("0", False),
+    ],
+)
+def test_a_switch_is_on_unless_it_is_switched_off(value, expected):
+    assert Settings.from_environment({"SCHEMA_SYNC_CONFIRM_MISSING": value}).confirm_missing is expected
+
+
+def test_a_switch_that_is_neither_on_nor_off_names_its_variable():
+    with pytest.raises(TerminalError, match=r"SCHEMA_SYNC_CONFIRM_MISSING is 'maybe', expected true or false"):
+        Settings.from_environment({"SCHEMA_SYNC_CONFIRM_MISSING": "maybe"})
+
+
 def test_every_setting_is_in_the_readme(project_root):
     import re
 

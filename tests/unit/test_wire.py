@@ -16,6 +16,8 @@ from include.schema_sync.models import (
     Organization,
     OrganizationReport,
     OrganizationSnapshot,
+    Probe,
+    ProbeAnswer,
     SourceSnapshot,
     Table,
     UncheckedSource,
@@ -55,6 +57,7 @@ def snapshots(draw) -> OrganizationSnapshot:
         st.lists(tables, max_size=3).map(tuple),
         st.lists(text, max_size=3).map(tuple),
         maybe,
+        st.lists(st.builds(Probe, text, maybe, st.sampled_from(ProbeAnswer), maybe), max_size=4).map(tuple),
     )
     groups = draw(st.lists(group, max_size=3))
     snapshot = SourceSnapshot(source, draw(maybe), draw(st.dictionaries(text, text)), tuple(groups), draw(maybe))
@@ -118,3 +121,15 @@ def test_each_type_text_is_written_once_a_group():
         "o", "Acme", (SourceSnapshot(DataSource("s", "S", "postgres"), "db", {}, (group,)),)
     )
     assert json.dumps(snapshot_to_json(snapshot)).count("timestamp with time zone") == 1
+
+
+def test_each_reason_for_no_answer_is_written_once_a_group():
+    reason = "cannot read PostgreSQL: canceling statement due to statement timeout"
+    probes = tuple(Probe("t", f"c{number}", ProbeAnswer.UNKNOWN, reason) for number in range(50))
+    group = GroupSnapshot("s", "db", "sc", True, probes=probes)
+    snapshot = OrganizationSnapshot(
+        "o", "Acme", (SourceSnapshot(DataSource("s", "S", "postgres"), "db", {}, (group,)),)
+    )
+    written = json.dumps(snapshot_to_json(snapshot))
+    assert written.count(reason) == 1
+    assert snapshot_from_json(json.loads(written)) == snapshot

@@ -1,7 +1,8 @@
 """``scripts/demo``: the whole job once, on sample organizations, with nothing real behind it.
 
-Starts a private PostgreSQL (application database and customers' warehouses) and a Slack stand-in, runs the
-real DAG with ``airflow dags test``, and shows what came of it. Everything stops with the program.
+Starts a private PostgreSQL (application database and customers' warehouses) and a Slack stand-in, makes the DuckDB
+and SQLite files of two customers, runs the real DAG with ``airflow dags test``, and shows what came of it.
+Everything stops with the program.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -27,6 +29,7 @@ from include.schema_sync.demo.organizations import (
     ORGANIZATIONS,
     channel_of,
     create_application,
+    create_files,
     create_warehouses,
 )
 from include.schema_sync.demo.postgres import running_postgres
@@ -65,9 +68,10 @@ def _run() -> int:
         running_postgres(log=FOLDER / "postgres.log") as server_uri,
         running_slack() as slack,
         _closed_port() as closed,
+        tempfile.TemporaryDirectory(prefix="schema-sync-demo-", ignore_cleanup_errors=True) as files,
     ):
         say("Creating the application database and the customers' warehouses …")
-        environment = _enter_organizations(server_uri, slack, closed)
+        environment = _enter_organizations(server_uri, slack, closed, Path(files))
         say("Running the real DAG: airflow dags test schema_sync (the first time it sets up a private Airflow home)")
         code = _airflow(["dags", "test", "schema_sync"], environment, log, say)
         result = _result(log)
@@ -90,11 +94,12 @@ def _closed_port() -> Iterator[int]:
         yield unused.getsockname()[1]
 
 
-def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int) -> dict[str, str]:
+def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int, files: Path) -> dict[str, str]:
     password = secrets.token_hex(12)
     create_warehouses(server_uri, password)
+    create_files(files)
     port = urlsplit(server_uri).port or 0
-    connections = create_application(server_uri, password, port=port, closed_port=closed_port)
+    connections = create_application(server_uri, password, port=port, closed_port=closed_port, folder=files)
     return {
         **connections,
         "AIRFLOW_CONN_DATA_TEAM_SLACK": json.dumps({"conn_type": "slack", "password": DATA_TEAM_TOKEN}),

@@ -1,13 +1,16 @@
 """The demo's customers: who they are, what they connected, and the drift that Schema Sync should find.
 
-``samples/warehouses.sql`` is what their warehouses hold today, ``samples/*.yml`` is what their datasets say.
+``samples/warehouses.sql`` is what their PostgreSQL warehouses hold today, ``samples/<name>.duckdb.sql`` and
+``samples/<name>.sqlite.sql`` what is in their files, ``samples/*.yml`` is what their datasets say.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +25,10 @@ _NAMESPACE = uuid.UUID("b5b1a1a6-6f8e-4f7e-9a51-1b8d0a3f6c2e")
 
 @dataclass(frozen=True, slots=True)
 class SampleSource:
-    """One data source. ``vault``: its credentials are in the vault rather than in an Airflow connection."""
+    """One data source. ``vault``: its credentials are in the vault rather than in an Airflow connection.
+
+    ``type`` is postgres, or duckdb or sqlite: then ``database`` is the name of a file.
+    """
 
     name: str
     database: str
@@ -30,6 +36,7 @@ class SampleSource:
     reachable: bool = True
     vault: bool = False
     onboarding: str = "completed"
+    type: str = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,12 @@ ORGANIZATIONS = (
         (SampleSource("Kitchen", "acme_shop", ("acme_orders",), onboarding="inProgress"),),
     ),
     SampleOrganization("Harbor Health", (SampleSource("Clinic", "harbor", ("harbor_visits",)),), slack=False),
+    SampleOrganization(
+        "Iris Analytics", (SampleSource("Lake", "iris", ("iris_sessions", "iris_pages"), vault=True, type="duckdb"),)
+    ),
+    SampleOrganization(
+        "Juniper Farms", (SampleSource("Field tablet", "juniper", ("juniper_harvests",), type="sqlite"),)
+    ),
 )
 
 
@@ -109,11 +122,24 @@ def create_warehouses(server_uri: str, password: str) -> None:
             _grant(database)
 
 
-def create_application(server_uri: str, password: str, *, port: int, closed_port: int) -> dict[str, str]:
+def create_files(folder: Path) -> None:
+    """Create the customers' warehouses that are files, in ``folder``, as the samples of their name describe them."""
+    import duckdb
+
+    for script in sorted(_SAMPLES.glob("*.duckdb.sql")):
+        with duckdb.connect(str(folder / script.stem)) as lake:
+            lake.execute(script.read_text())
+    for script in sorted(_SAMPLES.glob("*.sqlite.sql")):
+        with closing(sqlite3.connect(folder / script.stem)) as file:
+            file.executescript(script.read_text())
+
+
+def create_application(server_uri: str, password: str, *, port: int, closed_port: int, folder: Path) -> dict[str, str]:
     """Create the application database with its vault, and enter the organizations.
 
     :param password: of the role that reads the warehouses.
     :param port: where the warehouses listen; ``closed_port``: where nothing does.
+    :param folder: where the warehouses are that are files.
     :return: environment for Airflow: the connections that are not in the vault.
     """
     with psycopg.connect(server_uri, autocommit=True) as server:
@@ -126,14 +152,7 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
         for organization in ORGANIZATIONS:
             _enter(application, organization)
             for source in organization.sources:
-                access = {
-                    "type": "postgres",
-                    "host": "127.0.0.1",
-                    "port": port if source.reachable else closed_port,
-                    "database": source.database,
-                    "username": _READER,
-                    "password": password,
-                }
+                access = _access(source, password, port if source.reachable else closed_port, folder)
                 source_id = identifier(organization.name, source.name)
                 if source.vault:
                     _put_secret(application, source_id, json.dumps(access))
@@ -157,10 +176,26 @@ def _grant(database: psycopg.Connection[tuple[object, ...]]) -> None:
         database.execute(sql.SQL("REVOKE ALL ON sales.payroll FROM {}").format(sql.Identifier(_READER)))
 
 
+def _access(source: SampleSource, password: str, port: int, folder: Path) -> dict[str, object]:
+    """A source's credentials in the vault's form."""
+    if source.type != "postgres":
+        return {"type": source.type, "path": str(folder / f"{source.database}.{source.type}")}
+    return {
+        "type": source.type,
+        "host": "127.0.0.1",
+        "port": port,
+        "database": source.database,
+        "username": _READER,
+        "password": password,
+    }
+
+
 def _airflow_json(access: Mapping[str, object]) -> str:
+    if "path" in access:
+        return json.dumps({"conn_type": access["type"], "host": access["path"]})
     return json.dumps(
         {
-            "conn_type": "postgres",
+            "conn_type": access["type"],
             "host": access["host"],
             "port": access["port"],
             "schema": access["database"],
@@ -180,7 +215,7 @@ def _enter(application: psycopg.Connection[tuple[object, ...]], organization: Sa
         source_id = identifier(organization.name, source.name)
         application.execute(
             "INSERT INTO data_sources (id, name, type, onboarding_status, organization_id) VALUES (%s, %s, %s, %s, %s)",
-            (source_id, source.name, "postgres", source.onboarding, organization_id),
+            (source_id, source.name, source.type, source.onboarding, organization_id),
         )
         for name in source.datasets:
             application.execute(

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.warehouses.base import Dialect
+from include.schema_sync.warehouses.bigquery import BIGQUERY
+from include.schema_sync.warehouses.databricks import DATABRICKS
+from include.schema_sync.warehouses.duckdb import DUCKDB
+from include.schema_sync.warehouses.mysql import MYSQL
 from include.schema_sync.warehouses.postgres import POSTGRES
+from include.schema_sync.warehouses.redshift import REDSHIFT
+from include.schema_sync.warehouses.snowflake import SNOWFLAKE
+from include.schema_sync.warehouses.sqlite import SQLITE
+from include.schema_sync.warehouses.sqlserver import SQLSERVER
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (POSTGRES,)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        POSTGRES,
+        REDSHIFT,
+        SNOWFLAKE,
+        BIGQUERY,
+        DATABRICKS,
+        MYSQL,
+        SQLSERVER,
+        DUCKDB,
+        SQLITE,
+    )
+}
 
 _BY_WORD = {word: dialect for dialect in DIALECTS.values() for word in (dialect.name, *dialect.aliases)}
 

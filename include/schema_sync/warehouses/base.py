@@ -13,11 +13,16 @@ from enum import StrEnum
 
 from include.schema_sync.models import GroupRequest
 from include.schema_sync.names import NameCase as NameCase
-from include.schema_sync.names import unquote
+from include.schema_sync.names import fold, unquote
 
 
 class Failure(StrEnum):
-    """What a driver's error means for us."""
+    """What a driver's error means for us.
+
+    At connect and for the columns query only three differ: the database (or schema) is missing, trying again may
+    help (transient), or it does not (all others). A probe needs all of them: only an answer that surely means
+    *no such table or column* confirms that something is missing.
+    """
 
     MISSING_DATABASE = "missing_database"  # or the schema
     MISSING_TABLE = "missing_table"
@@ -56,9 +61,10 @@ class Dialect:
         rollback), ``{timeout_ms}`` filled in (an integer of ours).
     :ivar classify: (SQLSTATE or code, or None; error text) → Failure.
     :ivar quote: a name as a quoted identifier of this engine, whatever it holds; never a string literal.
-    :ivar probe: (request, table, columns) → a statement that selects exactly these columns from this table and
-        returns no row, as a dashboard's query would name them: plain identifiers unquoted (the engine folds them),
-        others quoted. No columns: any column. ``zero_row_select`` serves most engines.
+    :ivar probe: (request, table, columns) → a statement without parameters that selects exactly these columns from
+        this table and returns no row. No columns: any column. Names may come quoted (:meth:`spellings` quotes where
+        it can say which name is meant, and the schema of ``request`` may be quoted too); of the others, plain ones
+        are left to the engine to fold and the rest is quoted. ``zero_row_select`` serves most engines.
     """
 
     name: str
@@ -76,8 +82,34 @@ class Dialect:
     session_statements: tuple[str, ...] = ()
     pseudo_columns: frozenset[str] = field(default_factory=frozenset)
 
+    def is_pseudo_column(self, name: str) -> bool:
+        """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
+        return name.lower() in self.pseudo_columns
+
+    def spellings(self, name: str, case: NameCase) -> tuple[str, ...]:
+        """How a probe spells a name of a YML: what it means first, and what else ``NameIndex`` accepts for it.
+
+        Quoted wherever the stored name is known, because unquoted a plain name may be a word of SQL: reserved
+        (``only``), or a function without parentheses (``session_user``), which runs whatever the table holds.
+
+        :param case: the engine's rule for this sort of name.
+        """
+        if unquote(name)[1]:
+            return (name,)
+        if case in (NameCase.LOWER, NameCase.UPPER):
+            meant = (fold(name, case, self.max_name_bytes), fold(name, NameCase.SENSITIVE, self.max_name_bytes))
+            return tuple(dict.fromkeys(map(self.quote, meant)))
+        return (self.quote(fold(name, case, self.max_name_bytes)) if _PLAIN.fullmatch(name) else name,)
+
+    def spelling_of(self, name: str, stored: str, case: NameCase) -> str:
+        """How a probe spells a name of a YML that the catalogue resolved to ``stored``."""
+        meant = fold(name, case, self.max_name_bytes)
+        same = meant.casefold() == stored.casefold() if case is NameCase.INSENSITIVE else meant == stored
+        return self.spellings(name, case)[0] if same else self.quote(stored)
+
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROBE_ALIAS = "schema_sync_probe"
 
 
 def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str], str]:
@@ -93,7 +125,10 @@ def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str
 def zero_row_select(
     quote: Callable[[str], str], *, qualify_database: bool
 ) -> Callable[[GroupRequest, str, Sequence[str]], str]:
-    """``SELECT columns FROM [database.]schema.table WHERE 1 = 0``, for engines that speak plain SQL.
+    """``SELECT columns FROM [database.]schema.table AS … WHERE 1 = 0``, for engines that speak plain SQL.
+
+    The alias is there because PostgreSQL, Redshift, DuckDB and BigQuery take the table's own name for the whole row:
+    without it a table ``orders`` would seem to have a column ``orders``.
 
     :param qualify_database: True where a connection sees several databases.
     """
@@ -105,7 +140,8 @@ def zero_row_select(
     def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
         path = [request.database] if qualify_database and request.database else []
         place = ".".join(as_written(part) for part in (*path, request.schema, table))
-        return f"SELECT {', '.join(map(as_written, columns)) or '1'} FROM {place} WHERE 1 = 0"  # noqa: S608 (quoted)
+        selected = ", ".join(map(as_written, columns)) or "1"
+        return f"SELECT {selected} FROM {place} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
 
     return probe
 

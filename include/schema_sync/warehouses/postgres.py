@@ -168,7 +168,14 @@ _REFUSED_LOGIN = re.compile(
     re.DOTALL,
 )
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
-_TERMINAL_CLASSES = frozenset({"0A", "22", "28", "42"})
+_TERMINAL_CLASSES = frozenset({"0A", "22", "28", "42", "54"})
+_MEANS = {
+    "3D000": Failure.MISSING_DATABASE,  # invalid_catalog_name
+    "3F000": Failure.MISSING_DATABASE,  # invalid_schema_name; a SELECT says 42P01 of a missing schema too
+    "42P01": Failure.MISSING_TABLE,  # undefined_table
+    "42703": Failure.MISSING_COLUMN,  # undefined_column
+    "42501": Failure.DENIED,  # insufficient_privilege
+}
 
 
 def columns_query(request: GroupRequest) -> Query:
@@ -197,9 +204,7 @@ def columns_query(request: GroupRequest) -> Query:
 def classify(code: str | None, text: str) -> Failure:
     """Tell what an error means, by its SQLSTATE, or by the server's English text where there is none."""
     if code is not None and _SQLSTATE.fullmatch(code):
-        if code == "3D000":
-            return Failure.MISSING_DATABASE
-        return Failure.TERMINAL if code[:2] in _TERMINAL_CLASSES else Failure.TRANSIENT
+        return _MEANS.get(code, Failure.TERMINAL if code[:2] in _TERMINAL_CLASSES else Failure.TRANSIENT)
     if _MISSING_DATABASE.search(text):
         return Failure.MISSING_DATABASE
     return Failure.TERMINAL if _REFUSED_LOGIN.search(text) else Failure.TRANSIENT

@@ -12,11 +12,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.schema_sync.errors import TerminalError
-from schema_sync_airflow.warehouse_hooks import postgres
+from schema_sync_airflow.warehouse_hooks import (
+    bigquery,
+    databricks,
+    duckdb,
+    mysql,
+    postgres,
+    redshift,
+    snowflake,
+    sqlite,
+    sqlserver,
+)
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook as WarehouseHook
 
 HOOKS: dict[str, WarehouseHook] = {
     "postgres": postgres.HOOK,
+    "redshift": redshift.HOOK,
+    "snowflake": snowflake.HOOK,
+    "bigquery": bigquery.HOOK,
+    "databricks": databricks.HOOK,
+    "mysql": mysql.HOOK,
+    "sqlserver": sqlserver.HOOK,
+    "duckdb": duckdb.HOOK,
+    "sqlite": sqlite.HOOK,
 }
 
 

@@ -1,0 +1,198 @@
+"""BigQuery: a database is a project, a schema is a dataset.
+
+Names: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical (identifiers, case sensitivity),
+https://cloud.google.com/bigquery/docs/datasets#dataset-naming, https://cloud.google.com/resource-manager/docs/creating-managing-projects
+Catalogue: https://cloud.google.com/bigquery/docs/information-schema-tables, …-columns, …-column-field-paths
+Wildcard tables: https://cloud.google.com/bigquery/docs/querying-wildcard-tables
+Errors: https://cloud.google.com/bigquery/docs/error-messages
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, unquote
+from include.schema_sync.warehouses.base import Dialect, Failure, Query
+
+# The dataset's own INFORMATION_SCHEMA, because the one of a region lists one region only and needs rights on the
+# project. A dataset that is not there is an error (404), so the first row says that it is.
+#
+# - Table names are case-sensitive, unless the dataset was made with ``is_case_insensitive``, which none of its
+#   views tells. LOWER finds the other spellings, beyond ASCII too.
+# - ``events_*`` is a wildcard table: its columns are those of the newest table that matches (vendor's page above). It
+#   reads tables only, neither views nor external ones.
+# - COLUMN_FIELD_PATHS has a row for each field however deep (``address.city``), but no order; COLUMNS has the order.
+#   Pseudo columns such as _PARTITIONTIME have no position there.
+# - Rights are checked when a table is queried; tables.list on the dataset shows all of its tables. So nothing here is
+#   known to be unreadable, and a role without tables.list is refused as a whole (403).
+_COLUMNS_SQL = """\
+WITH
+asked AS (
+  SELECT DISTINCT name, LOWER(name) AS key FROM UNNEST(%(tables)s) AS name
+),
+listed AS (
+  SELECT table_name, LOWER(table_name) AS key, table_type, creation_time FROM {dataset}.INFORMATION_SCHEMA.TABLES
+),
+found AS (
+  SELECT table_name AS name, table_name AS source,
+         CASE table_type WHEN 'BASE TABLE' THEN 'table' WHEN 'EXTERNAL' THEN 'external table'
+                         ELSE LOWER(REPLACE(table_type, '_', ' ')) END AS kind
+  FROM listed
+  WHERE key IN (SELECT key FROM asked)
+  UNION ALL
+  SELECT asked.name, MAX_BY(listed.table_name, listed.creation_time), 'wildcard table'
+  FROM asked
+  JOIN listed ON STARTS_WITH(listed.table_name, SUBSTR(asked.name, 1, LENGTH(asked.name) - 1))
+  WHERE ENDS_WITH(asked.name, '*') AND listed.table_type = 'BASE TABLE'
+  GROUP BY asked.name
+),
+absent AS (
+  SELECT key FROM asked WHERE key NOT IN (SELECT LOWER(name) FROM found)
+)
+SELECT %(schema)s AS schema_name, name, kind, readable, field_path, data_type,
+       CAST(NULL AS STRING) AS base_type, readable AS column_readable
+FROM (
+  SELECT CAST(NULL AS STRING) AS name, CAST(NULL AS STRING) AS kind, CAST(NULL AS BOOL) AS readable,
+         CAST(NULL AS STRING) AS field_path, CAST(NULL AS STRING) AS data_type, 0 AS ordinal
+  UNION ALL
+  SELECT found.name, found.kind, TRUE, COALESCE(paths.field_path, columns.column_name),
+         COALESCE(paths.data_type, columns.data_type), columns.ordinal_position
+  FROM found
+  LEFT JOIN (
+    SELECT table_name, column_name, data_type, ordinal_position
+    FROM {dataset}.INFORMATION_SCHEMA.COLUMNS
+    WHERE ordinal_position IS NOT NULL
+  ) AS columns ON columns.table_name = found.source
+  LEFT JOIN {dataset}.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS AS paths
+    ON paths.table_name = columns.table_name AND paths.column_name = columns.column_name
+  UNION ALL
+  (
+    SELECT table_name, CAST(NULL AS STRING), CAST(NULL AS BOOL), CAST(NULL AS STRING), CAST(NULL AS STRING), 0
+    FROM listed
+    WHERE EXISTS (SELECT 1 FROM absent) AND key NOT IN (SELECT key FROM asked)
+    LIMIT 50000
+  )
+)
+ORDER BY name, ordinal, field_path
+"""
+
+# No project or dataset can have such a name: nothing to format into an identifier, and no row means no such schema.
+_NO_SUCH_PLACE_SQL = """\
+SELECT %(schema)s, name, 'table', TRUE, '', '', '', TRUE
+FROM UNNEST(%(tables)s) AS name
+WHERE FALSE
+"""
+
+# Old projects are named after a domain: example.com:shop.
+_PROJECT = re.compile(r"(?:[A-Za-z0-9.-]+:)?[A-Za-z0-9-]+")
+_DATASET = re.compile(r"[A-Za-z0-9_]+")
+_ESCAPED = re.compile(r"[\\`\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+# What the client library raises reads "404 Not found: …", with "POST https://…/projects/<project>/queries?…: " before
+# the server's text in some versions. A name comes after the words that are looked for, never before.
+_STATUS = re.compile(r"\s*(\d{3}) ")
+_OF_THE_CALL = re.compile(r"/projects/([^/?\s]+)/[^\s]*: Not found: Project ([^\s,;]+)")
+_MISSING_COLUMN = re.compile(
+    r"^[^`\"']*?(?:Unrecognized name: |Name .+? not found inside |Field name .+? does not exist in |"
+    r"Cannot access field .+? on a value with type )"
+)
+_MISSING_TABLE = re.compile(r"^[^`\"']*?(?:Not found: Table |\S+ does not match any table)")
+_MISSING_DATABASE = re.compile(r"^[^`\"']*?(?:Not found: (?:Dataset|Project) |Invalid (?:project|dataset) ID )")
+_DENIED = re.compile(r"Access Denied: (?!Project )")
+_BUSY = re.compile(
+    r"rateLimitExceeded|quotaExceeded|Exceeded rate limits|Quota exceeded|exceeded quota|backendError|jobRateLimit"
+)
+_REFUSED_LOGIN = re.compile(
+    r"invalid_grant|invalid_client|invalid_scope|unauthorized_client|default credentials were not found|"
+    r"Could not automatically determine credentials|Could not deserialize key|Unable to load PEM|Invalid key JSON|"
+    r"MalformedError|No key could be detected|not in the expected format|No such file or directory"
+)
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of one dataset in one statement.
+
+    The project and the dataset cannot be bound; they have few characters to choose from, so what has others is not
+    formatted into the SQL at all.
+    """
+    dataset, _ = unquote(request.schema)
+    project = None if request.database is None else unquote(request.database)[0]
+    parameters: dict[str, object] = {
+        "schema": dataset,
+        # An empty array has no type for the driver to tell; no table has an empty name.
+        "tables": sorted({unquote(table)[0] for table in request.tables}) or [""],
+    }
+    if not _DATASET.fullmatch(dataset) or not (project is None or _PROJECT.fullmatch(project)):
+        return Query(_NO_SUCH_PLACE_SQL, parameters)
+    place = ".".join(quote(part) for part in (project, dataset) if part is not None)
+    return Query(_COLUMNS_SQL.format(dataset=place), parameters)
+
+
+def classify(code: str | None, text: str) -> Failure:
+    """Tell what an error means by its HTTP status and the server's text; the drivers' errors carry no code.
+
+    "Access Denied … or perhaps it does not exist" counts as denied: nobody can tell, so nothing is called missing.
+    """
+    match = _STATUS.match(text)
+    status = match[1] if match else code
+    if status == "401" or _REFUSED_LOGIN.search(text):
+        return Failure.TERMINAL
+    if status == "403":
+        if _BUSY.search(text):
+            return Failure.TRANSIENT
+        return Failure.DENIED if _DENIED.search(text) else Failure.TERMINAL
+    if status in ("400", "404"):
+        for pattern, failure in (
+            (_MISSING_COLUMN, Failure.MISSING_COLUMN),
+            (_MISSING_TABLE, Failure.MISSING_TABLE),
+            (_MISSING_DATABASE, Failure.MISSING_DATABASE),
+        ):
+            if pattern.search(text):
+                return Failure.TERMINAL if _is_the_callers_project(text) else failure
+        return Failure.TRANSIENT if _BUSY.search(text) else Failure.TERMINAL
+    return Failure.TRANSIENT
+
+
+def quote(name: str) -> str:
+    """A quoted identifier has a string literal's escapes, and no doubling."""
+    return "`" + _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", name) + "`"
+
+
+def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+    """As ``zero_row_select``, with what differs here; ``WHERE FALSE`` is folded before a byte is read and billed.
+
+    Fields get aliases, because two results of one name are an error. ``address.city`` is a path: no column has a
+    dot in its name. Quoting changes nothing about letter case here.
+    """
+    place = ".".join(quote(unquote(part)[0]) for part in (request.database, request.schema, table) if part is not None)
+    selected = ", ".join(f"t.{_path(column)} AS c{number}" for number, column in enumerate(columns)) or "1"
+    return f"SELECT {selected} FROM {place} AS t WHERE FALSE"  # noqa: S608 (names are quoted)
+
+
+def _path(column: str) -> str:
+    return ".".join(map(quote, unquote(column)[0].split(".")))
+
+
+def _is_the_callers_project(text: str) -> bool:
+    """The project that runs and pays for the job is not there: that says nothing about the group's."""
+    match = _OF_THE_CALL.search(text)
+    return match is not None and match[1] == match[2].rstrip(".")
+
+
+BIGQUERY = Dialect(
+    name="bigquery",
+    label="BigQuery",
+    aliases=(),
+    sqlglot="bigquery",
+    table_case=NameCase.SENSITIVE,
+    column_case=NameCase.INSENSITIVE,
+    columns_query=columns_query,
+    classify=classify,
+    quote=quote,
+    probe=probe,
+    pseudo_columns=frozenset(
+        {"_partitiontime", "_partitiondate", "_table_suffix", "_file_name", "_change_type", "_change_timestamp"}
+    ),
+)

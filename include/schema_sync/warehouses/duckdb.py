@@ -1,0 +1,102 @@
+"""DuckDB 1.1 and later, and MotherDuck.
+
+Names: https://duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers
+Catalogue: https://duckdb.org/docs/stable/sql/meta/duckdb_table_functions
+"""
+
+from __future__ import annotations
+
+import re
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, unquote
+from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+
+# The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
+# (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
+# opens a file reads all of it, and a MotherDuck account is listed what it may read. The columns of a view are those
+# that it had when it was made.
+_COLUMNS_SQL = """\
+WITH asked AS (
+  SELECT DISTINCT lower(unnest($3::VARCHAR[])) AS key
+),
+place AS (
+  SELECT database_name, schema_name
+  FROM duckdb_schemas()
+  WHERE lower(database_name) = lower(coalesce($1, current_database())) AND lower(schema_name) = lower($2)
+),
+relations AS MATERIALIZED (
+  SELECT r.database_name, r.schema_name, r.name, r.kind, lower(r.name) IN (SELECT key FROM asked) AS is_asked
+  FROM (
+    SELECT database_name, schema_name, table_name AS name, 'table' AS kind FROM duckdb_tables()
+    UNION ALL
+    SELECT database_name, schema_name, view_name, 'view' FROM duckdb_views()
+  ) r
+  JOIN place USING (database_name, schema_name)
+),
+found AS (
+  SELECT p.schema_name, r.name, r.kind, CASE WHEN r.name IS NOT NULL THEN true END AS readable,
+         c.column_name, c.data_type, c.column_index
+  FROM place p
+  LEFT JOIN relations r ON r.is_asked
+  LEFT JOIN duckdb_columns() c
+    ON c.database_name = r.database_name AND c.schema_name = r.schema_name AND c.table_name = r.name
+  UNION ALL
+  (
+    SELECT schema_name, name, NULL, NULL, NULL, NULL, NULL
+    FROM relations
+    WHERE NOT is_asked AND (SELECT count(*) FROM relations WHERE is_asked) < (SELECT count(*) FROM asked)
+    LIMIT 50000
+  )
+)
+SELECT schema_name, name, kind, readable, column_name, data_type, NULL AS base_type, readable AS column_readable
+FROM found
+ORDER BY name NULLS FIRST, column_index
+"""
+
+# Drivers give no codes; every text starts with the kind of error.
+_FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), failure)
+    for pattern, failure in (
+        (r"Catalog Error: (?:Table|View) with name .* does not exist because schema ", Failure.MISSING_DATABASE),
+        (r"(?:Catalog|Binder) Error: (?:Schema with name|Catalog) .* does not exist", Failure.MISSING_DATABASE),
+        (r".{0,200}no database/share named ", Failure.MISSING_DATABASE),  # MotherDuck
+        (r"Catalog Error: (?:Table|View) with name .* does not exist!", Failure.MISSING_TABLE),
+        (r"Binder Error: Referenced column .* not found in FROM clause", Failure.MISSING_COLUMN),
+        (r"Binder Error: Could not find key .* in struct", Failure.MISSING_COLUMN),
+        (r"Binder Error: (?:Table|Values list) .* does not have a column named ", Failure.MISSING_COLUMN),
+        (r"Permission Error: ", Failure.DENIED),
+        (r"IO Error: .*(?:Permission denied|is not a valid DuckDB database file)", Failure.TERMINAL),
+        (r"(?:Parser|Binder|Catalog|Not implemented|Invalid Input|Invalid type|Conversion) Error: ", Failure.TERMINAL),
+    )
+)
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of one schema in one statement. Names are bound."""
+    database = None if request.database is None else unquote(request.database)[0]
+    tables = [unquote(table)[0] for table in request.tables]
+    return Query(_COLUMNS_SQL, (database, unquote(request.schema)[0], tables))
+
+
+def classify(_code: str | None, text: str) -> Failure:
+    """Tell what an error means, by its text."""
+    return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
+
+
+_quote = quote_with('"')
+
+DUCKDB = Dialect(
+    name="duckdb",
+    label="DuckDB",
+    aliases=("motherduck",),
+    sqlglot="duckdb",
+    table_case=NameCase.INSENSITIVE,
+    column_case=NameCase.INSENSITIVE,
+    columns_query=columns_query,
+    classify=classify,
+    quote=_quote,
+    probe=zero_row_select(_quote, qualify_database=True),
+    # https://duckdb.org/docs/stable/sql/statements/select#row-ids
+    pseudo_columns=frozenset({"rowid"}),
+)

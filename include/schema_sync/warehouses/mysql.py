@@ -1,0 +1,197 @@
+"""MySQL 8.0 and later, MariaDB 10.6 and later, and services that are one (RDS, Aurora, Cloud SQL, Azure).
+
+Names: https://dev.mysql.com/doc/refman/8.4/en/identifier-case-sensitivity.html
+    and https://dev.mysql.com/doc/refman/8.4/en/identifiers.html
+Catalogue: https://dev.mysql.com/doc/refman/8.4/en/information-schema-columns-table.html
+    and https://mariadb.com/kb/en/information-schema-columns-table/
+Errors: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+    and https://mariadb.com/kb/en/mariadb-error-code-reference/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, unquote
+from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+
+# information_schema, because it is the only catalogue that both MySQL and MariaDB have.
+#
+# - It hides every table on which the role has no privilege at all: those look missing until the probe is denied.
+#   PRIVILEGES of a column are the role's own, whether they come from the server, the schema, the table or a role.
+# - COLUMN_TYPE, because DATA_TYPE leaves out length, precision, sign and members.
+# - Names are compared with constants on each catalogue table by itself: MariaDB then lists the schema's folder and
+#   opens the requested tables only, MySQL uses the index on the schema. In utf8mb4_bin, because the catalogue's own
+#   collation takes é for e on some servers and not on others.
+# - Where the server ignores the case of tables (lower_case_table_names 1 or 2: Windows, macOS, Azure), a table is
+#   returned as it was asked for: NameCase.SENSITIVE is right on all other servers.
+# - Only a view whose table was dropped has no columns; any other relation without them may not be read.
+# - A MariaDB SEQUENCE is listed as a table.
+# - What a table is, and whether any of its columns may be read, is spread over its columns by window functions: a join
+#   of two catalogue tables has no index on MariaDB and takes four times as long for 500 tables.
+_COLUMNS_SQL = """\
+SELECT found.place,
+       CASE WHEN @@lower_case_table_names = 0 OR found.kind IS NULL THEN found.name
+            ELSE ELT(FIELD(CONVERT(LOWER(found.name) USING utf8mb4) COLLATE utf8mb4_bin, {keys}), {spellings})
+       END AS name,
+       found.kind,
+       CASE WHEN found.kind IS NULL THEN NULL
+            WHEN found.columns_listed = 0 THEN found.kind = 'view'
+            ELSE found.readable END AS readable,
+       found.column_name, found.column_type, NULL AS base_type, found.column_readable
+FROM (
+  SELECT s.SCHEMA_NAME AS place, NULL AS name, NULL AS kind, 0 AS columns_listed, NULL AS readable, NULL AS position,
+         NULL AS column_name, NULL AS column_type, NULL AS column_readable
+  FROM information_schema.SCHEMATA s
+  WHERE s.SCHEMA_NAME = %(schema)s
+  UNION ALL
+  SELECT r.place, r.name, r.kind, r.columns_listed, r.readable, r.position,
+         r.column_name, r.column_type, r.column_readable
+  FROM (
+    SELECT u.place, u.name, u.position, u.column_name, u.column_type, u.column_readable,
+           MAX(u.kind) OVER (PARTITION BY u.name) AS kind,
+           COUNT(u.column_name) OVER (PARTITION BY u.name) AS columns_listed,
+           MAX(u.column_readable) OVER (PARTITION BY u.name) AS readable
+    FROM (
+      SELECT t.TABLE_SCHEMA AS place, CONVERT(t.TABLE_NAME USING utf8mb4) COLLATE utf8mb4_bin AS name,
+             CASE t.TABLE_TYPE WHEN 'BASE TABLE' THEN 'table' WHEN 'SYSTEM VERSIONED' THEN 'table'
+                               WHEN 'SYSTEM VIEW' THEN 'view' ELSE LOWER(t.TABLE_TYPE) END AS kind,
+             NULL AS position, NULL AS column_name, NULL AS column_type, NULL AS column_readable
+      FROM information_schema.TABLES t
+      WHERE t.TABLE_SCHEMA = %(schema)s AND {table_key} IN ({keys}) AND t.TABLE_TYPE <> 'SEQUENCE'
+      UNION ALL
+      SELECT c.TABLE_SCHEMA, CONVERT(c.TABLE_NAME USING utf8mb4) COLLATE utf8mb4_bin, NULL,
+             c.ORDINAL_POSITION, c.COLUMN_NAME, CAST(c.COLUMN_TYPE AS CHAR), FIND_IN_SET('select', c.PRIVILEGES) > 0
+      FROM information_schema.COLUMNS c
+      WHERE c.TABLE_SCHEMA = %(schema)s AND {column_key} IN ({keys})
+    ) u
+  ) r
+  WHERE r.kind IS NOT NULL AND (r.column_name IS NOT NULL OR r.columns_listed = 0)
+  UNION ALL
+  SELECT n.place, n.name, NULL, 0, NULL, NULL, NULL, NULL, NULL
+  FROM (
+    SELECT t.TABLE_SCHEMA AS place, CONVERT(t.TABLE_NAME USING utf8mb4) COLLATE utf8mb4_bin AS name
+    FROM information_schema.TABLES t
+    WHERE t.TABLE_SCHEMA = %(schema)s AND NOT {table_key} IN ({keys})
+      AND (
+        SELECT COUNT(DISTINCT {other_key}) FROM information_schema.TABLES o
+        WHERE o.TABLE_SCHEMA = %(schema)s AND {other_key} IN ({keys})
+      ) < %(tables_asked)s
+    LIMIT 50000
+  ) n
+) found
+ORDER BY found.name, found.position
+"""
+
+# One statement for both: MySQL runs what is in /*!…*/ and skips /*M!…*/, MariaDB does the opposite for these numbers
+# (https://mariadb.com/kb/en/comment-syntax/). MySQL counts milliseconds and stops reading statements only, MariaDB
+# counts seconds. Values are bound by the driver as literals, whose escapes depend on sql_mode. autocommit, because an
+# open transaction keeps a metadata lock on every probed table, behind which the customer's ALTER TABLE would wait.
+_SESSION_SQL = """\
+SET SESSION sql_mode = '', autocommit = 1, lock_wait_timeout = {timeout_ms} DIV 1000 + 1\
+ /*!50708 , max_execution_time = {timeout_ms} */ /*M!100101 , max_statement_time = {timeout_ms} / 1000 */\
+"""
+
+# Words by which other engines call their default schema. A MySQL connection has none: there a schema is a database.
+_NO_SCHEMA = frozenset({"", "public", "dbo", "main", "default", "def"})
+
+_FAILURES: dict[int, Failure] = {
+    **dict.fromkeys((1049,), Failure.MISSING_DATABASE),
+    # 1356: a view whose table or column was dropped; only then the catalogue lists none of its columns.
+    **dict.fromkeys((1051, 1109, 1146, 1356), Failure.MISSING_TABLE),
+    **dict.fromkeys((1054,), Failure.MISSING_COLUMN),
+    # 1449: a view whose definer is gone. It is there, and cannot be read.
+    **dict.fromkeys((1044, 1142, 1143, 1227, 1370, 1449), Failure.DENIED),
+    **dict.fromkeys(
+        (
+            1045, 1130, 1251, 1396, 1524, 1698, 1820, 1862, 3118, 3159, 4151,  # login refused, locked, expired
+            2026, 2049, 2054, 2058, 2059, 2061,  # TLS or authentication that the client cannot do
+            1064, 1103, 1149, 1193, 1231, 1235, 1271, 1267, 1300, 1305, 1582,  # a statement that this server cannot run
+        ),
+        Failure.TERMINAL,
+    ),
+}  # fmt: skip
+_NUMBER = re.compile(r"\s*\(?(\d{4})\b")
+_SQLSTATES = {
+    "28000": Failure.TERMINAL,
+    "42S02": Failure.MISSING_TABLE,
+    "42S22": Failure.MISSING_COLUMN,
+    "3D000": Failure.TERMINAL,
+}
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of one MySQL database in one statement. Names are bound."""
+    spelling_of: dict[str, str] = {}
+    for table in request.tables:
+        bare, _ = unquote(table)
+        spelling_of.setdefault(bare.lower(), bare)
+    # IN () would be no SQL, so nothing asked for is one NULL.
+    wanted: list[tuple[str | None, str | None]] = [*spelling_of.items()] or [(None, None)]
+    keys = {f"key_{number}": key for number, (key, _) in enumerate(wanted)}
+    spellings = {f"spelling_{number}": spelling for number, (_, spelling) in enumerate(wanted)}
+    schema = _place(request)
+    sql = _COLUMNS_SQL.format(
+        keys=", ".join(f"%({name})s" for name in keys),
+        spellings=", ".join(f"%({name})s" for name in spellings),
+        **{f"{name}_key": _key_of(f"{name[0]}.TABLE_NAME") for name in ("table", "column", "other")},
+    )
+    return Query(
+        sql,
+        {
+            # Names hold characters of the basic plane only; with others the comparison itself fails on some servers.
+            "schema": schema if max(schema, default="") <= "\uffff" else "",
+            "tables_asked": len(spelling_of),
+            **keys,
+            **spellings,
+        },
+    )
+
+
+def classify(code: str | None, text: str) -> Failure:
+    """Tell what an error means, by its number (drivers write it at the start of the text), else by its SQLSTATE."""
+    number = _NUMBER.match(text)
+    if number is None and code is not None:
+        number = re.fullmatch(r"(\d{4})", code)
+    if number is not None:
+        return _FAILURES.get(int(number[1]), Failure.TRANSIENT)
+    return _SQLSTATES.get(code or "", Failure.TRANSIENT)
+
+
+def _place(request: GroupRequest) -> str:
+    """The MySQL database of a request: its ``schema``, as the server itself calls databases.
+
+    Only where the schema is another engine's word for "none in particular" it is the ``database``; a MySQL database of
+    such a name is found by naming it in both.
+    """
+    schema, _ = unquote(request.schema)
+    return unquote(request.database)[0] if request.database and schema.lower() in _NO_SCHEMA else schema
+
+
+def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+    return _zero_rows(replace(request, schema=_quote(_place(request))), table, columns)
+
+
+def _key_of(column: str) -> str:
+    return f"CONVERT(LOWER({column}) USING utf8mb4) COLLATE utf8mb4_bin"
+
+
+_quote = quote_with("`")
+_zero_rows = zero_row_select(_quote, qualify_database=False)
+
+MYSQL = Dialect(
+    name="mysql",
+    label="MySQL",
+    aliases=("mariadb",),
+    sqlglot="mysql",
+    table_case=NameCase.SENSITIVE,
+    column_case=NameCase.INSENSITIVE,
+    columns_query=columns_query,
+    classify=classify,
+    quote=_quote,
+    probe=_probe,
+    session_statements=(_SESSION_SQL, "SET SESSION TRANSACTION READ ONLY"),
+)

@@ -1,0 +1,185 @@
+"""Amazon Redshift, provisioned and serverless.
+
+Names: https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
+Leader node: https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html
+Late-binding views: https://docs.aws.amazon.com/redshift/latest/dg/PG_GET_LATE_BINDING_VIEW_COLS.html
+External tables: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_EXTERNAL_COLUMNS.html
+Column grants: https://docs.aws.amazon.com/redshift/latest/dg/r_PG_ATTRIBUTE_INFO.html
+"""
+
+from __future__ import annotations
+
+import re
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, fold
+from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+
+_MAX_NAME_BYTES = 127
+_TO_LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
+
+# The catalogue tables of PostgreSQL 8, because they list what the role may not read, and because whatever calls a
+# function of the leader node (privileges, late-binding views) cannot also read a system view of the compute nodes
+# (STV, SVL, most SVV). SVV_EXTERNAL_* are answered by the leader node: SQLAlchemy's dialect and dbt have united all
+# three sources in one statement for years. Hence also: no window functions, no LISTAGG, no LIKE (a % in a statement
+# with bound parameters), nothing that PostgreSQL 8.0 does not know.
+#
+# - A late-binding view has no attributes of its own. The function that knows its columns evaluates every such view
+#   of the database, which can take long: it is called only when a requested relation is without attributes.
+# - A materialized view is a view here, and so is its kind: what tells it apart is on the compute nodes.
+# - External schemas are asked for only when the schema is one, as their catalogue (Glue, Hive, another database) may
+#   be slow or refuse. It lists only what the role may use: whatever is there is called readable. The view names tables
+#   of other databases too.
+# - A role with grants on single columns has no privilege on the table: then nobody here can tell, and it is called
+#   readable.
+# - Names match in any case of ASCII letters, which is all that the engine folds.
+_COLUMNS_SQL = """\
+WITH namespace AS (
+  SELECT n.oid, n.nspname, has_schema_privilege(n.oid, 'USAGE') AS usable
+  FROM pg_namespace n
+  WHERE lower(n.nspname::text) IN ({schemas})
+  ORDER BY CASE WHEN n.nspname = %s THEN 0 ELSE 1 END, n.nspname
+  LIMIT 1
+),
+relations AS (
+  SELECT c.oid, c.relnamespace, c.relname, lower(c.relname::text) IN ({keys}) AS asked,
+         CASE c.relkind WHEN 'r' THEN 'table' WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind,
+         NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS bare
+  FROM namespace n
+  JOIN pg_class c ON c.relnamespace = n.oid
+  WHERE c.relkind IN ('r', 'v', 'm')
+),
+tables AS (
+  SELECT r.oid, r.relnamespace, r.relname, r.kind, r.bare,
+         n.usable AND (
+           has_table_privilege(r.oid, 'SELECT')
+           OR EXISTS (SELECT 1 FROM pg_attribute_info i WHERE i.attrelid = r.oid AND i.attacl IS NOT NULL)
+         ) AS readable
+  FROM namespace n
+  JOIN relations r ON r.relnamespace = n.oid
+  WHERE r.asked
+),
+fields AS (
+  SELECT t.oid, a.attnum AS number, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+  FROM tables t
+  JOIN pg_attribute a ON a.attrelid = t.oid
+  WHERE a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT t.oid, v.col_num, v.col_name, v.col_type
+  FROM pg_get_late_binding_view_cols() v(
+    view_schema name, view_name name, col_name name, col_type varchar, col_num int
+  )
+  JOIN namespace n ON n.nspname = v.view_schema
+  JOIN tables t ON t.relname = v.view_name
+  WHERE t.bare AND EXISTS (SELECT 1 FROM tables WHERE bare)
+),
+external AS (
+  SELECT e.tablename, e.columnname, e.columnnum, e.external_type
+  FROM svv_external_columns e
+  WHERE EXISTS (SELECT 1 FROM svv_external_schemas s JOIN namespace n ON n.nspname = s.schemaname)
+    AND e.schemaname IN ({schemas})
+    AND lower(e.tablename::text) IN ({keys})
+    AND coalesce(nullif(e.redshift_database_name, ''), current_database()) = current_database()
+)
+SELECT found.nspname, found.relname, found.kind, found.readable, found.name, found.type,
+       NULL AS base_type, true AS column_readable
+FROM (
+  SELECT n.nspname, t.relname, t.kind, t.readable, f.number, f.name, f.type
+  FROM namespace n
+  JOIN tables t ON t.relnamespace = n.oid
+  LEFT JOIN fields f ON f.oid = t.oid
+  UNION ALL
+  SELECT n.nspname, e.tablename, 'external table', n.usable, e.columnnum, e.columnname, e.external_type
+  FROM namespace n
+  CROSS JOIN external e
+  UNION ALL
+  SELECT n.nspname, r.relname, NULL, NULL, NULL, NULL, NULL
+  FROM namespace n
+  JOIN relations r ON r.relnamespace = n.oid
+  WHERE NOT r.asked
+    AND (SELECT count(*) FROM tables) + (SELECT count(DISTINCT tablename) FROM external) < {asked}
+  UNION ALL
+  SELECT n.nspname, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM namespace n
+  WHERE NOT EXISTS (SELECT 1 FROM relations WHERE asked) AND NOT EXISTS (SELECT 1 FROM external)
+) found
+ORDER BY found.relname, found.number
+"""
+
+# https://docs.aws.amazon.com/redshift/latest/dg/r_SET_CONFIG.html: true holds for this transaction only.
+_SESSION_SQL = "SELECT set_config('statement_timeout', '{timeout_ms}', true)"
+
+# The driver's error is the server's message as a dictionary, 'C' being its SQLSTATE.
+_SQLSTATE = re.compile(r"'C': '([0-9A-Z]{5})'")
+_BY_SQLSTATE = {
+    "3D000": Failure.MISSING_DATABASE,
+    "3F000": Failure.MISSING_DATABASE,  # the schema
+    "42P01": Failure.MISSING_TABLE,
+    "42703": Failure.MISSING_COLUMN,
+    "42501": Failure.DENIED,
+}
+_TERMINAL_CLASSES = frozenset({"0A", "22", "28", "42"})
+# What the driver and AWS say where no server has answered.
+_REFUSED = re.compile(
+    r"Server refuses SSL"
+    r"|CERTIFICATE_VERIFY_FAILED"
+    r"|password authentication failed"
+    r"|requesting \w+ password authentication, but no password was provided"
+    r"|Unable to locate credentials"
+    r"|An error occurred \((?:AccessDenied|ClusterNotFound|ResourceNotFound|InvalidClientTokenId|SignatureDoesNotMatch"
+    r"|UnrecognizedClient|UnauthorizedOperation)"
+)
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of one schema in one statement.
+
+    Names are bound in the driver's own style (``format``): one placeholder each, in the order of the text.
+    """
+    meant = fold(request.schema, NameCase.LOWER, _MAX_NAME_BYTES)
+    exact = fold(request.schema, NameCase.SENSITIVE, _MAX_NAME_BYTES)
+    schemas = sorted({exact, exact.translate(_TO_LOWER)})
+    exact_tables = (fold(table, NameCase.SENSITIVE, _MAX_NAME_BYTES) for table in request.tables)
+    keys = sorted({table.translate(_TO_LOWER) for table in exact_tables})
+    placeholders = {
+        "schemas": ", ".join(["%s"] * len(schemas)),
+        "keys": ", ".join(["%s"] * len(keys)) or "NULL",
+        "asked": str(len(keys)),
+    }
+    return Query(_COLUMNS_SQL.format(**placeholders), (*schemas, meant, *keys, *schemas, *keys))
+
+
+def classify(code: str | None, text: str) -> Failure:
+    """Tell what an error means, by the SQLSTATE that is part of the driver's text, or by the text."""
+    match = _SQLSTATE.search(text)
+    state = match[1] if match else code
+    if state in _BY_SQLSTATE:
+        return _BY_SQLSTATE[state]
+    if _REFUSED.search(text):
+        return Failure.TERMINAL
+    return Failure.TERMINAL if state is not None and state[:2] in _TERMINAL_CLASSES else Failure.TRANSIENT
+
+
+def _quote(name: str) -> str:
+    """A name between quotes. Redshift folds it all the same; where ``enable_case_sensitive_identifier`` is on, it is
+    the name that people mean who write it without quotes."""
+    return _quoted(name.translate(_TO_LOWER))
+
+
+_quoted = quote_with('"')
+
+REDSHIFT = Dialect(
+    name="redshift",
+    label="Redshift",
+    aliases=(),
+    sqlglot="redshift",
+    table_case=NameCase.INSENSITIVE,
+    column_case=NameCase.INSENSITIVE,
+    columns_query=columns_query,
+    classify=classify,
+    quote=_quote,
+    probe=zero_row_select(_quote, qualify_database=False),
+    reconnects_per_database=True,
+    max_name_bytes=_MAX_NAME_BYTES,
+    session_statements=(_SESSION_SQL,),
+)

@@ -1,0 +1,209 @@
+"""Snowflake.
+
+Names: https://docs.snowflake.com/en/sql-reference/identifiers-syntax
+Catalogue: https://docs.snowflake.com/en/sql-reference/info-schema (COLUMNS, TABLES, SCHEMATA)
+Errors: https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api#error, and the numbers that
+the connector itself raises (``snowflake.connector.errorcode``, ``network``).
+"""
+
+from __future__ import annotations
+
+import re
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, fold, unquote
+from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+
+# INFORMATION_SCHEMA, because it is up to date (ACCOUNT_USAGE is up to two hours late) and needs no grant of its own.
+#
+# - It lists only what the role has some privilege on: a table that the role may not use is absent here, so every
+#   table that is listed is called readable, and the probe is what tells the rest.
+# - Schemas are compared with literals, never with a function or a subquery: Snowflake builds these views while the
+#   statement runs and refuses when a database has too much for it ("Information schema query returned too much
+#   data"); a literal schema is what it can use to look at one schema only. So a schema is looked for as it is
+#   written, folded, in capitals and in small letters, and in no other case.
+# - TABLES tells the kind and the neighbours. COLUMNS decides what is there: not every kind of relation is in both.
+# - DATETIME_PRECISION is left alone ("not applicable for Snowflake"), and the elements of structured types are in
+#   views of their own, which nest: ARRAY, OBJECT and MAP are all that is said of those.
+_COLUMNS_SQL = """\
+WITH
+candidates AS (
+  SELECT s.schema_name,
+         CASE s.schema_name WHEN %(folded_schema)s THEN 0 WHEN %(schema)s THEN 1 ELSE 2 END AS choice,
+         COUNT(*) OVER () AS rivals
+  FROM {catalogue}.SCHEMATA AS s
+  WHERE s.schema_name IN ({schemas})
+),
+namespace AS (
+  SELECT schema_name
+  FROM candidates
+  WHERE choice < 2 OR rivals = 1
+  ORDER BY choice
+  LIMIT 1
+),
+relations AS (
+  SELECT t.table_schema, t.table_name, UPPER(t.table_name) IN ({keys}) AS asked,
+         CASE WHEN t.is_dynamic = 'YES' THEN 'dynamic table'
+              WHEN t.is_iceberg = 'YES' THEN 'iceberg table'
+              WHEN t.table_type = 'BASE TABLE' THEN 'table'
+              ELSE LOWER(t.table_type) END AS kind
+  FROM {catalogue}.TABLES AS t
+  WHERE t.table_schema IN ({schemas})
+),
+fields AS (
+  SELECT c.table_schema, c.table_name, c.ordinal_position, c.column_name,
+         COALESCE(
+           CASE c.data_type
+             WHEN 'NUMBER' THEN 'NUMBER(' || c.numeric_precision || ',' || c.numeric_scale || ')'
+             WHEN 'TEXT' THEN 'VARCHAR(' || c.character_maximum_length || ')'
+             WHEN 'BINARY' THEN 'BINARY(' || c.character_octet_length || ')'
+           END,
+           c.data_type
+         ) AS type
+  FROM {catalogue}.COLUMNS AS c
+  WHERE c.table_schema IN ({schemas}) AND UPPER(c.table_name) IN ({keys})
+),
+asked AS (
+  SELECT COALESCE(f.table_schema, r.table_schema) AS table_schema, COALESCE(f.table_name, r.table_name) AS table_name,
+         COALESCE(r.kind, 'view') AS kind, f.ordinal_position, f.column_name, f.type
+  FROM fields AS f
+  FULL OUTER JOIN (SELECT table_schema, table_name, kind FROM relations WHERE asked) AS r
+    ON r.table_schema = f.table_schema AND r.table_name = f.table_name
+),
+present AS (
+  SELECT COUNT(DISTINCT UPPER(a.table_name)) AS tables
+  FROM namespace AS n
+  JOIN asked AS a ON a.table_schema = n.schema_name
+)
+SELECT found.schema_name, found.table_name, found.kind, found.readable, found.column_name, found.type,
+       NULL AS base_type, TRUE AS column_readable
+FROM (
+  SELECT n.schema_name, a.table_name, a.kind, TRUE AS readable, a.ordinal_position, a.column_name, a.type
+  FROM namespace AS n
+  LEFT JOIN asked AS a ON a.table_schema = n.schema_name
+  UNION ALL
+  SELECT n.schema_name, r.table_name, NULL, NULL, NULL, NULL, NULL
+  FROM namespace AS n
+  JOIN relations AS r ON r.table_schema = n.schema_name
+  CROSS JOIN present AS p
+  WHERE NOT r.asked AND p.tables < %(tables_asked)s
+) AS found
+ORDER BY found.table_name, found.ordinal_position
+"""
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+
+# The connector's texts begin with the number; an SQLSTATE alone is too coarse (42000 is any error in a statement).
+_NUMBER = re.compile(r"\s*(\d{6})\b")
+_ABSENT = re.compile(r"(Database|Schema|\w[\w ]*?) '.*?' does not exist or not authorized", re.DOTALL)
+_BY_NUMBER = {
+    "000904": Failure.MISSING_COLUMN,  # invalid identifier
+    "003001": Failure.DENIED,  # insufficient privileges to operate on …
+    "000604": Failure.TRANSIENT,  # canceled
+    "000625": Failure.TRANSIENT,  # aborted, as its warehouse was suspended or its transaction is gone
+    "000630": Failure.TRANSIENT,  # statement or warehouse timeout
+    "390110": Failure.TRANSIENT,  # a session or token is over; the next connection gets another
+    "390111": Failure.TRANSIENT,
+    "390112": Failure.TRANSIENT,
+    "390113": Failure.TRANSIENT,
+    "390114": Failure.TRANSIENT,
+    "390115": Failure.TRANSIENT,
+    "390195": Failure.TRANSIENT,
+    "390318": Failure.TRANSIENT,
+    "251011": Failure.TRANSIENT,  # timed out
+    "251012": Failure.TRANSIENT,  # the connector gave up what it would have tried again
+    "290403": Failure.TERMINAL,  # HTTP 403 and 404: there is no such account
+    "290404": Failure.TERMINAL,
+    "000606": Failure.TERMINAL,  # no active warehouse
+    "090105": Failure.TERMINAL,  # no current database
+}
+# 39xxxx: the login is refused (password, key, role, network policy, locked user). 251xxx: the connection is
+# incomplete or its key cannot be read.
+_TERMINAL_NUMBERS = ("39", "251")
+_TERMINAL_SQLSTATES = ("0A", "02", "22", "28", "42")
+# Older connectors raise 250001 for everything that happens at connect; and the hook checks what it is given.
+_REFUSED = re.compile(
+    r"Incorrect username or password"
+    r"|specified in the connect string does not exist or not authorized"
+    r"|JWT token is invalid"
+    r"|Multi-factor authentication|MFA authentication (?:failed|is required)"
+    r"|User access disabled|user account has been temporarily locked"
+    r"|is not allowed to access Snowflake"
+    r"|Verify the account name is correct"
+    r"|Invalid Snowflake (?:account|region) "
+    r"|Could not deserialize key data|private_key"
+)
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of one schema in one statement.
+
+    Names are bound in the connector's own style (pyformat); only the database is an identifier, quoted.
+    """
+    schema = fold(request.schema, NameCase.SENSITIVE)
+    folded_schema = fold(request.schema, NameCase.UPPER)
+    schemas = sorted({schema, folded_schema, schema.upper(), schema.lower()})
+    names = {fold(table, NameCase.SENSITIVE) for table in request.tables}
+    keys = sorted({name.upper() for name in names} | {fold(name, NameCase.UPPER) for name in names})
+    parameters: dict[str, object] = {
+        "schema": schema,
+        "folded_schema": folded_schema,
+        "tables_asked": len({name.upper() for name in names}),
+        **{f"schema_{number}": name for number, name in enumerate(schemas)},
+        **{f"key_{number}": name for number, name in enumerate(keys)},
+    }
+    sql = _COLUMNS_SQL.format(
+        catalogue=_catalogue(request.database),
+        schemas=", ".join(f"%(schema_{number})s" for number in range(len(schemas))),
+        keys=", ".join(f"%(key_{number})s" for number in range(len(keys))) or "NULL",
+    )
+    return Query(sql, parameters)
+
+
+def classify(code: str | None, text: str) -> Failure:
+    """Tell what an error means, by the number that its text begins with, or by its SQLSTATE.
+
+    Snowflake does not tell an object that is absent from one that the role may not use (002003). Either way every
+    query of this role fails, so both confirm a missing table: the finding is true, though a grant may be the cure.
+    """
+    match = _NUMBER.match(text)
+    number = match[1] if match else None
+    if number in _BY_NUMBER:
+        return _BY_NUMBER[number]
+    if number == "002003" or (number is None and code in ("02000", "42S02")):
+        absent = _ABSENT.search(text)
+        if absent is None:
+            return Failure.TERMINAL
+        return Failure.MISSING_DATABASE if absent[1] in ("Database", "Schema") else Failure.MISSING_TABLE
+    if _REFUSED.search(text) or (number is not None and number.startswith(_TERMINAL_NUMBERS)):
+        return Failure.TERMINAL
+    if code == "42501":
+        return Failure.DENIED
+    return Failure.TERMINAL if code is not None and code.startswith(_TERMINAL_SQLSTATES) else Failure.TRANSIENT
+
+
+def _catalogue(database: str | None) -> str:
+    """INFORMATION_SCHEMA of this database. A plain name is folded first, as it is wherever people write it."""
+    if database is None:
+        return "INFORMATION_SCHEMA"
+    name, quoted = unquote(database)
+    if not quoted and _PLAIN.fullmatch(name):
+        name = fold(name, NameCase.UPPER)
+    # The connector fills parameters in with the % operator.
+    return f"{_quote(name).replace('%', '%%')}.INFORMATION_SCHEMA"
+
+
+_quote = quote_with('"')
+
+SNOWFLAKE = Dialect(
+    name="snowflake",
+    label="Snowflake",
+    aliases=(),
+    sqlglot="snowflake",
+    table_case=NameCase.UPPER,
+    column_case=NameCase.UPPER,
+    columns_query=columns_query,
+    classify=classify,
+    quote=_quote,
+    probe=zero_row_select(_quote, qualify_database=True),
+)

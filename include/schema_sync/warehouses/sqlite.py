@@ -1,0 +1,104 @@
+"""SQLite 3.37 and later: one file, opened for reading.
+
+A file is a database without schemas (``main`` is its name in SQL), so whatever database and schema a dataset names,
+the file is meant: neither can be missing.
+
+Names: https://www.sqlite.org/lang_keywords.html
+Catalogue: https://www.sqlite.org/schematab.html and https://www.sqlite.org/pragma.html#pragma_table_xinfo
+Types: https://www.sqlite.org/datatype3.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from include.schema_sync.models import GroupRequest
+from include.schema_sync.names import NameCase, unquote
+from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+
+# - pragma_table_xinfo, because pragma_table_info leaves out generated columns. Its hidden = 1 are the inner columns of
+#   virtual tables, which nobody documents.
+# - It fails as a whole on a view that cannot be read any more (its table was dropped). pragma_table_list says so
+#   beforehand: such a view has no columns there.
+# - lower() knows ASCII only, as SQLite does when it compares names. There are no grants.
+_COLUMNS_SQL = """\
+WITH asked AS MATERIALIZED (
+  SELECT DISTINCT lower(value) AS name_key FROM json_each(?)
+),
+relations AS MATERIALIZED (
+  SELECT name, lower(name) IN (SELECT name_key FROM asked) AS is_asked
+  FROM sqlite_master
+  WHERE type IN ('table', 'view')
+)
+SELECT 'main' AS place, name, kind, readable, column_name, column_type, NULL AS base_type, readable AS column_readable
+FROM (
+  SELECT r.name AS name,
+         CASE l.type WHEN 'virtual' THEN 'virtual table' WHEN 'shadow' THEN 'table' ELSE l.type END AS kind,
+         CASE WHEN r.name IS NOT NULL THEN 1 END AS readable,
+         x.cid AS position, x.name AS column_name, x.type AS column_type
+  FROM (SELECT 1) one
+  LEFT JOIN relations r ON r.is_asked
+  LEFT JOIN pragma_table_list(r.name) l ON l.schema = 'main'
+  LEFT JOIN pragma_table_xinfo(CASE WHEN l.ncol > 0 THEN r.name END) x ON x.hidden <> 1
+  UNION ALL
+  SELECT name, NULL, NULL, NULL, NULL, NULL
+  FROM (
+    SELECT name
+    FROM relations
+    WHERE NOT is_asked AND (SELECT count(*) FROM relations WHERE is_asked) < (SELECT count(*) FROM asked)
+    LIMIT 50000
+  )
+)
+ORDER BY name, position
+"""
+
+# The driver's errors are told apart by their text; names in it stand behind these words.
+_FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
+    (re.compile(pattern), failure)
+    for pattern, failure in (
+        (r"no such table: ", Failure.MISSING_TABLE),
+        (r"no such column: ", Failure.MISSING_COLUMN),
+        (r"not authorized|access to .* is prohibited", Failure.DENIED),
+        (r"file is not a database|file is encrypted|unsupported file format", Failure.TERMINAL),
+        (r"near .*: syntax error|no such function: |no such module: |malformed database schema", Failure.TERMINAL),
+    )
+)
+
+
+def columns_query(request: GroupRequest) -> Query:
+    """Ask for the requested tables of the file in one statement. Names are bound, all in one JSON text."""
+    return Query(_COLUMNS_SQL, (json.dumps([unquote(table)[0] for table in request.tables]),))
+
+
+def classify(_code: str | None, text: str) -> Failure:
+    """Tell what an error means, by its text."""
+    return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
+
+
+def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+    return _zero_rows(replace(request, schema="main"), table, columns)
+
+
+# Backticks, because "no_such_column" is a string literal to SQLite: https://www.sqlite.org/quirks.html#dblquote
+_quote = quote_with("`")
+_zero_rows = zero_row_select(_quote, qualify_database=False)
+
+SQLITE = Dialect(
+    name="sqlite",
+    label="SQLite",
+    aliases=("sqlite3",),
+    sqlglot="sqlite",
+    table_case=NameCase.INSENSITIVE,
+    column_case=NameCase.INSENSITIVE,
+    columns_query=columns_query,
+    classify=classify,
+    quote=_quote,
+    probe=_probe,
+    # The file is opened read-only already; this holds for databases that somebody attaches in a hook of their own.
+    session_statements=("PRAGMA query_only = ON",),
+    # https://www.sqlite.org/rowidtable.html
+    pseudo_columns=frozenset({"rowid", "_rowid_", "oid"}),
+)
