@@ -141,14 +141,15 @@ def _start(
 
 def _accepts(server: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until the server answers a start-up packet; False when it ended or took too long."""
-    # An SSLRequest: answered with one byte as soon as the server takes connections.
-    ssl_request = bytes.fromhex("0000000804d2162f")
+    # A start-up packet for user postgres. While the server still recovers it answers with an error ("E"); as soon
+    # as one can log in, with an authentication request ("R").
+    start_up = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0"
     end = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < end and server.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-                probe.sendall(ssl_request)
-                if probe.recv(1) in (b"N", b"S") and server.poll() is None:
+                probe.sendall(start_up)
+                if probe.recv(1) == b"R" and server.poll() is None:
                     return True
         except OSError:
             pass  # not listening yet: that is what this loop waits for
