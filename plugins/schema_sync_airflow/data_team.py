@@ -68,7 +68,7 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
         undelivered = str(error)
         found = result(delivered=False)
     value = result_json(found)
-    log.info("schema-sync result %s", json.dumps(value, ensure_ascii=False))
+    log.info("schema-sync result %s", json.dumps(value))  # in ASCII: U+2028 in a name would end the line for some
     if found.success:
         return value
     ti.xcom_push(key="return_value", value=value)

@@ -66,7 +66,8 @@ class SchemaIntrospectionOperator(BaseOperator):
         ti = context["ti"]
         if introspection.transient and ti.try_number <= ti.max_tries:
             names = ", ".join(
-                f"{result.organization.name}: {result.snapshot.data_source.name}" for result in introspection.transient
+                f"{result.organization.name!r}: {result.snapshot.data_source.name!r}"
+                for result in introspection.transient
             )
             raise TransientError(
                 f"{len(introspection.transient)} of {len(introspection.results)} data sources could not be reached "
@@ -75,10 +76,11 @@ class SchemaIntrospectionOperator(BaseOperator):
 
     def _fail(self, reports: list[dict[str, Any]], context: Context) -> None:
         from include.schema_sync.errors import TerminalError
+        from include.schema_sync.task_log import visible
 
         context["ti"].xcom_push(key=FAILURES, value=reports)
         lines = [
-            f"{report['organization_name']}, {source['data_source_name']}: {source['error']}"
+            f"{report['organization_name']!r}, {source['data_source_name']!r}: {visible(source['error'], 1_000)}"
             for report in reports
             for source in report["unchecked"]
         ]
