@@ -80,9 +80,7 @@ def _why_failed(result: RunResult, fetch_error: str | None, undelivered: str | N
     if fetch_error is not None:
         reasons.append(f"fetch_organizations failed, so nothing was checked: {fetch_error}")
     elif undelivered is None:
-        reasons.append(
-            f"every one of {len(result.organizations)} organizations failed; `errors` in the result says why"
-        )
+        reasons.append("every organization of the run failed; `errors` in the result says why")
     if undelivered is not None:
         reasons.append(f"the summary could not be delivered: {undelivered}")
     return "The run fails because " + "; and ".join(reasons)

@@ -56,9 +56,12 @@ class SchemaIntrospectionOperator(BaseOperator):
         return [snapshot_to_json(snapshot) for snapshot in introspection.snapshots]
 
     def _log_queries(self, introspection: Introspection) -> None:
-        """Each distinct statement once: every group of a dialect runs the same one."""
-        for sql in dict.fromkeys(outcome.sql for result in introspection.results for outcome in result.outcomes):
-            self.log.info("schema-sync query, run once per group with the schema and tables as parameters:\n%s", sql)
+        """Each distinct statement once, folded in the UI: every group of a dialect runs the same one."""
+        outcomes = [outcome for result in introspection.results for outcome in result.outcomes if outcome.statements]
+        for sql in dict.fromkeys(outcome.sql for outcome in outcomes):
+            self.log.info("::group::The query, run once per group with its schema and tables as parameters")
+            self.log.info("schema-sync query\n%s", sql)
+            self.log.info("::endgroup::")
 
     def _raise_to_retry(self, introspection: Introspection, context: Context) -> None:
         from include.schema_sync.errors import TransientError
