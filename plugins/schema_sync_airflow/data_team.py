@@ -72,10 +72,10 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     if found.success:
         return value
     ti.xcom_push(key="return_value", value=value)
-    raise AirflowFailException(_why_failed(found, fetch_error, undelivered))
+    raise AirflowFailException(_why_failed(fetch_error, undelivered))
 
 
-def _why_failed(result: RunResult, fetch_error: str | None, undelivered: str | None) -> str:
+def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
     reasons = []
     if fetch_error is not None:
         reasons.append(f"fetch_organizations failed, so nothing was checked: {fetch_error}")
