@@ -39,7 +39,11 @@ def fetch_organizations() -> list[dict[str, Any]]:
     return fetch_batches(get_current_context())
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, map_index_template="{{ task.op_kwargs['batch']['label'] }}")
+@task(
+    trigger_rule=TriggerRule.ALL_DONE,
+    map_index_template="{{ task.op_kwargs['batch']['label'] }}",
+    show_return_value_in_logs=False,
+)
 def notify(batch: dict[str, Any], reports: Any) -> None:
     """Tell each organization: a drift alert, or an error notice after a failure."""
     notify_organizations(batch, reports, get_current_context())

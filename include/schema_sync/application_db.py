@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.models import Dataset, DataSource, Organization
+from include.schema_sync.task_log import visible
 
 if TYPE_CHECKING:
     import psycopg
@@ -193,7 +194,7 @@ def _explain_absence(connection: Connection, ids: Sequence[str]) -> str:
             reason = "has no data source"
         else:
             reason = f"no data source has finished onboarding (state: {states})"
-        reasons.append(f"{id_} ({name}): {reason}")
+        reasons.append(f"{id_} ({visible(str(name))}): {reason}")
     return (
         "These organizations cannot be checked:\n  "
         + "\n  ".join(reasons)

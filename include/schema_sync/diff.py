@@ -290,7 +290,7 @@ def _differences(
         yield _discrepancy(
             subject,
             DiscrepancyType.UNVERIFIABLE_EXPRESSION,
-            message=f"The expression of {item.by} cannot be read safely, so its columns are not checked.",
+            message=f"The expression of {_cut(item.by)} cannot be read safely, so its columns are not checked.",
             declared=item.expression,
             line=item.line,
             subject_text=item.expression,
@@ -483,7 +483,7 @@ def _add_missing_schema(organization_id: str, group: _Group, subjects: Sequence[
             data_source_id=snapshot.data_source_id,
             dataset_id=None,
             dataset_name=None,
-            database=snapshot.database,
+            database=None if snapshot.database is None else _cut(snapshot.database),
             schema=_cut(snapshot.schema),
             table=None,
             column=None,
@@ -514,7 +514,7 @@ def _invalid_yml(dataset: Dataset, source: SourceSnapshot, error: InvalidDataset
         data_source_id=source.data_source.id,
         dataset_id=dataset.id,
         dataset_name=_cut(dataset.name),
-        database=dataset.database_identifier,
+        database=None if dataset.database_identifier is None else _cut(dataset.database_identifier),
         schema=_cut(dataset.schema),
         table=None,
         column=None,
@@ -545,7 +545,7 @@ def _discrepancy(
         data_source_id=placement.dataset.data_source_id,
         dataset_id=placement.dataset.id,
         dataset_name=_cut(placement.dataset.name),
-        database=placement.database,
+        database=None if placement.database is None else _cut(placement.database),
         schema=_cut(placement.schema),
         table=_cut(placement.table if table is None else table),
         column=None if column is None else _cut(column),
@@ -563,4 +563,5 @@ def _place_name(database: str | None, schema: str) -> str:
 
 
 def _cut(text: str) -> str:
+    text = text.replace("\0", "␀")  # YAML can write NUL; PostgreSQL's jsonb, where Airflow keeps reports, has none
     return text if len(text) <= _NAME_LIMIT else f"{text[: _NAME_LIMIT - 1]}…"

@@ -29,6 +29,7 @@ from include.schema_sync.models import (
     UncheckedSource,
 )
 from include.schema_sync.settings import Settings
+from include.schema_sync.task_log import visible
 from include.schema_sync.warehouses.base import Dialect, Failure
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
-            job.organization.name, job.source.name, job.error,
+            job.organization.name, job.source.name, visible(job.error or "", 1_000),
         )  # fmt: skip
         snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
         return SourceResult(job.organization, snapshot, (), job.transient)

@@ -139,8 +139,8 @@ def _group_to_json(group: GroupSnapshot) -> Json:
         for table in group.tables
     ]
     return {
-        "database": group.database,
-        "schema": group.schema,
+        "database": _without_nul(group.database),
+        "schema": _without_nul(group.schema),
         "exists": group.exists,
         "error": group.error,
         "neighbours": list(group.neighbours),
@@ -171,8 +171,8 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
 
     return GroupSnapshot(
         data_source_id=data_source_id,
-        database=value["database"],
-        schema=value["schema"],
+        database=_with_nul(value["database"]),
+        schema=_with_nul(value["schema"]),
         exists=value["exists"],
         tables=tuple(table_from_json(table) for table in value["tables"]),
         neighbours=tuple(value["neighbours"]),
@@ -182,3 +182,12 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             for table, column, answer, reason in value["probes"]
         ),
     )
+
+
+def _without_nul(name: Any) -> Any:
+    """YAML can write a NUL; PostgreSQL's jsonb, where Airflow keeps XComs, has none: such a name becomes a list."""
+    return name.split("\0") if name is not None and "\0" in name else name
+
+
+def _with_nul(value: Any) -> Any:
+    return "\0".join(value) if isinstance(value, list) else value

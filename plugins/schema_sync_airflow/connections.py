@@ -21,6 +21,7 @@ from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.models import DataSource
 from include.schema_sync.organization_introspection import SourceAccess
 from include.schema_sync.settings import Settings
+from include.schema_sync.task_log import visible
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.base import Failure
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, certificate_folder, warehouse_hook
@@ -110,8 +111,8 @@ def slack_token(key: str | None, organization_name: str, application: Applicatio
             mask_secret(token)
             return token, None
     raise TerminalError(
-        f"The Slack integration of {organization_name} is active but has no token. Create the Airflow connection "
-        f"{key!r} of type slack with the bot token as its password, or the vault secret of that name; "
+        f"The Slack integration of {visible(organization_name)} is active but has no token. Create the Airflow "
+        f"connection {key!r} of type slack with the bot token as its password, or the vault secret of that name; "
         "or let the organization connect Slack again."
     )
 
@@ -155,7 +156,7 @@ def _vault_connection(
     text = vault_secret(application, source.id)
     if text is None:
         raise TerminalError(
-            f"No credentials for data source {source.name}: create the Airflow connection `{conn_id}`, "
+            f"No credentials for data source {visible(source.name)}: create the Airflow connection `{conn_id}`, "
             f"or the vault secret named {source.id}."
         )
     mask_secret(text)
@@ -172,7 +173,7 @@ def _vault_connection(
         problem = "it is not a JSON object of the form for its type"
     if problem is not None:
         raise TerminalError(
-            f"The vault secret of data source {source.name} cannot be used: {problem}. "
+            f"The vault secret of data source {visible(source.name)} cannot be used: {problem}. "
             f"Correct the secret named {source.id}, or create the Airflow connection `{conn_id}`."
         )
     return connection

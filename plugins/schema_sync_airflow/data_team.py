@@ -68,21 +68,19 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
         undelivered = str(error)
         found = result(delivered=False)
     value = result_json(found)
-    log.info("schema-sync result %s", json.dumps(value, ensure_ascii=False))
+    log.info("schema-sync result %s", json.dumps(value))  # in ASCII: U+2028 in a name would end the line for some
     if found.success:
         return value
     ti.xcom_push(key="return_value", value=value)
-    raise AirflowFailException(_why_failed(found, fetch_error, undelivered))
+    raise AirflowFailException(_why_failed(fetch_error, undelivered))
 
 
-def _why_failed(result: RunResult, fetch_error: str | None, undelivered: str | None) -> str:
+def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
     reasons = []
     if fetch_error is not None:
         reasons.append(f"fetch_organizations failed, so nothing was checked: {fetch_error}")
     elif undelivered is None:
-        reasons.append(
-            f"every one of {len(result.organizations)} organizations failed; `errors` in the result says why"
-        )
+        reasons.append("every organization of the run failed; `errors` in the result says why")
     if undelivered is not None:
         reasons.append(f"the summary could not be delivered: {undelivered}")
     return "The run fails because " + "; and ".join(reasons)

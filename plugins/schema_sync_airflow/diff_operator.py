@@ -32,8 +32,9 @@ class DatasetYmlDiffOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from include.schema_sync.application_db import fetch_datasets
         from include.schema_sync.diff import diff_organization
+        from include.schema_sync.organization_introspection import unreachable_report
         from include.schema_sync.settings import Settings
-        from include.schema_sync.task_log import discrepancy_table, report_line
+        from include.schema_sync.task_log import discrepancy_table, report_line, visible
         from include.schema_sync.wire import report_to_json, snapshot_from_json, totals_to_json
         from schema_sync_airflow.connections import application_db
 
@@ -43,7 +44,10 @@ class DatasetYmlDiffOperator(BaseOperator):
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
         reports = []
         for snapshot in snapshots:
-            report = diff_organization(snapshot, datasets[snapshot.organization_id])
+            if snapshot.reached:
+                report = diff_organization(snapshot, datasets[snapshot.organization_id])
+            else:  # in a batch: alone, it would have failed introspection
+                report = unreachable_report(snapshot)
             self.log.info(report_line(report))
             if report.discrepancies:
                 self.log.info(
@@ -52,7 +56,7 @@ class DatasetYmlDiffOperator(BaseOperator):
             for source in report.unchecked:
                 self.log.warning(
                     "Unchecked in %r: %d dataset(s) of %r, %s",
-                    report.organization_name, source.datasets, source.data_source_name, source.error,
+                    report.organization_name, source.datasets, source.data_source_name, visible(source.error, 1_000),
                 )  # fmt: skip
             reports.append(report)
         context["ti"].xcom_push(key=TOTALS, value=[totals_to_json(report.totals) for report in reports])

@@ -56,9 +56,12 @@ class SchemaIntrospectionOperator(BaseOperator):
         return [snapshot_to_json(snapshot) for snapshot in introspection.snapshots]
 
     def _log_queries(self, introspection: Introspection) -> None:
-        """Each distinct statement once: every group of a dialect runs the same one."""
-        for sql in dict.fromkeys(outcome.sql for result in introspection.results for outcome in result.outcomes):
-            self.log.info("schema-sync query, run once per group with the schema and tables as parameters:\n%s", sql)
+        """Each distinct statement once, folded in the UI: every group of a dialect runs the same one."""
+        outcomes = [outcome for result in introspection.results for outcome in result.outcomes if outcome.statements]
+        for sql in dict.fromkeys(outcome.sql for outcome in outcomes):
+            self.log.info("::group::The query, run once per group with its schema and tables as parameters")
+            self.log.info("schema-sync query\n%s", sql)
+            self.log.info("::endgroup::")
 
     def _raise_to_retry(self, introspection: Introspection, context: Context) -> None:
         from include.schema_sync.errors import TransientError
@@ -66,7 +69,8 @@ class SchemaIntrospectionOperator(BaseOperator):
         ti = context["ti"]
         if introspection.transient and ti.try_number <= ti.max_tries:
             names = ", ".join(
-                f"{result.organization.name}: {result.snapshot.data_source.name}" for result in introspection.transient
+                f"{result.organization.name!r}: {result.snapshot.data_source.name!r}"
+                for result in introspection.transient
             )
             raise TransientError(
                 f"{len(introspection.transient)} of {len(introspection.results)} data sources could not be reached "
@@ -75,10 +79,11 @@ class SchemaIntrospectionOperator(BaseOperator):
 
     def _fail(self, reports: list[dict[str, Any]], context: Context) -> None:
         from include.schema_sync.errors import TerminalError
+        from include.schema_sync.task_log import visible
 
         context["ti"].xcom_push(key=FAILURES, value=reports)
         lines = [
-            f"{report['organization_name']}, {source['data_source_name']}: {source['error']}"
+            f"{report['organization_name']!r}, {source['data_source_name']!r}: {visible(source['error'], 1_000)}"
             for report in reports
             for source in report["unchecked"]
         ]

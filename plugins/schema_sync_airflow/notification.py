@@ -54,7 +54,7 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
                     told = _notify(report, integrations.get(report.organization_id), application, settings, context)
                     outcomes.append(replace(totals, notified=told))
                 except SchemaSyncError as error:
-                    log.warning("%s was not told: %s", report.organization_name, error)
+                    log.warning("%r was not told: %s", report.organization_name, error)
                     # The alert itself may be there when only its thread is not.
                     told = isinstance(error, ThreadIncompleteError)
                     outcomes.append(replace(totals, notified=told, notification_error=str(error)))
@@ -156,7 +156,7 @@ def _notify(
             run_id=context["run_id"],
         )
     log.info(
-        "schema-sync notify organization=%r channel=%s kind=%s ts=%s%s:\n%s",
+        "schema-sync notify organization=%r channel=%r kind=%s ts=%s%s:\n%s",
         report.organization_name,
         integration.channel_name or integration.channel_id,
         kind,

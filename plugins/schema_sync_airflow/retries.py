@@ -31,7 +31,7 @@ class TransientOnlyRetryPolicy(RetryPolicy):
         context: Any = None,  # noqa: ARG002
     ) -> RetryDecision:
         if isinstance(exception, TerminalError):
-            return RetryDecision.fail(reason="trying again will not help")
+            return RetryDecision.fail(reason="not tried again: no try is left, or it would not help")
         delay_s = min(self.base_delay_s * 2 ** (try_number - 1), _MAX_DELAY_S) * random.uniform(0.5, 1.5)  # noqa: S311
         return RetryDecision.retry(
             delay=timedelta(seconds=delay_s), reason=f"try {try_number} failed, again in {delay_s:.0f} s"

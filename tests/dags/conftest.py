@@ -7,7 +7,7 @@ import logging
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,10 +84,10 @@ class World:
 
     def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Many rows at once into the application database."""
-        with psycopg.connect(self.application_uri, autocommit=True) as connection, connection.cursor() as cursor:
-            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with psycopg.connect(self.application_uri) as connection, connection.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def warehouse(self, statements: str) -> str:
         """A new database with these tables; returns its URI."""
@@ -121,8 +121,12 @@ class World:
             source_id, name, kind, organization_id,
         )  # fmt: skip
         if uri is not None:
-            self.connect(f"data_source_{source_id.replace('-', '_')}", _airflow_json(uri))
+            self.connect_source(source_id, uri)
         return source_id
+
+    def connect_source(self, source_id: str, uri: str) -> None:
+        """The credentials of a data source, as an Airflow connection."""
+        self.connect(f"data_source_{source_id.replace('-', '_')}", _airflow_json(uri))
 
     def dataset(self, source_id: str, yml: str, *, name: str = "orders", schema: str = "public") -> str:
         ((dataset_id,),) = self.execute(
@@ -166,6 +170,30 @@ class World:
             ]
         result = next((value for key, task, value in xcoms if task == "summarize" and key == "return_value"), {})
         return Run(str(dag_run.state), dag_run.run_id, result, states, labels, log, xcoms)
+
+    @contextmanager
+    def after(self, task_id: str, action: Callable[[], object]) -> Iterator[None]:
+        """Do something in mid-run, as soon as an instance of a task has succeeded: Airflow's listeners tell when."""
+        from airflow.listeners import hookimpl
+        from airflow.sdk.listener import get_listener_manager
+
+        done: list[str] = []
+
+        class Listener:
+            @hookimpl
+            def on_task_instance_success(self, task_instance: Any) -> None:
+                if task_instance.task_id == task_id and not done:
+                    action()
+                    done.append(task_id)
+
+        listener = Listener()
+        manager = get_listener_manager()
+        manager.add_listener(listener)
+        try:
+            yield
+        finally:
+            manager.pm.unregister(listener)
+        assert done, f"{task_id} never succeeded, or the action failed (then Airflow has logged why)"
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
         return [message for message in self.slack.messages if message["channel"] == channel]

@@ -83,16 +83,18 @@ def test_unknown_configuration_keys_are_listed_with_what_was_meant():
     ("error", "action"), [("TerminalError", "fail"), ("TransientError", "retry"), ("InvalidDatasetYml", "fail")]
 )
 def test_terminal_errors_fail_at_once_and_others_are_retried(error, action):
-    from include.schema_sync import errors
     from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+
+    from include.schema_sync import errors
 
     decision = TransientOnlyRetryPolicy(base_delay_s=10).evaluate(getattr(errors, error)("x"), 1, 2)
     assert decision.action.value == action
 
 
 def test_delays_grow_are_jittered_and_bounded():
-    from include.schema_sync.errors import TransientError
     from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+
+    from include.schema_sync.errors import TransientError
 
     policy = TransientOnlyRetryPolicy(base_delay_s=10)
     delays = {

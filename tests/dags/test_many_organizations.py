@@ -31,7 +31,7 @@ DECLARE marker text;
 BEGIN
   FOREACH marker IN ARRAY '{%s}'::text[] LOOP
     EXECUTE format('CREATE SCHEMA %%I', 'of_' || marker);
-    EXECUTE format('CREATE TABLE %%I.orders (order_id bigint, %%I numeric(12,2))', 'of_' || marker, 'amount_' || marker);
+    EXECUTE format('CREATE TABLE %%I.orders (id bigint, %%I numeric(12,2))', 'of_' || marker, 'amount_' || marker);
     EXECUTE format('CREATE TABLE %%I.%%I (id bigint)', 'of_' || marker, 'customers_' || marker);
   END LOOP;
 END $$
@@ -71,7 +71,7 @@ class Customer:
 
     def ymls(self) -> list[str]:
         amount_type = "boolean" if self.problem == "type_mismatch" else "number"
-        orders = [{"name": "order_id"}, {"name": f"amount_{self.marker}", "type": amount_type}]
+        orders = [{"name": "id"}, {"name": f"amount_{self.marker}", "type": amount_type}]
         if self.problem == "missing_column":
             orders.append({"name": f"discount_{self.marker}"})
         customers = f"people_{self.marker}" if self.problem == "missing_table" else f"customers_{self.marker}"

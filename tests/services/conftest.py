@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,7 +189,7 @@ class Programs:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure here is explained by what the programs wrote."""
     report = yield
     programs = getattr(item, "funcargs", {}).get("programs")
@@ -225,7 +225,7 @@ def wait_until() -> Callable[..., Any]:
         end = time.monotonic() + timeout_s
         while not (value := condition()):
             assert time.monotonic() < end, f"waited {timeout_s:.0f} s in vain: {what}"
-            time.sleep(0.1)
+            time.sleep(0.2)
         return value
 
     return wait

@@ -43,11 +43,16 @@ FOLDER = ROOT / ".demo"
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 DATA_TEAM_TOKEN = "xoxb-demo-data-team"
 RESULT_MARK = "schema-sync result "
+# Of somebody who also works with a real installation: the demo must not find its way there.
+_FOREIGN_SETTINGS = ("AIRFLOW", "_AIRFLOW", "DATA_TEAM_", "SCHEMA_SYNC_")
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
 _ORIGIN = re.compile(r" \[[\w.]+\] loc=\S+\s*$")  # where in the code a line was logged
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    for how in _STOPS:
+        if signal.getsignal(how) is not signal.SIG_IGN:  # nohup and background jobs mean it
+            signal.signal(how, _interrupt)
     FOLDER.mkdir(exist_ok=True)
     try:
         return _run()
@@ -113,9 +118,10 @@ def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int,
 
 def _airflow(arguments: list[str], environment: Mapping[str, str], log: Path, say: Any) -> int:
     """Run one Airflow command in a private home; its output goes to ``log``, its milestones to the screen."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_SETTINGS)}
     with subprocess.Popen(
         [str(ROOT / "scripts" / "airflow"), *arguments],
-        env={**os.environ, **environment, "AIRFLOW_HOME": str(FOLDER / "airflow")},
+        env={**own, **environment, "AIRFLOW_HOME": str(FOLDER / "airflow")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -194,6 +200,9 @@ def _shown(path: Path) -> str:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    # Once is enough: a second Ctrl-C would interrupt the tidying up, and leave processes and folders behind.
+    for how in _STOPS:
+        signal.signal(how, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

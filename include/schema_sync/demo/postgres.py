@@ -130,7 +130,7 @@ def _start(
                 command, user=user, cwd=home, env=_environment(), stdout=log, stderr=log, start_new_session=True
             )
         try:
-            if _accepts(server, port, home / "data" / "postmaster.pid"):
+            if _accepts(server, port):
                 return server, port
         except BaseException:
             _stop(server)
@@ -139,20 +139,20 @@ def _start(
     raise RuntimeError(f"PostgreSQL does not start; its log:\n{(home / 'log').read_text(errors='replace')[-4000:]}")
 
 
-def _accepts(server: subprocess.Popen[bytes], port: int, status: Path) -> bool:
-    """Wait until the server answers on its port and is ready; False when it ended or took too long."""
-    # An SSLRequest: answered with one byte as soon as the server listens, though it may still be starting up.
-    ssl_request = bytes.fromhex("0000000804d2162f")
+def _accepts(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server answers a start-up packet; False when it ended or took too long."""
+    # A start-up packet for user postgres. While the server still recovers it answers with an error ("E"); as soon
+    # as one can log in, with an authentication request ("R").
+    start_up = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0"
     end = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < end and server.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-                probe.sendall(ssl_request)
-                answers = probe.recv(1) in (b"N", b"S")
-            if answers and server.poll() is None and status.read_text().rstrip().endswith("ready"):
-                return True
+                probe.sendall(start_up)
+                if probe.recv(1) == b"R" and server.poll() is None:
+                    return True
         except OSError:
-            pass  # not listening yet, or no status yet: that is what this loop waits for
+            pass  # not listening yet: that is what this loop waits for
         time.sleep(0.02)
     return False
 
