@@ -113,12 +113,16 @@ class _Table:
     def unclaimed(self) -> list[Column]:
         """Columns in no dataset of the table, and in no expression that could not be read.
 
-        Only to be asked when every dataset has made its claims.
+        A nested field (``address.city`` beside ``address``) belongs to its column: it is no column of its own, and
+        claiming it claims the column. Only to be asked when every dataset has made its claims.
         """
+        claimed = self.documented | {name.partition(".")[0] for name in self.documented}
         return [
             column
             for column in self.table.columns
-            if column.name not in self.documented and column.name.lower() not in self.mentioned
+            if column.name not in claimed
+            and column.name.lower() not in self.mentioned
+            and ("." not in column.name or column.name.partition(".")[0] not in self.columns)
         ]
 
 

@@ -437,7 +437,7 @@ class _Session:
         if self._job.watch.was_cut():
             return _DriverError(Failure.TRANSIENT, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
         text = str(error) or type(error).__name__
-        told = _one_line(self._job.redact(text))
+        told = _one_line(self._job.redact(_message_of(error) or text))
         if isinstance(error, SchemaSyncError):
             return _DriverError(_failure_of(error), told)
         if isinstance(error, ImportError):
@@ -446,6 +446,12 @@ class _Session:
         refused = failure in (Failure.TERMINAL, Failure.DENIED)
         advice = "; check this data source's credentials" if refused and not self._opened else ""
         return _DriverError(failure, f"{doing} {dialect.label}: {told}{advice}")
+
+
+def _message_of(error: Exception) -> str | None:
+    """The sentence in an error that carries its fields in a dict, as redshift_connector's do."""
+    fields = error.args[0] if error.args else None
+    return str(fields["M"]) if isinstance(fields, dict) and fields.get("M") else None
 
 
 def _prepare(connection: Connection) -> None:

@@ -73,7 +73,7 @@ class SchemaIntrospectionOperator(BaseOperator):
                 for result in introspection.transient
             )
             raise TransientError(
-                f"{len(introspection.transient)} of {len(introspection.results)} data sources could not be reached "
+                f"{len(introspection.transient)} of {len(introspection.results)} data sources gave no complete answer "
                 f"({names}); the reasons are above. The task is tried again."
             )
 

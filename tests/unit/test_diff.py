@@ -368,3 +368,14 @@ def test_what_a_relationship_needs_of_a_table_that_is_not_listed_is_judged_too()
     probes = (Probe("visits", None, ProbeAnswer.RUNS), Probe("visits", "id", ProbeAnswer.RUNS))
     found = report(orders, visits, probes=probes)
     assert told(found) == [("missing_column", "gone"), ("unverifiable_type", None)]
+
+
+def test_nested_fields_belong_to_their_column():
+    columns = ("id", "address", "address.city", "address.zip", "tags", "tags.name")
+    nested = Table("orders", "table", True, tuple(Column(name, "text") for name in columns))
+    found = report(dataset("name: orders\ndimensions: [{name: address.city}, {name: address.gone}]"), tables=(nested,))
+    assert told(found, without=()) == [
+        ("missing_column", "address.gone"),
+        ("undocumented_column", "id"),
+        ("undocumented_column", "tags"),
+    ]
