@@ -132,6 +132,7 @@ DIALECT_ALIASES: Mapping[str, str] = {
     "mariadb": "mysql",
     "mssql": "sqlserver",
     "motherduck": "duckdb",
+    "sqlite3": "sqlite",
 }
 
 _SEPARATORS = str.maketrans("", "", " _-")
