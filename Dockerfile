@@ -14,8 +14,8 @@ ENV PYTHONPATH=/usr/local/airflow
 
 # The slim image is Airflow without providers: all of them come from the lock file that the tests run on.
 FROM apache/airflow:slim-3.3.2-python3.12 AS airflow
-COPY requirements.lock /tmp/requirements.lock
-RUN pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock
+COPY requirements.lock requirements.lock
+RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
 # Where airflow-init puts the login of the user interface; the group may write, because AIRFLOW_UID may differ.
 RUN mkdir -m 0770 /opt/airflow/auth
 COPY --chown=airflow:root include /opt/airflow/include

@@ -18,7 +18,8 @@ from psycopg.conninfo import make_conninfo
 
 from include.schema_sync import introspection
 from include.schema_sync.demo.postgres import running_postgres
-from include.schema_sync.diff import NOT_IN_CATALOGUE, diff_organization
+from include.schema_sync.diff import diff_organization
+from include.schema_sync.findings import NOT_IN_CATALOGUE
 from include.schema_sync.models import (
     Dataset,
     DataSource,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.schema_sync.diff import CHANGED_MEANWHILE, NOT_IN_CATALOGUE, diff_organization
+from include.schema_sync.diff import CHANGED_MEANWHILE, diff_organization
+from include.schema_sync.findings import NOT_IN_CATALOGUE
 from include.schema_sync.models import (
     Column,
     Dataset,
