@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.schema_sync.errors import TerminalError, TransientError
+from include.schema_sync.errors import TerminalError, TransientError, one_line
 from include.schema_sync.models import Dataset, DataSource, Organization
 from include.schema_sync.task_log import visible
 
@@ -168,12 +168,12 @@ def application_errors(what: str) -> Iterator[None]:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise TransientError(
-            f"The application database did not let Schema Sync {what}: {_one_line(error)}. "
+            f"The application database did not let Schema Sync {what}: {one_line(str(error))}. "
             "Check the Airflow connection `app_db`."
         ) from None
     except psycopg.Error as error:
         raise TerminalError(
-            f"The application database refused to let Schema Sync {what}: {_one_line(error)}. "
+            f"The application database refused to let Schema Sync {what}: {one_line(str(error))}. "
             "Compare the tables with include/sql/application_tables.sql and the grants of the role in `app_db`."
         ) from None
 
@@ -200,7 +200,3 @@ def _explain_absence(connection: Connection, ids: Sequence[str]) -> str:
         + "\n  ".join(reasons)
         + "\nCorrect organization_ids, or leave it empty to check every active organization."
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

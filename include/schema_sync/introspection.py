@@ -18,14 +18,13 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 from include.schema_sync.confirmation import Refusal, confirm_missing
-from include.schema_sync.errors import MissingSchemaError, SchemaSyncError, TransientError
+from include.schema_sync.errors import MissingSchemaError, SchemaSyncError, TransientError, one_line
 from include.schema_sync.models import Column, GroupRequest, GroupSnapshot, Table
 from include.schema_sync.names import NameIndex, can_be_asked, unquote
 from include.schema_sync.warehouses.base import Dialect, Failure, Query
 
 _log = logging.getLogger(__name__)
 
-_ERROR_CHARACTERS = 500
 _PROBING_TIMEOUTS = 2  # how many statement timeouts a group's probes may take together
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
 _ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
@@ -437,7 +436,7 @@ class _Session:
         if self._job.watch.was_cut():
             return _DriverError(Failure.TRANSIENT, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
         text = str(error) or type(error).__name__
-        told = _one_line(self._job.redact(_message_of(error) or text))
+        told = one_line(self._job.redact(_message_of(error) or text))
         if isinstance(error, SchemaSyncError):
             return _DriverError(_failure_of(error), told)
         if isinstance(error, ImportError):
@@ -473,11 +472,6 @@ def _code_of(error: Exception) -> str | None:
     """The code that a driver's error carries: SQLSTATE (psycopg 3 and 2), or the engine's own number."""
     codes = (getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno"))
     return next((str(code) for code in codes if code is not None), None)
-
-
-def _one_line(text: str) -> str:
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= _ERROR_CHARACTERS else line[: _ERROR_CHARACTERS - 1] + "…"
 
 
 class _Watch:

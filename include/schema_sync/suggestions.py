@@ -37,14 +37,6 @@ def closest_name(wanted: str, candidates: Sequence[str], *, same_type: Sequence[
     return scored[0][1]
 
 
-def nearest_names(wanted: str, candidates: Sequence[str], *, limit: int) -> list[str]:
-    """The ``limit`` candidates most like ``wanted``, nearest first: what is worth keeping of a long list."""
-    from rapidfuzz import fuzz, process
-
-    nearest = process.extract(_bare(wanted), candidates, scorer=fuzz.ratio, processor=_bare, limit=limit)
-    return [name for name, _, _ in nearest]
-
-
 def _similarity(wanted: str, candidate: str) -> float:
     """0 to 1. A name that contains the other as a whole part is close although lengths differ."""
     from rapidfuzz import fuzz

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from include.schema_sync.application_db import application_errors, vault_secret
-from include.schema_sync.errors import TerminalError, TransientError
+from include.schema_sync.errors import TerminalError, TransientError, one_line
 from include.schema_sync.models import DataSource
 from include.schema_sync.organization_introspection import SourceAccess
 from include.schema_sync.settings import Settings
@@ -50,7 +50,7 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
     try:
         opened = warehouse_hook("postgres").open(connection, None, settings)
     except Exception as error:  # noqa: BLE001 (whatever a driver raises may quote its arguments; told without cause)
-        text = redact(_one_line(error))
+        text = one_line(redact(str(error)))
         failure = dialect_for("postgres").classify(getattr(error, "sqlstate", None), text)
         kind = TransientError if failure is Failure.TRANSIENT else TerminalError
         raise kind(
@@ -210,7 +210,3 @@ def _sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str
         if value.lstrip().startswith("{"):
             with suppress(ValueError):
                 yield from _sensitive_values(json.loads(value))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-from contextlib import closing
 
 import psycopg
 import pytest
@@ -14,14 +12,6 @@ pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 ORDERS = "CREATE TABLE orders (order_id bigint, amount numeric(12,2), status text)"
 CLEAN = "name: orders\ndimensions: [{name: status, type: text}]\nmeasures: [{name: order_id}, {name: amount}]"
 DRIFTED = "name: orders\ndimensions: [{name: state, type: text}]\nmeasures: [{name: order_id}, {name: amount}]"
-
-
-@pytest.fixture
-def refused_uri():
-    """A server that is not there: its port is taken, but nobody listens."""
-    with closing(socket.socket()) as unused:
-        unused.bind(("127.0.0.1", 0))
-        yield f"postgresql://reader:s3cret-canary-pw@127.0.0.1:{unused.getsockname()[1]}/shop"
 
 
 def test_clean_and_drifted_organizations_side_by_side(world):

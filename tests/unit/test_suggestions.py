@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.schema_sync.suggestions import closest_name, nearest_names
+from include.schema_sync.suggestions import closest_name
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,3 @@ def test_two_equally_close_names_give_no_hint():
 
 def test_an_agreeing_type_decides_between_close_names():
     assert closest_name("amount", ["amount_usd", "amount_eur"], same_type=[False, True]) == "amount_eur"
-
-
-def test_the_nearest_of_many_names_are_kept():
-    names = [f"table_{number}" for number in range(1000)]
-    assert nearest_names("table_77", names, limit=3)[0] == "table_77"
-    assert len(nearest_names("x", names, limit=3)) <= 3
