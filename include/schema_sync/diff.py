@@ -28,6 +28,7 @@ from include.schema_sync.models import (
     OrganizationReport,
     OrganizationSnapshot,
     SourceSnapshot,
+    SourceTiming,
     UncheckedSource,
 )
 from include.schema_sync.needs import names_for_relationships, needs_of
@@ -55,6 +56,15 @@ def diff_organization(snapshot: OrganizationSnapshot, datasets: Sequence[Dataset
         datasets_unchecked=sum(source.datasets for source in report.unchecked),
         discrepancies=tuple(sorted(report.found.values(), key=lambda discrepancy: discrepancy.sort_key)),
         unchecked=tuple(report.unchecked),
+        slowest_source=max(
+            (
+                SourceTiming(source.data_source.id, source.data_source.name, source.elapsed_ms)
+                for source in snapshot.sources
+                if source.datasets
+            ),
+            key=lambda timing: timing.elapsed_ms,
+            default=None,
+        ),
     )
 
 
@@ -110,6 +120,7 @@ def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str,
                 data_source_name=source.data_source.name,
                 datasets=len(reasons),
                 error="; ".join(sorted(set(reasons.values()))),
+                dataset_ids=tuple(sorted(reasons)),
             )
         )
 

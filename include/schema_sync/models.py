@@ -196,6 +196,7 @@ class SourceSnapshot:
     :ivar own_database: the database that the connection opens by itself, None when not known.
     :ivar datasets: {dataset id: :attr:`Dataset.yml_hash`} of what was asked for.
     :ivar error: why nothing at all is known about this source, else None.
+    :ivar elapsed_ms: how long introspecting it took.
     """
 
     data_source: DataSource
@@ -203,6 +204,7 @@ class SourceSnapshot:
     datasets: dict[str, str]
     groups: tuple[GroupSnapshot, ...] = ()
     error: str | None = None
+    elapsed_ms: int = 0
 
     @property
     def reached(self) -> bool:
@@ -231,6 +233,7 @@ class Discrepancy:
     :ivar suggestion: the existing name that was probably meant, or None.
     :ivar subject: what else identifies the problem beyond its place (an expression's text, say); it goes
         into the fingerprint, never into a message.
+    :ivar own_severity: what the dataset's author wants this problem to count as, or None: as its type says.
     """
 
     type: DiscrepancyType
@@ -248,10 +251,11 @@ class Discrepancy:
     line: int | None = None
     suggestion: str | None = None
     subject: str = ""
+    own_severity: Severity | None = None
 
     @property
     def severity(self) -> Severity:
-        return self.type.severity
+        return self.own_severity or self.type.severity
 
     @property
     def fingerprint(self) -> str:
@@ -290,12 +294,40 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class UncheckedSource:
-    """Datasets of one data source about which nothing is known, with the reason for a person."""
+    """Datasets of one data source about which nothing is known, with the reason for a person.
+
+    :ivar datasets: how many.
+    :ivar dataset_ids: which; sorted.
+    """
 
     data_source_id: str
     data_source_name: str
     datasets: int
     error: str
+    dataset_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedPatch:
+    """Repairs of one dataset's YML, ready to be applied with ``patch``.
+
+    :ivar diff: unified diff of the YML text.
+    :ivar fixes: fingerprints of the discrepancies that are gone once it is applied; sorted.
+    """
+
+    dataset_id: str
+    dataset_name: str
+    diff: str
+    fixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTiming:
+    """How long introspecting one data source took."""
+
+    data_source_id: str
+    data_source_name: str
+    elapsed_ms: int
 
 
 class OrganizationState(StrEnum):
@@ -312,6 +344,9 @@ class OrganizationReport:
 
     :ivar datasets_checked: datasets with a verdict (an unreadable YML is a verdict).
     :ivar error: why the organization failed as a whole, or None.
+    :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
+    :ivar patches: one for each dataset that can be repaired safely.
+    :ivar slowest_source: None when no source was asked.
     """
 
     organization_id: str
@@ -321,6 +356,9 @@ class OrganizationReport:
     discrepancies: tuple[Discrepancy, ...] = ()
     unchecked: tuple[UncheckedSource, ...] = ()
     error: str | None = None
+    ignored: tuple[Discrepancy, ...] = ()
+    patches: tuple[SuggestedPatch, ...] = ()
+    slowest_source: SourceTiming | None = None
 
     def count(self, severity: Severity) -> int:
         return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
@@ -337,12 +375,19 @@ class OrganizationReport:
             infos=self.count(Severity.INFO),
             unchecked=self.unchecked,
             error=self.error,
+            ignored=len(self.ignored),
+            slowest_source=self.slowest_source,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationTotals:
-    """A report reduced to what the summary needs, small enough for thousands of organizations."""
+    """A report reduced to what the summary needs, small enough for thousands of organizations.
+
+    :ivar ignored: findings that the datasets' authors silenced.
+    :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
+        keeps that account (no Slack integration, a dry run, nothing was checked).
+    """
 
     organization_id: str
     organization_name: str
@@ -355,6 +400,12 @@ class OrganizationTotals:
     error: str | None = None
     notified: bool = False
     notification_error: str | None = None
+    ignored: int = 0
+    new: int | None = None
+    new_critical: int | None = None
+    ongoing: int | None = None
+    resolved: int | None = None
+    slowest_source: SourceTiming | None = None
 
     @property
     def state(self) -> OrganizationState:

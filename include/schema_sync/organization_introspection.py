@@ -124,6 +124,7 @@ def unreachable_report(snapshot: OrganizationSnapshot) -> OrganizationReport:
             data_source_name=source.data_source.name,
             datasets=len(source.datasets),
             error=source.error or "; ".join(dict.fromkeys(group.error for group in source.groups if group.error)),
+            dataset_ids=tuple(sorted(source.datasets)),
         )
         for source in snapshot.sources
     )

@@ -22,7 +22,10 @@ from include.schema_sync.models import (
     OrganizationTotals,
     Probe,
     ProbeAnswer,
+    Severity,
     SourceSnapshot,
+    SourceTiming,
+    SuggestedPatch,
     Table,
     UncheckedSource,
 )
@@ -53,6 +56,7 @@ def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
                 "datasets": source.datasets,
                 "groups": [_group_to_json(group) for group in source.groups],
                 "error": source.error,
+                "elapsed_ms": source.elapsed_ms,
             }
             for source in snapshot.sources
         ],
@@ -70,6 +74,7 @@ def snapshot_from_json(value: Json) -> OrganizationSnapshot:
                 datasets=source["datasets"],
                 groups=tuple(_group_from_json(source["data_source"]["id"], group) for group in source["groups"]),
                 error=source["error"],
+                elapsed_ms=source["elapsed_ms"],
             )
             for source in value["sources"]
         ),
@@ -83,8 +88,11 @@ def report_to_json(report: OrganizationReport) -> Json:
         "datasets_checked": report.datasets_checked,
         "datasets_unchecked": report.datasets_unchecked,
         "discrepancies": [_discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
-        "unchecked": [asdict(source) for source in report.unchecked],
+        "unchecked": [_unchecked_to_json(source) for source in report.unchecked],
         "error": report.error,
+        "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
+        "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
+        "slowest_source": _timing_to_json(report.slowest_source),
     }
 
 
@@ -97,19 +105,44 @@ def report_from_json(value: Json) -> OrganizationReport:
         discrepancies=tuple(
             _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["discrepancies"]
         ),
-        unchecked=tuple(UncheckedSource(**source) for source in value["unchecked"]),
+        unchecked=tuple(map(_unchecked_from_json, value["unchecked"])),
         error=value["error"],
+        ignored=tuple(
+            _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["ignored"]
+        ),
+        patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
+        slowest_source=_timing_from_json(value["slowest_source"]),
     )
 
 
 def totals_to_json(totals: OrganizationTotals) -> Json:
-    return {**asdict(totals), "unchecked": [asdict(source) for source in totals.unchecked]}
+    return {**asdict(totals), "unchecked": [_unchecked_to_json(source) for source in totals.unchecked]}
 
 
 def totals_from_json(value: Json) -> OrganizationTotals:
     return OrganizationTotals(
-        **{**value, "unchecked": tuple(UncheckedSource(**source) for source in value["unchecked"])}
+        **{
+            **value,
+            "unchecked": tuple(map(_unchecked_from_json, value["unchecked"])),
+            "slowest_source": _timing_from_json(value["slowest_source"]),
+        }
     )
+
+
+def _unchecked_to_json(source: UncheckedSource) -> Json:
+    return {**asdict(source), "dataset_ids": list(source.dataset_ids)}
+
+
+def _unchecked_from_json(value: Json) -> UncheckedSource:
+    return UncheckedSource(**{**value, "dataset_ids": tuple(value["dataset_ids"])})
+
+
+def _timing_to_json(timing: SourceTiming | None) -> Json | None:
+    return None if timing is None else asdict(timing)
+
+
+def _timing_from_json(value: Json | None) -> SourceTiming | None:
+    return None if value is None else SourceTiming(**value)
 
 
 def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
@@ -121,6 +154,7 @@ def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
 def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
     derived = {"severity", "fingerprint", "type"}
     rest = {key: item for key, item in value.items() if key not in derived}
+    rest["own_severity"] = None if rest["own_severity"] is None else Severity(rest["own_severity"])
     return Discrepancy(type=DiscrepancyType(value["type"]), organization_id=organization_id, **rest)
 
 
