@@ -154,8 +154,8 @@ def _unknown(organization: dict[str, Any], states: str) -> OrganizationTotals:
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
     """Send to the data team's channel, else to its webhook, else to the log."""
     from include.schema_sync.slack.client import slack_client
-    from include.schema_sync.slack.messages import render_text
-    from include.schema_sync.slack.outbox import MessageKind, deliver, deliver_to_webhook
+    from include.schema_sync.slack.messages import MessageKind, render_text
+    from include.schema_sync.slack.outbox import deliver, deliver_to_webhook
     from schema_sync_airflow.connections import data_team_token
 
     text = render_text(message)

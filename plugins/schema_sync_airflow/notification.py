@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from include.schema_sync.application_db import Connection, SlackIntegration
     from include.schema_sync.models import OrganizationReport, OrganizationTotals
     from include.schema_sync.settings import Settings
-    from include.schema_sync.slack.messages import Message
-    from include.schema_sync.slack.outbox import MessageKind
+    from include.schema_sync.slack.messages import Message, MessageKind
 
 OUTCOMES = "outcomes"  # XCom key: each organization's totals and whether it was told; pushed even before failing
 
@@ -124,8 +123,8 @@ def _notify(
     :return: True when a drift alert reached it, now or on an earlier try.
     """
     from include.schema_sync.slack.client import slack_client
-    from include.schema_sync.slack.messages import render_text
-    from include.schema_sync.slack.outbox import MessageKind, deliver
+    from include.schema_sync.slack.messages import MessageKind, render_text
+    from include.schema_sync.slack.outbox import deliver
     from schema_sync_airflow.connections import slack_token, transactions
 
     message, kind = _message(report, context)
@@ -169,8 +168,7 @@ def _notify(
 
 def _message(report: OrganizationReport, context: Context) -> tuple[Message | None, MessageKind]:
     from include.schema_sync.models import Severity
-    from include.schema_sync.slack.messages import drift_alert, error_notice
-    from include.schema_sync.slack.outbox import MessageKind
+    from include.schema_sync.slack.messages import MessageKind, drift_alert, error_notice
 
     run = run_facts(context)
     if report.error is None:

@@ -26,6 +26,7 @@ def run_facts(context: Context) -> RunFacts:
         run_id=run_id,
         timestamp=run_timestamp(context),
         run_url=f"{base_url.rstrip('/')}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}" if base_url else None,
+        as_of=context["dag_run"].run_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     )
 
 

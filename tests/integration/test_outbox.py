@@ -19,8 +19,8 @@ from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.slack import outbox
 from include.schema_sync.slack.blocks import header, section
 from include.schema_sync.slack.client import slack_client
-from include.schema_sync.slack.messages import Message
-from include.schema_sync.slack.outbox import Delivery, MessageKind, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.slack.messages import Message, MessageKind
+from include.schema_sync.slack.outbox import Delivery, ThreadIncompleteError, deliver, message_id
 
 pytestmark = pytest.mark.postgres
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
@@ -79,17 +80,29 @@ class Message:
     replies: tuple[Message, ...] = ()
 
 
+class MessageKind(StrEnum):
+    """``slack_message_tracking.message_type`` (contract, section 10)."""
+
+    SCHEMA_SYNC = "schema_sync"
+    SCHEMA_SYNC_RESOLVED = "schema_sync_resolved"
+    SCHEMA_SYNC_ERROR = "schema_sync_error"
+    SCHEMA_SYNC_SUMMARY = "schema_sync_summary"
+
+
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """Which run speaks.
 
     :ivar timestamp: ISO 8601, UTC.
     :ivar run_url: link to the run in Airflow, None when unknown.
+    :ivar as_of: since when the run could start, ISO 8601, UTC, always with six digits of microseconds, so that runs
+        compare as text; a run that is cleared and runs again keeps it. Empty: as ``timestamp``.
     """
 
     run_id: str
     timestamp: str
     run_url: str | None
+    as_of: str = ""
 
 
 def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunFacts) -> Message | None:

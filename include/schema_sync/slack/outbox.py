@@ -23,7 +23,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from include.schema_sync.application_db import application_errors
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from include.schema_sync.application_db import Connection
-    from include.schema_sync.slack.messages import Message
+    from include.schema_sync.slack.messages import Message, MessageKind
 
 log = logging.getLogger(__name__)
 
@@ -79,14 +78,6 @@ UPDATE slack_message_tracking
 """
 
 _RELEASE = "DELETE FROM slack_message_tracking WHERE internal_message_id = %(id)s AND slack_message_ts = ''"
-
-
-class MessageKind(StrEnum):
-    """``slack_message_tracking.message_type`` (contract, section 10)."""
-
-    SCHEMA_SYNC = "schema_sync"
-    SCHEMA_SYNC_ERROR = "schema_sync_error"
-    SCHEMA_SYNC_SUMMARY = "schema_sync_summary"
 
 
 @dataclass(frozen=True, slots=True)
