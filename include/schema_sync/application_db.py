@@ -60,7 +60,7 @@ SELECT d.id::text, d.name, d.organization_id::text, d.data_source_id::text,
 _SLACK_INTEGRATIONS = """
 SELECT DISTINCT ON (i.organization_id)
        i.organization_id::text, i.id::text, i.token_vault_key,
-       i.default_channel ->> 'id', i.default_channel ->> 'name'
+       i.default_channel ->> 'id', i.default_channel ->> 'name', i.default_channel -> 'mentions'
   FROM slack_integrations i
  WHERE i.organization_id = ANY (%(ids)s::uuid[])
    AND i.status = 'active'
@@ -74,13 +74,18 @@ _VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
 
 @dataclass(frozen=True, slots=True)
 class SlackIntegration:
-    """An organization's active integration. ``channel_id`` None: no default channel was chosen."""
+    """An organization's active integration.
+
+    :ivar channel_id: None: no default channel was chosen.
+    :ivar mentions: whom new problems call, as the row has it (``slack/mentions.py`` reads it), or None.
+    """
 
     id: str
     organization_id: str
     token_vault_key: str | None
     channel_id: str | None
     channel_name: str | None
+    mentions: object = None
 
 
 def fetch_organizations(connection: Connection, organization_ids: Sequence[str] | None) -> list[Organization]:
@@ -137,8 +142,9 @@ def fetch_slack_integrations(connection: Connection, organization_ids: Sequence[
             token_vault_key=str(key) if key else None,
             channel_id=str(channel_id) if channel_id else None,
             channel_name=str(channel_name) if channel_name else None,
+            mentions=mentions,
         )
-        for organization_id, id_, key, channel_id, channel_name in rows
+        for organization_id, id_, key, channel_id, channel_name, mentions in rows
     }
 
 

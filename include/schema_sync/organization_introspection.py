@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from include.schema_sync.dataset_yml import parse_dataset_yml
@@ -148,7 +150,24 @@ def _prepare(
         access = stack.enter_context(open_source(source))
     except SchemaSyncError as error:
         return _Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
+    except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
+        return _Job(organization, source, datasets, None, _unexpected("looking up its credentials", error), True)
     return _Job(organization, source, datasets, access, None)
+
+
+def _unexpected(doing: str, error: Exception) -> str:
+    """Why a source is unchecked after an error that nobody foresaw. The error's text may hold a secret, so only its
+    place is told."""
+    log.error(
+        "schema-sync source: an unexpected %s while %s, at %s",
+        type(error).__name__,
+        doing,
+        " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(extract_tb(error.__traceback__))),
+    )
+    return (
+        f"an unexpected {type(error).__name__} while {doing}; the log of the task introspect says where. "
+        "Check the secrets backend and the connection; if both are right, report it as a defect"
+    )
 
 
 def _run(jobs: Sequence[_Job], settings: Settings, *, ends: float) -> Iterable[SourceResult]:
@@ -178,15 +197,20 @@ def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
         )  # fmt: skip
         snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
         return SourceResult(job.organization, snapshot, (), job.transient)
-    outcome = introspect_source(
-        job.access.connect,
-        job.access.dialect,
-        requests,
-        timeout_s=settings.statement_timeout_s,
-        deadline_s=max(1.0, ends - time.monotonic()),
-        confirm=settings.confirm_missing,
-        redact=job.access.redact,
-    )
+    started = time.monotonic()
+    try:
+        outcome = introspect_source(
+            job.access.connect,
+            job.access.dialect,
+            requests,
+            timeout_s=settings.statement_timeout_s,
+            deadline_s=max(1.0, ends - started),
+            confirm=settings.confirm_missing,
+            redact=job.access.redact,
+        )
+    except Exception as error:  # noqa: BLE001 - a defect with one source must not fail the others of a batch
+        snapshot = SourceSnapshot(job.source, None, hashes, error=_unexpected("introspecting it", error))
+        return SourceResult(job.organization, snapshot, (), transient=True)
     for group in outcome.groups:
         _log_group(job, group)
     snapshot = SourceSnapshot(
@@ -194,6 +218,7 @@ def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
         own_database=job.access.own_database,
         datasets=hashes,
         groups=tuple(group.snapshot for group in outcome.groups),
+        elapsed_ms=round((time.monotonic() - started) * 1000),
     )
     transient = any(group.failure is Failure.TRANSIENT for group in outcome.groups)
     return SourceResult(job.organization, snapshot, outcome.groups, transient)

@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from include.schema_sync.errors import TerminalError
+
+if TYPE_CHECKING:
+    from include.schema_sync.slack.mentions import Mentions
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -26,6 +29,7 @@ class Settings:
     :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
         before Airflow stops the task.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
+    :ivar mentions: {organization id in lower case, or ``*``: whom its new problems call}.
     """
 
     max_mapped: int
@@ -38,6 +42,7 @@ class Settings:
     slack_base_url: str | None
     data_team_channel: str | None
     data_team_webhook_url: str | None
+    mentions: Mapping[str, Mentions]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -63,6 +68,7 @@ class Settings:
             slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
             data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
             data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
+            mentions=_mentions(env, "SCHEMA_SYNC_MENTIONS"),
         )
 
 
@@ -95,6 +101,18 @@ def _task_timeout_min(env: Mapping[str, str]) -> int:
 
 def _text(env: Mapping[str, str], name: str) -> str | None:
     return env.get(name, "").strip() or None
+
+
+def _mentions(env: Mapping[str, str], name: str) -> Mapping[str, Mentions]:
+    from include.schema_sync.slack.mentions import mentions_by_organization  # no matter of parsing the DAG file
+
+    try:
+        return mentions_by_organization(_text(env, name) or "{}")
+    except ValueError as error:
+        raise TerminalError(
+            f"The environment variable {name} cannot be used: {error}. Expected "
+            '{"<organization id> or *": {"critical": ["U…"], "warning": ["S…"]}}; correct it or remove it.'
+        ) from None
 
 
 def _yes_or_no(env: Mapping[str, str], name: str, *, default: bool) -> bool:

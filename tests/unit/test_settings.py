@@ -49,6 +49,11 @@ def test_a_switch_that_is_neither_on_nor_off_names_its_variable():
         Settings.from_environment({"SCHEMA_SYNC_CONFIRM_MISSING": "maybe"})
 
 
+def test_owners_that_nobody_can_read_name_the_variable_and_the_form():
+    with pytest.raises(TerminalError, match=r"SCHEMA_SYNC_MENTIONS cannot be used: '@here' is no id .*correct it"):
+        Settings.from_environment({"SCHEMA_SYNC_MENTIONS": '{"*": {"critical": ["@here"]}}'})
+
+
 def test_every_setting_is_in_the_readme(project_root):
     import re
 
