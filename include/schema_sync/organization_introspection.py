@@ -243,18 +243,23 @@ def _log_group(job: _Job, outcome: GroupOutcome) -> None:
     elif not snapshot.exists:
         result = "the database or schema is not there"
     else:
-        result = f"{len(snapshot.tables)} tables found, {sum(len(table.columns) for table in snapshot.tables)} columns"
+        columns = sum(len(table.columns) for table in snapshot.tables)
+        result = f"{_counted(len(snapshot.tables), 'table')} found, {_counted(columns, 'column')}"
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"
     log.info(
-        "schema-sync group organization=%r source=%r %r: %d tables asked for, %s; %d statement(s)%s, %.0f ms",
+        "schema-sync group organization=%r source=%r %r: %s asked for, %s; %d statement(s)%s, %.0f ms",
         job.organization.name,
         job.source.name,
         place_name,
-        outcome.tables_requested,
+        _counted(outcome.tables_requested, "table"),
         result,
         outcome.statements,
         f", {outcome.probes} probe(s)" if outcome.probes else "",
         outcome.elapsed_s * 1000,
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

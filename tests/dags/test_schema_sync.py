@@ -290,7 +290,7 @@ def test_the_task_log_says_what_was_asked_how_long_it_took_and_what_differs(worl
     log = world.run().log
     assert "FROM namespace" in log  # the query
     (group,) = [line for line in log.splitlines() if "schema-sync group " in line]
-    assert "1 tables asked for, 1 tables found, 3 columns; 1 statement(s)" in group
+    assert "1 table asked for, 1 table found, 3 columns; 1 statement(s)" in group
     assert " ms" in group
     assert "missing_column" in log
     assert "did you mean" in log

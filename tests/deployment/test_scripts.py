@@ -95,6 +95,7 @@ def project(tmp_path: Path) -> Project:
     (root / "requirements.lock").write_text("one==1\n")
     (root / "requirements-dev.lock").write_text("one==1\ntwo==2\n")
     executable(tmp_path / "bin" / "uv", FAKE_UV)
+    executable(tmp_path / "bin" / "chromium", "#!/bin/sh\n")  # or .ci/run would install one here and now
     environment = {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),

@@ -372,7 +372,7 @@ def test_the_log_of_introspect_shows_the_query_and_how_long_it_took(triggered_ru
     assert "FROM pg_catalog.pg_namespace" in log
     (group,) = [line for line in log.splitlines() if "schema-sync group " in line]
     assert "organization='Ember'" in group
-    assert "1 tables asked for, 1 tables found, 3 columns; 1 statement(s)" in group
+    assert "1 table asked for, 1 table found, 3 columns; 1 statement(s)" in group
     assert group.endswith(" ms")
 
 
