@@ -7,6 +7,7 @@ schema). Sources and organizations run side by side; none can stop another.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,12 +44,14 @@ class SourceAccess:
 
     :ivar connect: (database, None: the connection's own) → open DB-API connection.
     :ivar redact: takes the source's secrets out of a text.
+    :ivar host: what server it is on, None when there is none or it is not known. Many organizations may share one.
     """
 
     dialect: Dialect
     own_database: str | None
     connect: Callable[[str | None], Any]
     redact: Callable[[str], str]
+    host: str | None = None
 
 
 OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
@@ -158,12 +161,9 @@ def _prepare(
 def _unexpected(doing: str, error: Exception) -> str:
     """Why a source is unchecked after an error that nobody foresaw. The error's text may hold a secret, so only its
     place is told."""
-    log.error(
-        "schema-sync source: an unexpected %s while %s, at %s",
-        type(error).__name__,
-        doing,
-        " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(extract_tb(error.__traceback__))),
-    )
+    frames = reversed(extract_tb(error.__traceback__))
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, place)
     return (
         f"an unexpected {type(error).__name__} while {doing}; the log of the task introspect says where. "
         "Check the secrets backend and the connection; if both are right, report it as a defect"
@@ -178,14 +178,21 @@ def _run(jobs: Sequence[_Job], settings: Settings, *, ends: float) -> Iterable[S
 
     def run_organization(own: Sequence[_Job]) -> list[SourceResult]:
         with ThreadPoolExecutor(settings.source_concurrency, thread_name_prefix="source") as sources:
-            return list(sources.map(lambda job: _introspect(job, settings, ends), own))
+            return list(sources.map(lambda job: _introspect(job, hosts, settings, ends), own))
 
+    hosts = _hosts(jobs, settings)
     with ThreadPoolExecutor(settings.organization_concurrency, thread_name_prefix="organization") as organizations:
         for results in organizations.map(run_organization, by_organization.values()):
             yield from results
 
 
-def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
+def _hosts(jobs: Sequence[_Job], settings: Settings) -> dict[str, threading.Semaphore]:
+    """How many connections each server gets from this process at once: customers' servers do other work too."""
+    names = {job.access.host for job in jobs if job.access is not None and job.access.host is not None}
+    return {name: threading.Semaphore(settings.host_concurrency) for name in names}
+
+
+def _introspect(job: _Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
     hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
     requests = _requests(job.source, job.datasets, job.access.own_database if job.access else None)
     if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
@@ -197,6 +204,10 @@ def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
         )  # fmt: skip
         snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
         return SourceResult(job.organization, snapshot, (), job.transient)
+    host = hosts.get(job.access.host or "", threading.Semaphore())
+    if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
+        error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
+        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=True)
     started = time.monotonic()
     try:
         outcome = introspect_source(
@@ -211,6 +222,8 @@ def _introspect(job: _Job, settings: Settings, ends: float) -> SourceResult:
     except Exception as error:  # noqa: BLE001 - a defect with one source must not fail the others of a batch
         snapshot = SourceSnapshot(job.source, None, hashes, error=_unexpected("introspecting it", error))
         return SourceResult(job.organization, snapshot, (), transient=True)
+    finally:
+        host.release()
     for group in outcome.groups:
         _log_group(job, group)
     snapshot = SourceSnapshot(

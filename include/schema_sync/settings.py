@@ -8,6 +8,7 @@ README.md lists all of them in one table.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -24,11 +25,14 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 class Settings:
     """What tasks may be told from outside.
 
+    :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
         before Airflow stops the task.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
+    :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
+    :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
     :ivar mentions: {organization id in lower case, or ``*``: whom its new problems call}.
     """
 
@@ -38,11 +42,14 @@ class Settings:
     introspection_budget_s: float
     source_concurrency: int
     organization_concurrency: int
+    host_concurrency: int
     confirm_missing: bool
     slack_base_url: str | None
     data_team_channel: str | None
     data_team_webhook_url: str | None
     mentions: Mapping[str, Mentions]
+    patch_undocumented: bool
+    emf_namespace: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -64,21 +71,28 @@ class Settings:
             organization_concurrency=_whole_number(
                 env, "SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", default=4, low=1, high=64
             ),
+            host_concurrency=_whole_number(env, "SCHEMA_SYNC_HOST_CONCURRENCY", default=4, low=1, high=64),
             confirm_missing=_yes_or_no(env, "SCHEMA_SYNC_CONFIRM_MISSING", default=True),
             slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
             data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
             data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
             mentions=_mentions(env, "SCHEMA_SYNC_MENTIONS"),
+            patch_undocumented=_yes_or_no(env, "SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False),
+            emf_namespace=_cloudwatch_namespace(env, "SCHEMA_SYNC_EMF_NAMESPACE"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class DagSettings:
-    """What Airflow must know while it parses the DAG file."""
+    """What Airflow must know while it parses the DAG file.
+
+    :ivar late_after_min: the data team is told of a run that has not finished by then; 0: never.
+    """
 
     retries: int
     retry_delay_s: int
     run_timeout_min: int
+    late_after_min: int
     task_timeout_min: int
     pool: str
 
@@ -86,10 +100,14 @@ class DagSettings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """:raises TerminalError: as :meth:`Settings.from_environment`; Airflow shows it as an import error."""
         env = os.environ if environment is None else environment
+        run_timeout_min = _whole_number(env, "SCHEMA_SYNC_RUN_TIMEOUT_MINUTES", default=60, low=1, high=1440)
         return cls(
             retries=_whole_number(env, "SCHEMA_SYNC_RETRIES", default=2, low=0, high=10),
             retry_delay_s=_whole_number(env, "SCHEMA_SYNC_RETRY_DELAY_SECONDS", default=60, low=0, high=3600),
-            run_timeout_min=_whole_number(env, "SCHEMA_SYNC_RUN_TIMEOUT_MINUTES", default=60, low=1, high=1440),
+            run_timeout_min=run_timeout_min,
+            late_after_min=_whole_number(
+                env, "SCHEMA_SYNC_LATE_AFTER_MINUTES", default=run_timeout_min * 3 // 4, low=0, high=1440
+            ),
             task_timeout_min=_task_timeout_min(env),
             pool=_text(env, "SCHEMA_SYNC_POOL") or "default_pool",
         )
@@ -113,6 +131,17 @@ def _mentions(env: Mapping[str, str], name: str) -> Mapping[str, Mentions]:
             f"The environment variable {name} cannot be used: {error}. Expected "
             '{"<organization id> or *": {"critical": ["U…"], "warning": ["S…"]}}; correct it or remove it.'
         ) from None
+
+
+def _cloudwatch_namespace(env: Mapping[str, str], name: str) -> str | None:
+    """Characters and length as CloudWatch's PutMetricData takes them; AWS/ is kept for its own services."""
+    text = _text(env, name)
+    if text is not None and (not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", text) or text.startswith("AWS/")):
+        raise TerminalError(
+            f"The environment variable {name} is {text[:40]!r}, expected a CloudWatch namespace: up to 255 letters, "
+            "digits and .-_/#: that do not begin with AWS/. Correct it or remove it (default: no metrics in the log)."
+        )
+    return text
 
 
 def _yes_or_no(env: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -93,6 +93,7 @@ def source_access(source: DataSource, application: ApplicationConnection, settin
             own_database=hook.own_database(connection),
             connect=_connect(hook, connection, settings),
             redact=redactor(connection),
+            host=connection.host or None,
         )
 
 
