@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("schema-sync", deadline=None)
+settings.load_profile("schema-sync")
 
 ROOT = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from include.schema_sync.column_types import compare_types
 from include.schema_sync.errors import InvalidDatasetYml
 from include.schema_sync.grouping import Placement
-from include.schema_sync.known_tables import KnownGroup, KnownTable
+from include.schema_sync.known_tables import KnownTable
 from include.schema_sync.models import (
     Column,
     Dataset,
@@ -19,7 +19,8 @@ from include.schema_sync.models import (
     SourceSnapshot,
     Verdict,
 )
-from include.schema_sync.needs import Need, Unread, needs_on_target
+from include.schema_sync.needs import Need, Unread
+from include.schema_sync.subjects import Subject, Targets
 from include.schema_sync.suggestions import closest_name
 from include.schema_sync.warehouses.base import Dialect
 
@@ -30,61 +31,49 @@ NOT_IN_CATALOGUE = "not in the catalogue, but it can be queried"
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """Something that may be missing or not: nobody knows, so the dataset is unchecked."""
+    """Something that may be missing or not: nobody knows, so the dataset is unchecked.
+
+    :ivar column: what it is about, or None when it is more than one column.
+    """
 
     reason: str
+    column: str | None = None
 
 
-@dataclass
-class Subject:
-    """A definition with the group that it lives in, and the table that its name resolved to (or None)."""
-
-    placement: Placement
-    group: KnownGroup
-    needs: list[Need]
-    unread: list[Unread]
-    table: KnownTable | None
-    case_differs: bool
-
-
-def needs_on_targets(
-    subject: Subject, by_name: Mapping[str, Sequence[Subject]]
-) -> Iterator[tuple[KnownTable, list[Need]]]:
-    """What relationships need of other tables. A target that is no dataset, or several, is not judged."""
-    for relationship in subject.placement.definition.relationships:
-        if not relationship.target_columns:
-            continue
-        tables = {id(other.table): other.table for other in by_name.get(relationship.target, ()) if other.table}
-        if len(tables) != 1:
-            continue
-        (table,) = tables.values()
-        yield table, needs_on_target(relationship)
-
-
-def differences(
-    subject: Subject, by_name: Mapping[str, Sequence[Subject]], dialect: Dialect
-) -> Iterator[Discrepancy | Unanswered]:
-    for item in subject.unread:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.UNVERIFIABLE_EXPRESSION,
-            message=f"The expression of {cut(item.by)} cannot be read safely, so its columns are not checked.",
-            declared=item.expression,
-            line=item.line,
-            subject_text=item.expression,
-        )
+def differences(subject: Subject, targets: Targets, dialect: Dialect) -> Iterator[Discrepancy | Unanswered]:
+    """Everything that is wrong with one definition, or cannot be judged; undocumented columns apart."""
+    for item in subject.needs.unread:
+        yield _unread_expression(subject, item)
     table = subject.table
     if table is None:
         unknown = subject.group.unknown.get(subject.placement.table)
         yield _missing_table(subject) if unknown is None else _unanswered(subject, unknown)
         return
+    yield from _table_differences(subject, table, dialect)
+    if not table.table.readable:
+        return
+    for need in subject.needs.columns:
+        yield from _column_differences(subject, table, need, dialect)
+    for need in subject.needs.unplaced:
+        root = subject.root_column(need)
+        if root is None:
+            why = f"`{cut(need.qualifier or '')}` is none of its relationships and no column"
+            yield _unplaced_column(subject, need, why)
+        else:
+            yield from _column_differences(subject, table, replace(need, column=root), dialect)
+    for word, needs in subject.needs.on_targets.items():
+        yield from _target_differences(subject, word, needs, targets, dialect)
+
+
+def _table_differences(subject: Subject, table: KnownTable, dialect: Dialect) -> Iterator[Discrepancy]:
+    line = subject.placement.definition.line
     if not table.listed and table.table.readable:
         yield _discrepancy(
             subject,
             DiscrepancyType.UNVERIFIABLE_TYPE,
             message="The catalogue does not list the table, but the warehouse can query it; types are not checked.",
             actual=NOT_IN_CATALOGUE,
-            line=subject.placement.definition.line,
+            line=line,
         )
     if subject.case_differs:
         yield _discrepancy(
@@ -93,7 +82,7 @@ def differences(
             message=f"The table is there as `{cut(table.table.name)}`; {dialect.label} tells letter case apart.",
             declared=subject.placement.table,
             actual=table.table.name,
-            line=subject.placement.definition.line,
+            line=line,
             suggestion=table.table.name,
         )
     if not table.table.readable:
@@ -101,24 +90,60 @@ def differences(
             subject,
             DiscrepancyType.INACCESSIBLE_TABLE,
             message=f"The {table.table.kind} exists but the role may not read it; grant it SELECT.",
-            line=subject.placement.definition.line,
+            line=line,
         )
-        return
-    for need in subject.needs:
-        yield from _column_differences(subject, table, need, dialect)
-    for target, needs in needs_on_targets(subject, by_name):
-        if target.table.readable:
-            for need in needs:
-                yield from _column_differences(subject, target, need, dialect)
+
+
+def _target_differences(
+    subject: Subject, word: str, needs: Sequence[Need], targets: Targets, dialect: Dialect
+) -> Iterator[Discrepancy | Unanswered]:
+    """What is needed of another dataset's table. Where that leads nowhere, a relationship says nothing."""
+    target = targets.of(word)
+    if target.unanswered is not None:
+        yield Unanswered(f"what it needs of `{cut(word)}`: {target.unanswered}")
+    elif target.table is None:
+        for need in needs:
+            if need.qualifier is not None and target.problem is not None and subject.root_column(need) is None:
+                yield _unplaced_column(subject, need, f"`{cut(word)}`: {target.problem}")
+    elif target.table.table.readable:
+        for need in needs:
+            if not target.is_alias(need.column) or target.table.names.resolve(need.column).name is not None:
+                place = target.subjects[0].placement
+                yield from _column_differences(subject, target.table, need, dialect, place)
+
+
+def _unread_expression(subject: Subject, item: Unread) -> Discrepancy:
+    why = f" ({cut(item.reason)})" if item.reason else ""
+    return _discrepancy(
+        subject,
+        DiscrepancyType.UNVERIFIABLE_EXPRESSION,
+        message=f"The expression of {cut(item.by)} cannot be read safely{why}, so its columns are not checked.",
+        declared=item.expression,
+        line=item.line,
+        subject_text=item.expression,
+    )
+
+
+def _unplaced_column(subject: Subject, need: Need, why: str) -> Discrepancy:
+    column = f"{need.qualifier}.{need.column}"
+    return _discrepancy(
+        subject,
+        DiscrepancyType.UNVERIFIABLE_EXPRESSION,
+        message=f"`{cut(column)}`, which {cut(need.by)} needs, is not checked: {why}.",
+        declared=need.expression,
+        line=need.line,
+        subject_text=need.expression,
+    )
 
 
 def _column_differences(
-    subject: Subject, table: KnownTable, need: Need, dialect: Dialect
+    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None = None
 ) -> Iterator[Discrepancy | Unanswered]:
     resolution = table.names.resolve(need.column)
     if resolution.name is None:
-        if not need.maybe_alias and not dialect.is_pseudo_column(need.column):
-            yield from _not_listed_column(subject, table, need, dialect)
+        of_a_column = subject.root_column(need) is not None  # ``address.city`` of a column ``address``
+        if not (need.maybe_alias or of_a_column or dialect.is_pseudo_column(need.column)):
+            yield from _not_listed_column(subject, table, need, dialect, at)
         return
     column = table.columns[resolution.name]
     if resolution.case_differs:
@@ -126,6 +151,7 @@ def _column_differences(
             subject,
             DiscrepancyType.CASE_MISMATCH,
             message=f"The column is there as `{cut(column.name)}`; {dialect.label} tells letter case apart.",
+            at=at,
             table=table.table.name,
             column=need.column,
             declared=need.column,
@@ -134,7 +160,7 @@ def _column_differences(
             suggestion=column.name,
         )
     if not column.readable:
-        yield _inaccessible_column(subject, table, need, column.name)
+        yield _inaccessible_column(subject, table, need, column.name, at)
     if need.type is None:
         return
     verdict = _verdict(dialect, column, need.type)
@@ -143,6 +169,7 @@ def _column_differences(
             subject,
             DiscrepancyType.TYPE_MISMATCH,
             message=f"The YML says `{cut(need.type)}`, the warehouse has `{cut(column.type)}`.",
+            at=at,
             table=table.table.name,
             column=column.name,
             declared=need.type,
@@ -154,6 +181,7 @@ def _column_differences(
             subject,
             DiscrepancyType.UNVERIFIABLE_TYPE,
             message=f"`{cut(need.type)}` against `{cut(column.type)}`: one of them is no type that can be judged.",
+            at=at,
             table=table.table.name,
             column=column.name,
             declared=need.type,
@@ -171,22 +199,23 @@ def _verdict(dialect: Dialect, column: Column, declared: str) -> Verdict:
 
 
 def _not_listed_column(
-    subject: Subject, table: KnownTable, need: Need, dialect: Dialect
+    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None = None
 ) -> Iterator[Discrepancy | Unanswered]:
     """What the warehouse itself said of a column; without its word, the catalogue's stands."""
     probe = table.probes.get(need.column)
     if probe is None:
-        yield _missing_column(subject, table, need, dialect)
+        yield _missing_column(subject, table, need, dialect, at)
     elif probe.answer is ProbeAnswer.DENIED:
-        yield _inaccessible_column(subject, table, need, need.column)
+        yield _inaccessible_column(subject, table, need, need.column, at)
     elif probe.answer is ProbeAnswer.UNKNOWN:
-        yield _unanswered(subject, probe.reason or "")
+        yield _unanswered(subject, probe.reason or "", need.column)
     elif table.listed:  # of a table that is not listed, this is told once
         yield _discrepancy(
             subject,
             DiscrepancyType.UNVERIFIABLE_TYPE,
             message=f"The catalogue does not list `{cut(need.column)}`, but the warehouse can query it; "
             "its type is not checked.",
+            at=at,
             table=table.table.name,
             column=need.column,
             declared=need.type,
@@ -195,29 +224,35 @@ def _not_listed_column(
         )
 
 
-def _unanswered(subject: Subject, reason: str) -> Unanswered:
+def _unanswered(subject: Subject, reason: str, column: str | None = None) -> Unanswered:
     place = place_name(subject.placement.database, subject.placement.schema)
-    return Unanswered(f"{place}: what its catalogue does not list could not be confirmed: {reason}")
+    return Unanswered(f"{place}: what its catalogue does not list could not be confirmed: {reason}", column)
 
 
-def _inaccessible_column(subject: Subject, table: KnownTable, need: Need, column: str) -> Discrepancy:
+def _inaccessible_column(
+    subject: Subject, table: KnownTable, need: Need, column: str, at: Placement | None
+) -> Discrepancy:
     return _discrepancy(
         subject,
         DiscrepancyType.INACCESSIBLE_TABLE,
         message=f"The role may not read `{cut(column)}`, which {cut(need.by)} needs; grant it SELECT.",
+        at=at,
         table=table.table.name,
         column=column,
         line=need.line,
     )
 
 
-def _missing_column(subject: Subject, table: KnownTable, need: Need, dialect: Dialect) -> Discrepancy:
+def _missing_column(
+    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None
+) -> Discrepancy:
     rivals = table.names.resolve(need.column).rivals
     suggestion = rivals[0] if rivals else _renamed_to(table, need, dialect)
     return _discrepancy(
         subject,
         DiscrepancyType.MISSING_COLUMN,
         message=f"Column `{cut(need.column)}` is not in the {table.table.kind}, and {cut(need.by)} needs it.",
+        at=at,
         table=table.table.name,
         column=need.column,
         declared=need.type,
@@ -227,8 +262,8 @@ def _missing_column(subject: Subject, table: KnownTable, need: Need, dialect: Di
 
 
 def _renamed_to(table: KnownTable, need: Need, dialect: Dialect) -> str | None:
-    """Only a column that nobody claims can be the renamed one."""
-    candidates = table.unclaimed
+    """Only a column that nobody claims, and that may be read, can be the renamed one."""
+    candidates = [column for column in table.unclaimed if column.readable]
     declared = need.type
     agrees = None
     if declared is not None:
@@ -305,6 +340,7 @@ def _discrepancy(
     kind: DiscrepancyType,
     *,
     message: str,
+    at: Placement | None = None,
     table: str | None = None,
     column: str | None = None,
     declared: str | None = None,
@@ -313,15 +349,20 @@ def _discrepancy(
     suggestion: str | None = None,
     subject_text: str = "",
 ) -> Discrepancy:
+    """A finding about a definition.
+
+    :param at: where the table is, when it is another dataset's; else the definition's own place.
+    """
     placement = subject.placement
+    place = at or placement
     return Discrepancy(
         type=kind,
         organization_id=placement.dataset.organization_id,
         data_source_id=placement.dataset.data_source_id,
         dataset_id=placement.dataset.id,
         dataset_name=cut(placement.dataset.name),
-        database=None if placement.database is None else cut(placement.database),
-        schema=cut(placement.schema),
+        database=None if place.database is None else cut(place.database),
+        schema=cut(place.schema),
         table=cut(placement.table if table is None else table),
         column=None if column is None else cut(column),
         declared=None if declared is None else cut(declared),

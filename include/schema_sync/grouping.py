@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from include.schema_sync.dataset_yml import DatasetDefinition
 from include.schema_sync.models import Dataset, GroupRequest
-from include.schema_sync.needs import Need, names_for_relationships, needs_of, needs_on_target
+from include.schema_sync.needs import Need, Needs, needs_of
+from include.schema_sync.qualifiers import DatasetNames, Whereabouts, names_for_relationships
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Placement:
     @property
     def table(self) -> str:
         return self.definition.table
+
+    def needs(self, dialect: str) -> Needs:
+        """What the definition needs, its expressions read in the given dialect."""
+        return needs_of(self.definition, dialect, Whereabouts(self.dataset.name, self.database, self.schema))
 
     @property
     def group(self) -> tuple[str | None, str]:
@@ -42,20 +47,23 @@ def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str 
     )
 
 
-def group_requests(data_source_id: str, placements: Iterable[Placement]) -> list[GroupRequest]:
-    """One request per (database, schema), whatever the number of datasets; sorted, so runs can be compared."""
-    placements = list(placements)
-    by_name: dict[str, list[Placement]] = defaultdict(list)
-    for placement in placements:
-        for name in names_for_relationships(placement.definition, placement.dataset.name):
-            by_name[name].append(placement)
+def group_requests(data_source_id: str, placements: Iterable[Placement], dialect: str) -> list[GroupRequest]:
+    """One request per (database, schema), whatever the number of datasets; sorted, so runs can be compared.
+
+    :param dialect: the data source's dialect, in which the datasets' expressions are written.
+    """
+    needs = [(placement, placement.needs(dialect)) for placement in placements]
+    datasets: DatasetNames[tuple[Placement, Needs]] = DatasetNames()
+    for placement, own in needs:
+        datasets.add(names_for_relationships(placement.definition, placement.dataset.name), (placement, own))
     groups: dict[tuple[str | None, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for placement in placements:
-        groups[placement.group][placement.table].update(_confirmable(needs_of(placement.definition).columns))
-        for relationship in placement.definition.relationships:
+    for placement, own in needs:
+        groups[placement.group][placement.table].update(_confirmable(own.columns))
+        for word, on_target in own.on_targets.items():
             # Of several targets only one may turn out to be there, and then it is judged: so all of them are asked.
-            for target in by_name.get(relationship.target, ()):
-                groups[target.group][target.table].update(_confirmable(needs_on_target(relationship)))
+            for target, its_own in datasets.find(word):
+                wanted = (need for need in on_target if not its_own.is_alias(need.column))
+                groups[target.group][target.table].update(_confirmable(wanted))
     return [
         GroupRequest(
             data_source_id,

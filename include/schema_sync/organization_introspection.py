@@ -194,7 +194,7 @@ def _hosts(jobs: Sequence[_Job], settings: Settings) -> dict[str, threading.Sema
 
 def _introspect(job: _Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
     hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
-    requests = _requests(job.source, job.datasets, job.access.own_database if job.access else None)
+    requests = _requests(job)
     if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
         return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes), (), transient=False)
     if job.access is None:
@@ -237,15 +237,16 @@ def _introspect(job: _Job, hosts: Mapping[str, threading.Semaphore], settings: S
     return SourceResult(job.organization, snapshot, outcome.groups, transient)
 
 
-def _requests(source: DataSource, datasets: Sequence[Dataset], own_database: str | None) -> list[GroupRequest]:
+def _requests(job: _Job) -> list[GroupRequest]:
+    own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
-    for dataset in datasets:
+    for dataset in job.datasets:
         try:
             definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
         except InvalidDatasetYml:
             continue  # the diff reports it, with its line; here it only means: no table to ask for
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
-    return group_requests(source.id, placements)
+    return group_requests(job.source.id, placements, dialect)
 
 
 def _log_group(job: _Job, outcome: GroupOutcome) -> None:

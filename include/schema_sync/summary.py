@@ -7,18 +7,13 @@ from typing import Any, TypeVar
 
 from include.schema_sync.models import OrganizationState, OrganizationTotals, RunError, RunResult, Severity
 from include.schema_sync.slack.blocks import Item, Listing, header, name, prose, section
-from include.schema_sync.slack.messages import (
-    EMOJI,
-    Message,
-    RunFacts,
-    compose,
-    counted,
-    run_context,
-    severity_counts,
-    unchecked_line,
-)
+from include.schema_sync.slack.messages import Message, RunFacts, compose, run_context
+from include.schema_sync.slack.wording import EMOJI, counted, severity_counts, unchecked_line
 
 _Row = TypeVar("_Row")
+
+# How many of the slowest sources are named.
+_SLOWEST = 5
 
 _STATE_WORDS = {
     OrganizationState.FAILED: "failed",
@@ -98,13 +93,19 @@ def result_json(result: RunResult) -> dict[str, Any]:
 
 
 def summary_message(result: RunResult, *, run: RunFacts) -> Message:
-    """The data team's message: totals, then failures and gaps with their reasons, then drift, worst first."""
+    """The data team's message: totals and what changed, failures and gaps with their reasons, drift with what is new
+    and critical first, alerts that did not arrive, and which sources took longest.
+    """
     failed = [of for of in result.organizations if of.error is not None]
     gaps = [(of, source) for of in result.organizations for source in of.unchecked]
     drifted = sorted(
         (of for of in result.organizations if of.critical or of.warnings),
-        key=lambda of: (-of.critical, -of.warnings, of.organization_name, of.organization_id),
+        key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings, of.organization_name, of.organization_id),
     )
+    slowest = sorted(
+        (of for of in result.organizations if of.slowest_source is not None),
+        key=lambda of: (-_elapsed_ms(of), of.organization_name, of.organization_id),
+    )[:_SLOWEST]
     undelivered = [of for of in result.organizations if of.notification_error is not None]
     title = _headline(result)
     facts = _facts(result)
@@ -132,6 +133,7 @@ def summary_message(result: RunResult, *, run: RunFacts) -> Message:
                 lambda of: f"⚠️ {name(of.organization_name)}: {prose(of.notification_error)}",
                 ("undelivered alert", "undelivered alerts"),
             ),
+            _listing(slowest, "*Slowest sources*", _slowest_line, ("slow source", "slow sources")),
         ),
         foot=(run_context(run),),
     )
@@ -176,7 +178,8 @@ def _headline(result: RunResult) -> str:
 
 def _facts(result: RunResult) -> list[str]:
     """Sentences of totals, escaped."""
-    facts = [f"*This run failed:* {prose(error.error, 1_000)}" for error in result.errors if not error.organization_id]
+    of_run = [error for error in result.errors if not error.organization_id][:1]  # a run has one error of its own
+    facts = [f"*This run failed:* {prose(error.error, 1_000)}" for error in of_run]
     if not result.organizations:
         facts.append("No active organization exists: none has a data source whose onboarding is completed.")
         return facts
@@ -187,19 +190,52 @@ def _facts(result: RunResult) -> list[str]:
     checked = counted(_sum(result, lambda of: of.datasets_checked), "dataset", "datasets")
     unchecked = _sum(result, lambda of: of.datasets_unchecked)
     notified = counted(_sum(result, lambda of: int(of.notified)), "organization was", "organizations were")
+    ignored = _sum(result, lambda of: of.ignored)
+    more = f"; {ignored} more ignored by the datasets' authors" if ignored else ""
     return [
         *facts,
         f"{counted(len(result.organizations), 'organization', 'organizations')}: {', '.join(by_state)}.",
-        f"Found: {counts}.",
+        f"Found: {counts}{more}.",
+        *_changes(result),
         f"{checked} checked, {unchecked} not checked.",
         f"{notified} notified. The run took {result.execution_time_ms / 1000:.0f} s.",
     ]
 
 
+def _changes(result: RunResult) -> list[str]:
+    """What is not as the run before left it, where somebody keeps that account; an organization without one is not
+    unchanged, but not known.
+    """
+    followed = [of for of in result.organizations if of.new is not None]
+    if not followed:
+        return []
+    new, critical, ongoing, resolved = (
+        sum(numbers)
+        for numbers in zip(
+            *((of.new or 0, of.new_critical or 0, of.ongoing or 0, of.resolved or 0) for of in followed), strict=True
+        )
+    )
+    line = f"Since the run before: {new} new, {critical} of them critical; {ongoing} ongoing, {resolved} resolved"
+    if len(followed) < len(result.organizations):
+        line += f" (known for {len(followed)} of {len(result.organizations)} organizations)"
+    return [f"{line}."]
+
+
 def _drift_line(of: OrganizationTotals) -> str:
     worst = Severity.CRITICAL if of.critical else Severity.WARNING
     line = f"{EMOJI[worst]} {name(of.organization_name)}: {severity_counts(of.critical, of.warnings, of.infos)}"
+    if of.new:
+        line += f" · *{of.new} new{f', {of.new_critical} of them critical' if of.new_critical else ''}*"
     return f"{line} (checked only in part)" if of.unchecked else line
+
+
+def _slowest_line(of: OrganizationTotals) -> str:
+    source = name(of.slowest_source.data_source_name if of.slowest_source is not None else None)
+    return f"⏱️ {name(of.organization_name)}, {source}: {_elapsed_ms(of) / 1000:.1f} s"
+
+
+def _elapsed_ms(of: OrganizationTotals) -> int:
+    return 0 if of.slowest_source is None else of.slowest_source.elapsed_ms
 
 
 def _listing(rows: Sequence[_Row], heading: str, line: Callable[[_Row], str], noun: tuple[str, str]) -> Listing:

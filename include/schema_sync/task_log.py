@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 
-from include.schema_sync.models import Discrepancy, OrganizationReport, OrganizationTotals
+from include.schema_sync.models import Discrepancy, OrganizationReport, OrganizationTotals, SuggestedPatch
 
 _MOST_ROWS = 200
 _WIDTH = 200
+_LONGEST_LINE = 10_000
 _SIGNS = {"critical": "🔴", "warning": "🟡", "info": "🔵"}
 
 
@@ -34,6 +35,11 @@ def discrepancy_table(discrepancies: Sequence[Discrepancy]) -> str:
     return f"{table}\n…and {left} more, all of them in this task's XCom." if left else table
 
 
+def patch_text(patch: SuggestedPatch) -> str:
+    """A suggested patch as it is to be copied from a log: line by line, what cannot be seen made visible."""
+    return "\n".join(visible(line, _LONGEST_LINE) for line in patch.diff.removesuffix("\n").split("\n"))
+
+
 def report_line(report: OrganizationReport) -> str:
     """One organization in one line, findable by ``schema-sync``."""
     totals = report.totals
@@ -41,7 +47,7 @@ def report_line(report: OrganizationReport) -> str:
         f"schema-sync organization={totals.organization_name!r} id={totals.organization_id} "
         f"state={totals.state.replace(' ', '-')} checked={totals.datasets_checked} "
         f"unchecked={totals.datasets_unchecked} critical={totals.critical} warnings={totals.warnings} "
-        f"infos={totals.infos}"
+        f"infos={totals.infos} ignored={totals.ignored}"
     )
 
 

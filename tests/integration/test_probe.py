@@ -239,7 +239,7 @@ def test_what_is_dropped_for_real_is_told_as_without_probes(fresh_database: str)
         ("missing_table", "customers", None),
         ("missing_column", "orders", "amount"),
     ]
-    assert asked.report == believed.report
+    assert replace(asked.report, slowest_source=None) == replace(believed.report, slowest_source=None)
     assert [each.fingerprint for each in asked.report.discrepancies] == [
         each.fingerprint for each in believed.report.discrepancies
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +14,9 @@ from include.schema_sync.dataset_yml import (
     parse_dataset_yml,
 )
 from include.schema_sync.errors import InvalidDatasetYml
+from include.schema_sync.models import DiscrepancyType, Severity
+from include.schema_sync.names import NameCase
+from include.schema_sync.yml.silence import Silence
 
 SINGLE = """\
 name: orders
@@ -117,8 +118,8 @@ def test_single_form_gives_every_field_with_its_lines() -> None:
                 FieldKind.DIMENSION, "placed_on", "date_trunc('day', placed_at)", None, 16, expr_line=17, type_line=16
             ),
             Field(FieldKind.DIMENSION, "status", None, "varchar(20)", 21, 21, 21),
-            Field(FieldKind.MEASURE, "rows", "1", None, 23, 24, 23),
-            Field(FieldKind.MEASURE, "everything", "*", None, 26, 27, 26),
+            Field(FieldKind.MEASURE, "rows", "1", None, 23, 24, 23, agg="count"),
+            Field(FieldKind.MEASURE, "everything", "*", None, 26, 27, 26, agg="count"),
             Field(
                 FieldKind.METRIC,
                 "revenue_since",
@@ -131,7 +132,7 @@ def test_single_form_gives_every_field_with_its_lines() -> None:
             ),
             Field(FieldKind.FILTER, "recent", "placed_at > now() - {days}", None, 35, 36, 35, args=("days",)),
         ),
-        relationships=(Relationship("relationship", "customer", "customer", ("customer_id",), ("id",), line=39),),
+        relationships=(Relationship("relationship", "customer", "customer", ("customer_id",), ("id",), 39, 40, 41),),
         line=1,
     )
 
@@ -142,8 +143,8 @@ def test_list_form_gives_one_definition_per_model_with_entities_and_columns() ->
     assert (customer.data_source_name, customer.database, customer.schema) == (None, None, "ont")
     assert [field.name for field in customer.fields] == ["on"]
     assert customer.relationships == (
-        Relationship("entity", "person", "person", ("personid",), (), line=8),
-        Relationship("entity", "home", "address", ("a", "b"), ("id",), line=9),
+        Relationship("entity", "person", "person", ("personid",), (), 8, 8, 8),
+        Relationship("entity", "home", "address", ("a", "b"), ("id",), 9, 9, 9),
     )
     assert (stores.name, stores.table, stores.line) == ("row", "stores", 15)
     assert [(field.kind, field.name, field.type) for field in stores.fields] == [
@@ -181,6 +182,8 @@ def test_row_s_name_is_used_only_where_the_yml_has_none() -> None:
         ("ref('orders', v=2)", "orders"),
         ("ref(orders)", "ref(orders)"),
         ("preferred", "preferred"),
+        ("source('raw', 'orders')", "orders"),
+        ("\"{{ source('raw', 'orders') }}\"", "orders"),
     ],
 )
 def test_model_is_a_plain_name_or_the_name_inside_ref(model: str, expected: str) -> None:
@@ -291,6 +294,40 @@ def test_merged_and_aliased_fields_are_fields_like_any_other() -> None:
         ("Name: a\n", 1, 1, "did you mean `name`?"),
         ("entity: []\n", 1, 1, "did you mean `entities`?"),
         ("name: a\nmeasure:\n- {name: b}\n", 2, 1, "did you mean `measures`?"),
+        ("measures: []\ndimension:\n- {name: b}\n", 2, 1, "did you mean `dimensions`?"),
+        ("name: a\nmeasures: [{name: b}]\nentity:\n- {name: b}\n", 3, 1, "did you mean `entities`?"),
+        ("models:\n- name: a\n  Metrics:\n  - {name: b}\n", 3, 3, "did you mean `metrics`?"),
+        ("modles:\n- {name: b}\n", 1, 1, "did you mean `models`?"),
+        ("semantic_model:\n- {name: b}\n", 1, 1, "did you mean `semantic_models`?"),
+        ("models: [{name: a}]\nsemantic_model:\n- {name: b}\n", 2, 1, "did you mean `semantic_models`?"),
+        ("dimensions:\n- nmae: a\n", 2, 3, "has no name, but the key 'nmae'; did you mean `name`?"),
+        ("semantic_models: [{name: a, entities: [{Name: b}]}]", 1, 41, "but the key 'Name'; did you mean `name`?"),
+        ("semantic_models:\n", 1, 17, "`semantic_models` is empty"),
+        ("models: []\nsemantic_models: []\n", 1, 9, "`models` and `semantic_models` are empty"),
+        ("semantic_models: [{label: a, owner: b}]", 1, 19, "without any known key"),
+        ("version: 2\nmetrics: [{name: a, type_params: {measure: b}}]", 1, 1, "nothing here describes a table"),
+        ("name: a\nschema_sync: [b]", 2, 14, "`schema_sync` is a list; expected a mapping with `ignore`"),
+        ("name: a\nschema_sync: {ignroe: [b]}", 2, 15, "'ignroe' is no key of `schema_sync`; did you mean `ignore`?"),
+        ("name: a\nschema_sync: {owner: b}", 2, 15, "'owner' is no key of `schema_sync`; expected `ignore`"),
+        ("name: a\nschema_sync: {ignore: b}", 2, 23, "`ignore` is the text 'b'; expected a list"),
+        ("name: a\nschema_sync: {ignore: [{a: b}]}", 2, 24, "an item of `ignore` is a mapping"),
+        ("name: a\nschema_sync: {ignore: [null]}", 2, 24, "an item of `ignore` is nothing"),
+        ("name: a\nschema_sync: {ignore: ['" + "*a" * 11 + "']}", 2, 24, "is too long; expected at most"),
+        ("name: a\nschema_sync: {severity: info}", 2, 25, "`severity` is the text 'info'; expected a mapping"),
+        (
+            "name: a\nschema_sync: {severity: {missing_colum: info}}",
+            2,
+            26,
+            "'missing_colum' is no discrepancy type; did you mean `missing_column`?",
+        ),
+        ("name: a\nschema_sync: {severity: {x: info}}", 2, 26, "'x' is no discrepancy type; expected missing_schema"),
+        (
+            "name: a\nschema_sync: {severity: {type_mismatch: low}}",
+            2,
+            41,
+            "the severity of `type_mismatch` is the text 'low'; expected critical, warning, info",
+        ),
+        ("name: a\nschema_synch: {ignore: [b]}", 2, 1, "did you mean `schema_sync`?"),
     ],
 )
 def test_wrong_shapes_are_refused_with_what_was_found_and_expected(
@@ -303,6 +340,19 @@ def test_wrong_shapes_are_refused_with_what_was_found_and_expected(
 
 def test_a_named_definition_without_fields_is_fine_whatever_else_it_says() -> None:
     assert definition("name: a\nfilter: none\nmeasure: null\nmeta: [b]\n? [c]\n: d\n").fields == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["custom_dimensions", "time_dimensions", "segments", "clarifications", "metric_groups", "pre_filters", "joins"],
+)
+def test_lists_under_words_of_their_own_are_no_misspelt_sections(other: str) -> None:
+    assert definition(f"name: a\nmeasures: []\n{other}:\n- {{name: b}}\n").fields == ()
+
+
+def test_a_singular_key_beside_the_plural_one_is_a_key_of_its_own() -> None:
+    (field,) = definition("name: a\nmeasures: [{name: b}]\nmeasure: [{name: c}]\n").fields
+    assert field.name == "b"
 
 
 def test_hostile_text_is_not_echoed_at_length() -> None:
@@ -323,19 +373,114 @@ def test_fields_cannot_be_multiplied_through_aliases(text: str) -> None:
     assert "expands the document" in str(refusal(text))
 
 
-def test_real_datasets_all_parse(project_root: Path) -> None:
-    files = sorted((project_root.parent / "shared" / "datasets").glob("*.yml"))
-    if not files:
-        pytest.skip("the sample of real datasets is not beside this checkout")
-    for file in files:
-        (only,) = parse(file.read_text(encoding="utf-8"))
-        lines = file.read_text(encoding="utf-8").split("\n")
-        assert only.fields, file.name
-        assert all(field.name in lines[field.line - 1] for field in only.fields), file.name
-        assert all(field.type is None or field.type in lines[field.type_line - 1] for field in only.fields), file.name
+DBT = """\
+version: 2
+models:
+  - name: fct_orders
+    schema: marts
+    columns:
+      - {name: order_id, data_type: bigint}
+      - name: amount
+semantic_models:
+  - name: orders
+    model: ref('fct_orders')
+    defaults: {agg_time_dimension: ordered_at}
+    primary_entity: order
+    entities:
+      - {name: order_id, type: primary}
+      - {name: customer, type: foreign, expr: customer_key}
+    dimensions:
+      - name: ordered_at
+        type: time
+        type_params: {time_granularity: day}
+      - {name: status, type: categorical, expr: upper(state)}
+    measures:
+      - {name: revenue, agg: sum, expr: amount, create_metric: true}
+      - {name: amount, agg: max}
+      - name: rows
+        agg: count
+        expr: 1
+metrics:
+  - {name: revenue, type: simple, type_params: {measure: revenue}}
+  - {name: ratio, type: derived, type_params: {expr: revenue / rows}}
+"""
+
+
+def test_semantic_models_are_read_with_kinds_that_are_no_types() -> None:
+    table, semantic = parse(DBT)
+    assert (table.name, table.table, table.schema, len(table.fields)) == ("fct_orders", "fct_orders", "marts", 2)
+    assert (semantic.name, semantic.table, semantic.line) == ("orders", "fct_orders", 9)
+    assert [(str(field.kind), field.name, field.expr, field.type, field.expr_line) for field in semantic.fields] == [
+        ("entity", "order_id", None, None, 14),
+        ("entity", "customer", "customer_key", None, 15),
+        ("dimension", "ordered_at", None, None, 17),
+        ("dimension", "status", "upper(state)", None, 20),
+        ("measure", "revenue", "amount", None, 22),
+        ("measure", "amount", None, None, 23),
+        ("measure", "rows", "1", None, 26),
+    ]
+    assert semantic.relationships == (Relationship("entity", "customer", "customer", (), (), 15, 15, 15),)
+
+
+def test_a_semantic_model_lives_where_the_model_beside_it_says() -> None:
+    assert [each.schema for each in parse(DBT)] == ["marts", "marts"]
+    (alone,) = parse("semantic_models: [{name: a, model: ref('b'), schema: c, database: d}]")
+    assert (alone.table, alone.schema, alone.database) == ("b", "c", "d")
+
+
+def test_dbt_s_documents_without_a_table_are_left_out_beside_others() -> None:
+    others = "---\nmetrics: [{name: m, type_params: {measure: a}}]\n---\nversion: 2\nsources: [{name: raw}]\n"
+    assert [each.name for each in parse(f"semantic_models: [{{name: a}}]\n{others}")] == ["a"]
+    (own,) = parse("metrics: [{name: m, expr: sum(a)}]")  # in our own form, metrics are of the row's table
+    assert (own.name, len(own.fields)) == ("row", 1)
+
+
+def test_an_author_s_wishes_are_read_and_a_document_s_hold_for_all_of_its_models() -> None:
+    outer = "schema_sync: {ignore: [_*, tmp], severity: {missing_column: info, type_mismatch: info}}\n"
+    inner = "{name: b, schema_sync: {ignore: [tmp, x], severity: {missing_column: warning}}}"
+    a, b, c = parse(f"{outer}models: [{{name: a}}, {inner}]\nsemantic_models: [{{name: c}}]\n")
+    ignored = Silence(
+        ("_*", "tmp"),
+        ((DiscrepancyType.MISSING_COLUMN, Severity.INFO), (DiscrepancyType.TYPE_MISMATCH, Severity.INFO)),
+    )
+    assert (a.silence, c.silence) == (ignored, ignored)
+    assert b.silence.ignore == ("tmp", "x", "_*")
+    assert b.silence.severity_of(DiscrepancyType.MISSING_COLUMN) is Severity.WARNING
+    assert b.silence.severity_of(DiscrepancyType.TYPE_MISMATCH) is Severity.INFO
+    assert b.silence.severity_of(DiscrepancyType.CASE_MISMATCH) is None
+
+
+@pytest.mark.parametrize("nothing", ["", "null", "{}", "{ignore: null, severity: null}", "{ignore: [], severity: {}}"])
+def test_an_empty_wish_silences_nothing(nothing: str) -> None:
+    assert definition(f"name: a\nschema_sync: {nothing}\n").silence == Silence()
+
+
+def test_wishes_can_be_shared_through_merge_keys() -> None:
+    yml = "x: &x {ignore: [a], severity: {type_mismatch: info}}\nname: n\nschema_sync: {<<: *x, ignore: [b]}\n"
+    assert definition(yml).silence == Silence(("b",), ((DiscrepancyType.TYPE_MISMATCH, Severity.INFO),))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "column", "case", "matches"),
+    [
+        ("_*", "_loaded_at", NameCase.LOWER, True),
+        ("_*", "loaded_at", NameCase.LOWER, False),
+        ("TMP_?", "tmp_1", NameCase.UPPER, True),
+        ("tmp_[0-9]", "tmp_x", NameCase.UPPER, False),
+        ("tmp", '"TMP"', NameCase.INSENSITIVE, True),
+        ("tmp", "TMP", NameCase.SENSITIVE, False),
+        ("a", "ab", NameCase.LOWER, False),
+        ("a.b", "axb", NameCase.LOWER, False),
+    ],
+)
+def test_patterns_match_whole_names_in_the_case_that_the_engine_sees(
+    pattern: str, column: str, case: NameCase, matches: bool
+) -> None:
+    assert Silence((pattern,)).ignores(column, case) is matches
 
 
 KEYS = [
+    *["semantic_models", "schema_sync", "ignore", "severity", "missing_column", "agg", "ref_", "version"],
     *["name", "model", "models", "schema", "dimensions", "dimension", "measures", "metrics", "filters", "columns"],
     *["relationships", "entities", "expr", "type", "data_type", "args", "ref", "source_col", "ref_col", "primary_key"],
     *["<<", "on"],
@@ -382,7 +527,7 @@ def test_any_tree_of_known_keys_is_read_or_refused(text: str) -> None:
 
 @settings(deadline=None)  # the machine may be busy
 @given(
-    st.sampled_from([SINGLE, LIST]),
+    st.sampled_from([SINGLE, LIST, DBT]),
     st.lists(
         st.tuples(
             st.floats(0, 1), st.integers(0, 12), st.text(st.sampled_from(" \n\t-:[]{}'\"&*!?,#|>~\0x"), max_size=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -83,6 +84,10 @@ def only(found: OrganizationReport, kind: DiscrepancyType) -> Discrepancy:
     return discrepancy
 
 
+def undocumented(found: OrganizationReport) -> set[str | None]:
+    return {each.column for each in found.discrepancies if each.type is DiscrepancyType.UNDOCUMENTED_COLUMN}
+
+
 FULL = """\
 name: orders
 dimensions:
@@ -127,12 +132,21 @@ def test_constants_need_no_column(expr):
     assert told(report(dataset(f"name: orders\nmeasures: [{{name: rows, expr: {expr}}}]"))) == []
 
 
-def test_a_complex_expression_is_unverifiable_and_what_it_mentions_is_not_undocumented():
-    found = report(dataset("name: orders\nmetrics:\n  - name: revenue\n    expr: sum(amount) / count(order_id)"))
+def test_the_columns_of_a_longer_expression_are_judged_and_documented():
+    found = report(
+        dataset("name: orders\nmetrics:\n  - name: revenue\n    expr: sum(amount) / count(order_id) + max(gone)")
+    )
+    missing = only(found, DiscrepancyType.MISSING_COLUMN)
+    assert (missing.column, missing.line, "metric `revenue`" in missing.message) == ("gone", 4, True)
+    assert undocumented(found) == {"status", "Mixed Case", "mood", "email"}
+
+
+def test_an_expression_that_cannot_be_read_is_an_info_with_the_reason_and_what_it_mentions_is_not_undocumented():
+    found = report(dataset("name: orders\nmetrics:\n  - name: revenue\n    expr: sum(amount) / count(order_id"))
     discrepancy = only(found, DiscrepancyType.UNVERIFIABLE_EXPRESSION)
     assert (discrepancy.severity, discrepancy.line) == (Severity.INFO, 4)
-    undocumented = {each.column for each in found.discrepancies if each.type is DiscrepancyType.UNDOCUMENTED_COLUMN}
-    assert undocumented == {"status", "Mixed Case", "mood", "email"}
+    assert re.search(r"cannot be read safely \(.+\), so", discrepancy.message)
+    assert undocumented(found) == {"status", "Mixed Case", "mood", "email"}
 
 
 def test_a_metric_over_a_measure_of_another_name_is_no_missing_column():
@@ -380,3 +394,173 @@ def test_nested_fields_belong_to_their_column():
         ("undocumented_column", "id"),
         ("undocumented_column", "tags"),
     ]
+
+
+CUSTOMERS = Table(
+    "customers", "table", True, (Column("id", "bigint"), Column("region", "text"), Column("address", "jsonb"))
+)
+PEOPLE = dataset(
+    "name: customers\ndimensions: [{name: id}, {name: region}, {name: home, expr: address}]", "c", "dataset-2"
+)
+LINK = "relationships:\n- {name: buyer, ref: customers, source_col: order_id, ref_col: id}"
+
+
+def orders(expr: str, rest: str = LINK) -> Dataset:
+    return dataset(f"name: orders\nmetrics:\n- name: m\n  expr: {expr}\n{rest}")
+
+
+def test_a_column_of_another_dataset_is_judged_on_that_dataset_s_table():
+    found = report(orders("sum(buyer.regoin) + sum(customers.id)"), PEOPLE, tables=(ORDERS, CUSTOMERS))
+    missing = only(found, DiscrepancyType.MISSING_COLUMN)
+    assert (missing.dataset_id, missing.table, missing.column, missing.line) == (
+        "dataset-1", "customers", "regoin", 4,
+    )  # fmt: skip
+    assert told(found) == [("missing_column", "regoin")]
+
+
+def test_a_column_used_only_by_another_dataset_is_documented_on_its_own_table():
+    people = dataset("name: customers", "c", "dataset-2")
+    found = report(orders("buyer.region", LINK), people, tables=(ORDERS, CUSTOMERS))
+    assert "region" not in undocumented(found)
+    assert "address" in undocumented(found)
+
+
+@pytest.mark.parametrize(
+    ("expr", "rest"),
+    [
+        ("stranger.x", LINK),
+        ("nobody.x", "relationships: [{name: nobody}]"),
+        ("a.customer_id", ""),
+        ("customers.region", ""),  # a dataset, but no relationship leads to it
+    ],
+)
+def test_a_qualifier_that_leads_nowhere_is_an_info_never_a_missing_column(expr, rest):
+    found = report(orders(expr, rest), PEOPLE, tables=(ORDERS, CUSTOMERS))
+    assert told(found) == [("unverifiable_expression", None)]
+    assert only(found, DiscrepancyType.UNVERIFIABLE_EXPRESSION).line == 4
+
+
+def test_a_target_that_several_tables_could_be_is_an_info():
+    other = dataset("name: customers\nmodel: orders", "c2", "dataset-3")
+    found = report(orders("buyer.nothing"), PEOPLE, other, tables=(ORDERS, CUSTOMERS))
+    assert told(found) == [("unverifiable_expression", None)]
+    assert "several datasets" in only(found, DiscrepancyType.UNVERIFIABLE_EXPRESSION).message
+
+
+@pytest.mark.parametrize("expr", ["mood.colour", "mood.a.b", '\'"mood"."a"\'', "orders.mood.colour", "buyer.colour"])
+def test_a_path_into_a_column_of_the_own_table_needs_that_column(expr):
+    own = Table("orders", "table", True, (*ORDERS.columns, Column("buyer", "jsonb")))
+    found = report(orders(expr), PEOPLE, tables=(own, CUSTOMERS))
+    assert told(found) == []
+    assert expr.strip("'\"").removeprefix("orders.").partition(".")[0].strip('"') not in undocumented(found)
+
+
+def test_the_own_name_before_the_dot_means_the_own_table_with_a_rename_hint():
+    yml = FULL.replace("{name: amount,", "{name: amount_total, expr: orders.amount_total,")
+    missing = only(report(dataset(yml)), DiscrepancyType.MISSING_COLUMN)
+    assert (missing.column, missing.suggestion) == ("amount_total", "amount")
+
+
+def test_another_dataset_s_field_that_stands_for_an_expression_is_no_missing_column():
+    people = dataset("name: customers\nmeasures: [{name: lifetime, expr: id * 2}]", "c", "dataset-2")
+    assert told(report(orders("sum(buyer.lifetime)"), people, tables=(ORDERS, CUSTOMERS))) == []
+
+
+def two_groups(first: Dataset, second: Dataset, *, error: str | None = None) -> OrganizationReport:
+    groups = (
+        GroupSnapshot(SOURCE.id, "shop", "public", True, (ORDERS,)),
+        GroupSnapshot(SOURCE.id, "shop", "shared", True, (CUSTOMERS,) if error is None else (), (), error),
+    )
+    source = SourceSnapshot(SOURCE, "shop", {each.id: each.yml_hash for each in (first, second)}, groups)
+    return diff_organization(OrganizationSnapshot("org-1", "Acme", (source,)), (first, second))
+
+
+ELSEWHERE = dataset("name: customers\nschema: shared\ndimensions: [{name: id}]", "c", "dataset-2")
+
+
+def test_a_column_of_a_table_in_another_schema_is_missing_there():
+    missing = only(two_groups(orders("buyer.gone"), ELSEWHERE), DiscrepancyType.MISSING_COLUMN)
+    assert (missing.schema, missing.table, missing.dataset_id) == ("shared", "customers", "dataset-1")
+
+
+def test_who_needs_a_table_of_a_schema_that_did_not_answer_is_unchecked_not_clean():
+    found = two_groups(orders("buyer.gone"), ELSEWHERE, error="timed out")
+    assert (told(found), found.datasets_checked, found.datasets_unchecked) == ([], 0, 2)
+    assert found.unchecked[0].dataset_ids == ("dataset-1", "dataset-2")
+    assert "timed out" in found.unchecked[0].error
+
+
+def test_a_target_whose_yml_is_invalid_is_told_there_and_unverifiable_here():
+    broken = dataset("name: [", "customers", "dataset-2")
+    found = report(orders("buyer.gone"), broken, tables=(ORDERS, CUSTOMERS))
+    assert told(found) == [("invalid_yml", None), ("unverifiable_expression", None)]
+    assert found.datasets_unchecked == 0
+
+
+def test_a_missing_target_table_is_told_once_by_its_own_dataset():
+    assert told(report(orders("buyer.gone"), PEOPLE)) == [("missing_table", None)]
+
+
+def test_a_column_in_a_model_and_its_semantic_model_is_told_once():
+    yml = (
+        "models: [{name: orders, columns: [{name: gone}, {name: status, data_type: bigint}]}]\n"
+        "semantic_models: [{name: o, model: \"ref('orders')\", measures: [{name: gone, agg: sum}],"
+        " dimensions: [{name: status, type: time}]}]"
+    )
+    assert told(report(dataset(yml))) == [("missing_column", "gone"), ("type_mismatch", "status")]
+
+
+@pytest.mark.parametrize("agg", ["count", "count_distinct"])
+def test_a_count_of_a_text_column_is_no_type_mismatch(agg):
+    yml = "name: orders\nmeasures: [{{name: n, expr: status, agg: {}, type: bigint}}]"
+    assert told(report(dataset(yml.format(agg)))) == []
+    assert told(report(dataset(yml.format("sum")))) == [("type_mismatch", "status")]
+
+
+def test_ignored_columns_are_counted_as_ignored_and_told_nowhere():
+    yml = FULL.replace("amount", "Amount_gone") + "schema_sync: {ignore: ['AMOUNT*']}"
+    found = report(dataset(yml))
+    assert found.discrepancies == ()
+    assert [(str(each.type), each.column) for each in found.ignored] == [
+        ("missing_column", "Amount_gone"),
+        ("undocumented_column", "amount"),
+    ]
+    assert found.totals.ignored == 2
+
+
+def test_an_ignored_column_that_could_not_be_confirmed_leaves_its_dataset_checked():
+    yml = FULL.replace("amount", "gone") + "schema_sync: {ignore: [gone, amount]}"
+    found = report(dataset(yml), probes=(Probe("orders", "gone", ProbeAnswer.UNKNOWN, "timed out"),))
+    assert (found.discrepancies, found.datasets_checked, found.datasets_unchecked) == ((), 1, 0)
+
+
+def test_what_one_definition_of_a_dataset_ignores_another_one_may_tell():
+    yml = (
+        "models:\n- {name: orders, columns: [{name: gone}], schema_sync: {ignore: [gone]}}\n"
+        "- {name: again, model: orders, columns: [{name: gone}]}"
+    )
+    found = report(dataset(yml))
+    assert (told(found), found.ignored) == ([("missing_column", "gone")], ())
+
+
+def test_any_dataset_of_a_table_may_silence_its_undocumented_columns():
+    first = dataset("name: orders")
+    second = dataset("name: orders\nschema_sync: {ignore: ['*']}", "o2", "dataset-2")
+    found = report(first, second)
+    assert (found.discrepancies, len(found.ignored)) == ((), len(ORDERS.columns))
+
+
+def test_a_dataset_s_own_severity_counts_and_keeps_the_problem_s_fingerprint():
+    yml = FULL.replace("amount", "gone")
+    before = only(report(dataset(yml)), DiscrepancyType.MISSING_COLUMN)
+    found = report(dataset(yml + "schema_sync: {severity: {missing_column: warning, undocumented_column: critical}}"))
+    after = only(found, DiscrepancyType.MISSING_COLUMN)
+    assert (after.severity, after.fingerprint) == (Severity.WARNING, before.fingerprint)
+    assert [found.count(severity) for severity in Severity] == [1, 1, 0]
+
+
+def test_a_missing_schema_is_as_severe_as_its_most_demanding_dataset_wants():
+    wish = "schema_sync: {severity: {missing_schema: info}}"
+    mild, other = dataset(f"name: a\n{wish}", "a"), dataset("name: b", "b", "dataset-2")
+    assert only(report(mild, exists=False), DiscrepancyType.MISSING_SCHEMA).severity is Severity.INFO
+    assert only(report(mild, other, exists=False), DiscrepancyType.MISSING_SCHEMA).severity is Severity.CRITICAL

@@ -161,7 +161,7 @@ def requests(source: DataSource, datasets: tuple[Dataset, ...]) -> list[GroupReq
         except InvalidDatasetYml:
             continue
         placements += [place(dataset, definition, own_database="shop") for definition in definitions]
-    return group_requests(source.id, placements)
+    return group_requests(source.id, placements, "postgres")
 
 
 def messages(report: OrganizationReport, snapshot: OrganizationSnapshot) -> list[Message]:

@@ -2,185 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.schema_sync.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.models import DiscrepancyType, OrganizationReport, Severity, UncheckedSource
 from include.schema_sync.slack import blocks
-from include.schema_sync.slack.messages import (
-    MAX_REPLIES,
-    Message,
-    RunFacts,
-    drift_alert,
-    error_notice,
-    render_text,
+from include.schema_sync.slack.messages import Message, RunFacts, drift_alert, error_notice, render_text
+from include.schema_sync.slack.wording import in_order
+from tests.unit.message_checks import (
+    RUN,
+    assert_golden,
+    assert_within_limits,
+    discrepancy,
+    report_of_every_type,
+    texts_of,
 )
-
-RUN = RunFacts(
-    run_id="scheduled__2026-01-15T07:00:00+00:00",
-    timestamp="2026-01-15T07:00:00Z",
-    run_url="https://airflow.example.com/dags/schema_sync/runs/scheduled__1?a=1&b=2",
-)
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-HOSTILE = [
-    "<!channel>",
-    "<@U012345>",
-    "@here",
-    "@Channel",
-    "@everyone",
-    "`rm`",
-    "a&b&amp;",
-    "x" * 5_000,
-    "&" * 500,
-    "😀" * 300,
-    "line\nbreak\r\n",
-    "\u202eright\u200f",
-    "\x00\x1b[31m\x7f\x85",
-    "\ud800",
-    '"\\' * 200,
-    "",
-    " ",
-]
-
-
-def discrepancy(kind: DiscrepancyType, **changes: Any) -> Discrepancy:
-    usual: dict[str, Any] = {
-        "organization_id": "00000000-0000-0000-0000-00000000000a",
-        "data_source_id": "source",
-        "dataset_id": "dataset",
-        "dataset_name": "orders",
-        "database": "analytics",
-        "schema": "public",
-        "table": "orders",
-        "column": None,
-        "declared": None,
-        "actual": None,
-        "message": "",
-    }
-    return Discrepancy(kind, **(usual | changes))
-
-
-def report_of_every_type() -> OrganizationReport:
-    kinds = DiscrepancyType
-    return OrganizationReport(
-        organization_id="00000000-0000-0000-0000-00000000000a",
-        organization_name="Acme & Sons",
-        datasets_checked=12,
-        datasets_unchecked=3,
-        discrepancies=(
-            discrepancy(kinds.UNVERIFIABLE_EXPRESSION, declared="{{ x }}", message="The expression cannot be read."),
-            discrepancy(kinds.UNVERIFIABLE_TYPE, column="payload", declared="{{TODO}}", actual="jsonb"),
-            discrepancy(kinds.UNDOCUMENTED_COLUMN, column="note", actual="text"),
-            discrepancy(
-                kinds.CASE_MISMATCH,
-                column="Email",
-                declared="Email",
-                actual="email",
-                suggestion="email",
-                line=9,
-            ),
-            discrepancy(kinds.TYPE_MISMATCH, column="total", declared="integer", actual="numeric(10,2)", line=20),
-            discrepancy(
-                kinds.INVALID_YML,
-                dataset_name="broken",
-                table=None,
-                message="Line 3, column 7: expected a list of dimensions.",
-                line=3,
-            ),
-            discrepancy(
-                kinds.INACCESSIBLE_TABLE, dataset_name="salaries", table="salaries", message="Grant the role SELECT."
-            ),
-            discrepancy(
-                kinds.MISSING_COLUMN,
-                column="customer_email",
-                declared="string",
-                message="Column `customer_email` is not in the table, and dimension `email` needs it.",
-                suggestion="customer_mail",
-                line=12,
-            ),
-            discrepancy(
-                kinds.MISSING_TABLE,
-                dataset_name="refunds",
-                table="refunds",
-                suggestion="refund",
-                message="No table or view `refunds` is in schema `public`.",
-            ),
-            discrepancy(
-                kinds.MISSING_SCHEMA,
-                dataset_id=None,
-                dataset_name=None,
-                schema="sales",
-                table=None,
-                declared="`analytics.sales`",
-                message="The schema is not there; 2 datasets need it.",
-            ),
-        ),
-        unchecked=(UncheckedSource("source-2", "Warehouse B", 3, "Create the Airflow connection `data_source_2`."),),
-    )
-
-
-def as_json(message: Message) -> dict[str, Any]:
-    return {
-        "text": message.text,
-        "blocks": list(message.blocks),
-        "replies": [as_json(reply) for reply in message.replies],
-    }
-
-
-def assert_golden(message: Message | None, file: str) -> None:
-    """UPDATE_GOLDEN=1 rewrites the files: then read the difference as a customer would."""
-    assert message is not None
-    path = GOLDEN / file
-    if os.environ.get("UPDATE_GOLDEN") == "1":
-        path.write_text(json.dumps(as_json(message), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert as_json(message) == json.loads(path.read_text(encoding="utf-8"))
-
-
-def texts_of(message: Message) -> list[str]:
-    """Every text of the first message only."""
-    found = []
-    for block in message.blocks:
-        holders = [block["text"]] if "text" in block else block.get("elements", [])
-        found += [holder["text"] for holder in holders]
-    return found
-
-
-def assert_within_limits(message: Message) -> None:
-    assert 1 <= len(message.blocks) <= 50
-    ids = [block["block_id"] for block in message.blocks if "block_id" in block]
-    assert len(ids) == len(set(ids))
-    for block in message.blocks:
-        limit = {"header": 150, "section": 3_000, "context": 3_000}[block["type"]]
-        holders = [block["text"]] if "text" in block else block["elements"]
-        assert all(1 <= blocks.units(holder["text"]) <= limit for holder in holders)
-    # Room for the marker that the outbox writes into the first block.
-    assert len(json.dumps(message.blocks, ensure_ascii=False)) <= 9_000 - 60
-    assert sum(blocks.units(text) for text in texts_of(message)) <= 9_000
-    assert 1 <= blocks.units(message.text) <= 3_000
-    for reply in message.replies:
-        assert reply.replies == ()
-        assert_within_limits(reply)
-
-
-def assert_harmless(message: Message) -> None:
-    for text in [message.text, *texts_of(message)]:
-        ours = re.sub(r"<https://airflow\.example\.com/[^<>|]*\|[^<>]*>", "", text)
-        assert "<" not in ours
-        assert ">" not in ours
-        # What remains of code spans once each is taken out whole is no backtick of ours, nor one of the data's.
-        assert "`" not in re.sub(r"`[^`\n]+`", "", ours)
-        assert not re.search(r"@(here|channel|everyone)", ours, re.IGNORECASE)
-        assert all(character == "\n" or character.isprintable() or character in "\u200c\u200d" for character in ours)
-        ours.encode("utf-8")
-    for reply in message.replies:
-        assert_harmless(reply)
 
 
 def test_alert_reads_as_agreed_for_every_type() -> None:
@@ -233,6 +73,37 @@ def test_most_severe_come_first_and_neighbours_of_one_dataset_share_a_section() 
     assert sum("Dataset `orders`" in text for text in texts_of(alert)) == 2
 
 
+def test_datasets_with_the_newest_problems_come_first_within_one_severity() -> None:
+    kinds = DiscrepancyType
+    old = discrepancy(kinds.MISSING_COLUMN, table="a_orders", column="old")
+    older = discrepancy(kinds.MISSING_COLUMN, table="z_refunds", column="older")
+    new = discrepancy(kinds.MISSING_COLUMN, table="z_refunds", column="zz_new")
+    newest_warning = discrepancy(kinds.TYPE_MISMATCH, table="a_orders", column="retyped")
+    dates = {old: "2026-01-10", older: "2026-01-09", new: "2026-01-14", newest_warning: "2026-01-15"}
+    first_seen = {found.fingerprint: f"{date}T07:00:00Z" for found, date in dates.items()}
+    assert in_order([newest_warning, older, old, new], first_seen) == [new, older, old, newest_warning]
+
+
+def test_what_the_datasets_authors_ignore_is_counted() -> None:
+    report = replace(
+        report_of_every_type(),
+        ignored=(discrepancy(DiscrepancyType.MISSING_TABLE), discrepancy(DiscrepancyType.MISSING_COLUMN, column="x")),
+    )
+    alert = drift_alert(report, min_severity=Severity.WARNING, run=RUN)
+    assert alert is not None
+    assert "2 ignored by the datasets' authors." in texts_of(alert)[1]
+
+
+def test_mention_is_live_and_cut_between_two_names_when_it_is_long() -> None:
+    alert = drift_alert(
+        report_of_every_type(), min_severity=Severity.WARNING, run=RUN, mention=" ".join(["<@U0123456789>"] * 100)
+    )
+    assert alert is not None
+    called = texts_of(alert)[1].splitlines()[-1]
+    assert set(called.split()) == {"<@U0123456789>"}
+    assert blocks.units(called) <= 500
+
+
 def test_what_does_not_fit_is_counted_and_follows_in_the_thread() -> None:
     found = tuple(
         discrepancy(DiscrepancyType.MISSING_COLUMN, column=f"column_{number}_", message="It is not there.")
@@ -247,32 +118,6 @@ def test_what_does_not_fit_is_counted_and_follows_in_the_thread() -> None:
         len({name for page in (alert, *alert.replies) for name in re.findall(r"column_\d+_", str(page.blocks))}) == 214
     )
     assert "1 of " in alert.replies[0].text
-
-
-def test_twenty_thousand_problems_stay_within_limits_and_none_is_lost_uncounted() -> None:
-    found = tuple(
-        discrepancy(
-            DiscrepancyType.MISSING_COLUMN,
-            column=f"c{number}{HOSTILE[number % len(HOSTILE)]}",
-            declared=HOSTILE[(number + 1) % len(HOSTILE)],
-            dataset_name=f"ds{number % 7_000}",
-            message="m" * 400,
-            suggestion=HOSTILE[(number + 2) % len(HOSTILE)],
-        )
-        for number in range(20_000)
-    )
-    unchecked = tuple(UncheckedSource("s", f"source {number}", 1, "refused " * 80) for number in range(500))
-    report = OrganizationReport("a", "Acme", 20_000, 500, found, unchecked)
-    alert = drift_alert(report, min_severity=Severity.INFO, run=RUN)
-    assert alert is not None
-    assert_within_limits(alert)
-    assert_harmless(alert)
-    assert len(alert.replies) == MAX_REPLIES
-    # The long listing does not push the short one out of the first message.
-    assert "`source 0`" in " ".join(texts_of(alert))
-    everything = " ".join(text for page in (alert, *alert.replies) for text in texts_of(page))
-    left = int(re.search(r"and (\d+) more problems, not listed", everything)[1])  # type: ignore[index]
-    assert everything.count("*Missing column*") + left == 20_000
 
 
 def test_many_datasets_with_one_problem_each_stay_below_fifty_blocks() -> None:
@@ -326,59 +171,6 @@ def test_limits_are_the_ones_of_the_sdk() -> None:
 def test_rendered_text_shows_replies_and_no_escape_sequence_reaches_the_terminal() -> None:
     message = Message("t", (blocks.section("a &lt;b&gt; &amp;lt;\x1b[31m"),), (Message("r", (blocks.header("Next"),)),))
     assert render_text(message) == "a <b> &lt;␛[31m\n↳ in the thread\nNext"
-
-
-hostile = st.one_of(
-    st.sampled_from(HOSTILE),
-    st.text(st.characters(), max_size=40),
-    st.lists(st.sampled_from(HOSTILE), max_size=4).map("".join),
-)
-discrepancies = st.builds(
-    Discrepancy,
-    st.sampled_from(DiscrepancyType),
-    organization_id=st.just("a"),
-    data_source_id=st.just("s"),
-    dataset_id=st.none(),
-    dataset_name=st.none() | hostile,
-    database=st.none() | hostile,
-    schema=hostile,
-    table=st.none() | hostile,
-    column=st.none() | hostile,
-    declared=st.none() | hostile,
-    actual=st.none() | hostile,
-    message=hostile,
-    line=st.none() | st.integers(1, 10**6),
-    suggestion=st.none() | hostile,
-)
-unchecked_sources = st.builds(UncheckedSource, hostile, hostile, st.integers(0, 10**6), hostile)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    organization=hostile,
-    found=st.lists(discrepancies, max_size=30),
-    copies=st.sampled_from([1, 1, 40]),
-    unchecked=st.lists(unchecked_sources, max_size=8),
-    least=st.sampled_from(Severity),
-    run_id=hostile,
-)
-def test_no_data_breaks_a_limit_or_gets_markup_through(
-    organization: str,
-    found: list[Discrepancy],
-    copies: int,
-    unchecked: list[UncheckedSource],
-    least: Severity,
-    run_id: str,
-) -> None:
-    run = RunFacts(run_id, "2026-01-15T07:00:00Z", RUN.run_url)
-    report = OrganizationReport("a", organization, 1, 1, tuple(found) * copies, tuple(unchecked))
-    alert = drift_alert(report, min_severity=least, run=run)
-    assert (alert is None) == (not any(one.severity.at_least(least) for one in found))
-    for message in (alert, error_notice(organization, error=run_id, unchecked=unchecked, run=run)):
-        if message is not None:
-            assert_within_limits(message)
-            assert_harmless(message)
-            render_text(message).encode("utf-8")
 
 
 def marked(marker: str) -> st.SearchStrategy[OrganizationReport]:

@@ -54,6 +54,26 @@ def test_owners_that_nobody_can_read_name_the_variable_and_the_form():
         Settings.from_environment({"SCHEMA_SYNC_MENTIONS": '{"*": {"critical": ["@here"]}}'})
 
 
+@pytest.mark.parametrize(("timeout", "late"), [("60", 45), ("30", 22), ("1", 0)])
+def test_a_run_is_late_before_it_is_stopped(timeout, late):
+    assert DagSettings.from_environment({"SCHEMA_SYNC_RUN_TIMEOUT_MINUTES": timeout}).late_after_min == late
+
+
+def test_nobody_need_be_told_of_late_runs():
+    assert DagSettings.from_environment({"SCHEMA_SYNC_LATE_AFTER_MINUTES": "0"}).late_after_min == 0
+
+
+def test_metrics_for_cloudwatch_are_off_unless_a_namespace_is_named():
+    assert Settings.from_environment({}).emf_namespace is None
+    assert Settings.from_environment({"SCHEMA_SYNC_EMF_NAMESPACE": "Data/Sync-1"}).emf_namespace == "Data/Sync-1"
+
+
+@pytest.mark.parametrize("value", ["AWS/Lambda", "two words", "x" * 256, "ü"])
+def test_a_namespace_that_cloudwatch_would_refuse_is_refused_at_once(value):
+    with pytest.raises(TerminalError, match=r"SCHEMA_SYNC_EMF_NAMESPACE is .*expected a CloudWatch namespace"):
+        Settings.from_environment({"SCHEMA_SYNC_EMF_NAMESPACE": value})
+
+
 def test_every_setting_is_in_the_readme(project_root):
     import re
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.schema_sync.models import OrganizationTotals, UncheckedSource
+from include.schema_sync.models import OrganizationTotals, SourceTiming, UncheckedSource
 from include.schema_sync.slack.blocks import units
 from include.schema_sync.slack.messages import Message, RunFacts, render_text
 from include.schema_sync.summary import fetch_failed_message, result_json, run_result, summary_message
@@ -114,6 +117,46 @@ def test_summary_reads_as_agreed() -> None:
     assert_golden(message, "summary.json")
 
 
+FOLLOWED = (
+    replace(DRIFTED, new=1, new_critical=0, ongoing=2, resolved=4, slowest_source=SourceTiming("1", "Lake", 61_250)),
+    OrganizationTotals(
+        "id-new", "Newly broken", 3, critical=1, notified=True, ignored=2, new=1, new_critical=1, ongoing=0, resolved=0,
+        slowest_source=SourceTiming("2", "Shop `x`", 900),
+    ),
+    replace(CLEAN, new=0, new_critical=0, ongoing=0, resolved=3, slowest_source=SourceTiming("3", "Store", 1_500)),
+)  # fmt: skip
+
+
+def test_summary_of_what_changed_reads_as_agreed() -> None:
+    assert_golden(summary_message(result_of(*FOLLOWED, WARNED, FAILED), run=RUN), "summary_changes.json")
+
+
+def test_changes_are_added_up_over_those_who_are_followed_and_nobody_else_counts_as_unchanged() -> None:
+    said = render_text(summary_message(result_of(*FOLLOWED, WARNED, FAILED), run=RUN))
+    assert "2 new, 1 of them critical; 2 ongoing, 7 resolved (known for 3 of 5 organizations)." in said
+    assert "Since the run before" not in render_text(summary_message(result_of(WARNED, FAILED), run=RUN))
+    assert "known for" not in render_text(summary_message(result_of(*FOLLOWED), run=RUN))
+
+
+def test_organizations_with_new_criticals_come_before_those_with_more_but_older_ones() -> None:
+    said = render_text(summary_message(result_of(*FOLLOWED), run=RUN))
+    assert said.index("`Newly broken`") < said.index("`Drift <")
+
+
+def test_the_five_slowest_sources_are_named_slowest_first() -> None:
+    totals = [
+        OrganizationTotals(f"{n}", f"Org {n}", slowest_source=SourceTiming("s", f"Source {n}", n * 1_000))
+        for n in (3, 7, 1, 5, 6, 2, 4)
+    ]
+    said = render_text(summary_message(result_of(*totals), run=RUN))
+    assert re.findall(r"`Source (\d)`: (\S+) s", said) == [(str(n), f"{n}.0") for n in (7, 6, 5, 4, 3)]
+
+
+def test_ignored_findings_are_counted_apart() -> None:
+    said = render_text(summary_message(result_of(*FOLLOWED), run=RUN))
+    assert "Found: 3 critical, 1 warning, 1 info; 2 more ignored by the datasets' authors." in said
+
+
 def test_summary_names_failures_first_then_gaps_then_drift_with_criticals_first_then_undelivered() -> None:
     said = render_text(summary_message(result_of(CLEAN, WARNED, DRIFTED, PARTIAL, FAILED), run=RUN))
     expected = [
@@ -176,14 +219,21 @@ def test_five_thousand_organizations_fit_and_every_kind_of_news_is_in_the_first_
             unchecked=(UncheckedSource("s", "Lake", 1, "refused " * 90),) if number % 3 == 0 else (),
             error="broken " * 90 if number % 2 else None,
             notification_error="gone " * 90,
+            new=number % 7,
+            new_critical=number % 2,
+            ongoing=1,
+            resolved=0,
+            slowest_source=SourceTiming("s", "Lake " + "`" * 200, number),
         )
         for number in range(5_000)
     ]
+    started = time.process_time()
     message = summary_message(result_of(*totals), run=RUN)
+    assert time.process_time() - started < 5  # a tenth of a second or so, unless a step became quadratic
     assert_within_limits(message)
     assert len(message.replies) == 20
     first = " ".join(str(block) for block in message.blocks)
-    for heading in ("*Failed*", "*Not checked*", "*Drift*", "*Alerts that were not delivered*"):
+    for heading in ("*Failed*", "*Not checked*", "*Drift*", "*Alerts that were not delivered*", "*Slowest sources*"):
         assert heading in first
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.yaml_document import (
+from include.schema_sync.yml.document import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_NODES,

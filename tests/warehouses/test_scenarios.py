@@ -170,7 +170,7 @@ def check(engine: Engine, server: Server, connect: Any, datasets: Sequence[Datas
         for dataset in datasets
         for definition in parse_dataset_yml(dataset.yml, name=dataset.name)
     ]
-    requests = group_requests(SOURCE.id, placements)
+    requests = group_requests(SOURCE.id, placements, engine.dialect.name)
     outcome = introspect_source(connect, engine.dialect, requests, timeout_s=TIMEOUT_S)
     source = SourceSnapshot(
         data_source=DataSource(SOURCE.id, SOURCE.name, engine.dialect_name),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from include.schema_sync.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.models import OrganizationReport, Severity, UncheckedSource
 from include.schema_sync.slack.blocks import (
     MARKER_RESERVE,
     MAX_BLOCKS,
     MAX_TEXT,
     MAX_TOTAL,
     Block,
-    Item,
     Listing,
     context,
     cost,
@@ -27,39 +26,25 @@ from include.schema_sync.slack.blocks import (
     section,
     units,
 )
-
-EMOJI = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
+from include.schema_sync.slack.wording import (
+    CONSEQUENCE,
+    EMOJI,
+    PROBLEMS,
+    called_by_name,
+    datasets_line,
+    discrepancy_item,
+    first_of,
+    in_order,
+    report_counts,
+    unchecked_listing,
+)
 
 # A thread longer than this is not read. What is left is counted; the next run lists it.
 MAX_REPLIES = 20
 
-_WORDS = {
-    DiscrepancyType.MISSING_SCHEMA: "Missing schema",
-    DiscrepancyType.MISSING_TABLE: "Missing table",
-    DiscrepancyType.MISSING_COLUMN: "Missing column",
-    DiscrepancyType.INACCESSIBLE_TABLE: "Table may not be read",
-    DiscrepancyType.INVALID_YML: "Unreadable YML",
-    DiscrepancyType.TYPE_MISMATCH: "Type mismatch",
-    DiscrepancyType.CASE_MISMATCH: "Letter case differs",
-    DiscrepancyType.UNDOCUMENTED_COLUMN: "Undocumented column",
-    DiscrepancyType.UNVERIFIABLE_TYPE: "Type could not be compared",
-    DiscrepancyType.UNVERIFIABLE_EXPRESSION: "Expression could not be read",
-}
-
-# For these, column, types and place do not tell all; the discrepancy's own sentence says what happened, or who needs
-# the column.
-_NEEDS_ITS_MESSAGE = frozenset(
-    {
-        DiscrepancyType.MISSING_SCHEMA,
-        DiscrepancyType.MISSING_COLUMN,
-        DiscrepancyType.INACCESSIBLE_TABLE,
-        DiscrepancyType.INVALID_YML,
-        DiscrepancyType.UNVERIFIABLE_EXPRESSION,
-    }
+_AFTER_A_FAILURE = (
+    "Problems found earlier stay open until a check sees them gone. Schema Sync tries again on its next run."
 )
-
-_TYPE_LENGTH = 200
-_PLACE_LENGTH = 386  # three names of 128 and their dots
 
 # What every listing after the first may claim in the first message, so that a long one never hides a short one.
 _SHARE_BLOCKS, _SHARE_COST = 5, 1_500
@@ -105,36 +90,40 @@ class RunFacts:
     as_of: str = ""
 
 
-def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunFacts) -> Message | None:
+def drift_alert(
+    report: OrganizationReport,
+    *,
+    min_severity: Severity,
+    run: RunFacts,
+    first_seen: Mapping[str, str] | None = None,
+    mention: str = "",
+) -> Message | None:
     """What an organization has to act on: counts of everything, then each problem, then what was not checked.
 
     :param min_severity: the least severity that is listed; counts include all.
+    :param first_seen: {fingerprint: timestamp}, to list the newest first; None: all are as old.
+    :param mention: who is called by name, in Slack's own markup.
     :return: None when no discrepancy is at or above ``min_severity``. Unchecked data sources alone make no
         drift alert: they are an :func:`error_notice`.
     """
-    shown = sorted(
-        (found for found in report.discrepancies if found.severity.at_least(min_severity)),
-        key=lambda found: found.sort_key,
-    )
+    shown = in_order([found for found in report.discrepancies if found.severity.at_least(min_severity)], first_seen)
     if not shown:
         return None
-    counts = severity_counts(*(report.count(severity) for severity in Severity))
-    datasets = _datasets_line(report.datasets_checked, report.datasets_unchecked)
-    facts = [f"*{counts}*", datasets]
+    facts = [f"*{report_counts(report)}*", datasets_line(report)]
     if shown[0].severity is Severity.CRITICAL:
-        facts.append("Queries that use what is missing fail until the YML or the warehouse is changed.")
+        facts.append(CONSEQUENCE)
     if len(shown) < len(report.discrepancies):
         least = {Severity.CRITICAL: "critical problems only", Severity.WARNING: "warnings and worse"}[min_severity]
         facts.append(f"Listed here: {least}. The rest is only counted.")
+    facts += called_by_name(mention)
     title = f"{EMOJI[shown[0].severity]} Schema drift: {report.organization_name}"
-    first = "; ".join(_in_short(found) for found in shown[:3])
     return compose(
-        text=f"{prose(title, 200)}: {counts}. {datasets} First: {first}.",
+        text=f"{prose(title, 200)}: {report_counts(report)}. {datasets_line(report)} {first_of(shown)}",
         title=f"Schema drift: {name(report.organization_name)}",
         head=(header(title), section("\n".join(facts))),
         listings=(
-            Listing(len(shown), lambda index: _discrepancy_item(shown[index]), ("problem", "problems")),
-            _unchecked_listing(report.unchecked),
+            Listing(len(shown), lambda index: discrepancy_item(shown[index]), PROBLEMS),
+            unchecked_listing(report.unchecked),
         ),
         foot=(run_context(run),),
     )
@@ -145,7 +134,7 @@ def error_notice(
 ) -> Message:
     """Tell an organization that its check failed, as a whole (``error``) or for some data sources.
 
-    Says that it is no drift report, and calls nothing clean.
+    Says that it is no drift report, and calls nothing clean. Reads right in a channel and in an incident's thread.
     """
     if error is None:
         title = f"⚠️ Schema check incomplete: {organization_name}"
@@ -157,8 +146,8 @@ def error_notice(
     return compose(
         text=prose(title, 200) + ". This is not a drift report. " + happened,
         title=f"Not checked: {name(organization_name)}",
-        head=(header(title), section(f"{meaning}\n{happened}\nSchema Sync tries again on its next run.")),
-        listings=(_unchecked_listing(unchecked),),
+        head=(header(title), section(f"{meaning}\n{happened}\n{_AFTER_A_FAILURE}")),
+        listings=(unchecked_listing(unchecked),),
         foot=(run_context(run),),
     )
 
@@ -173,7 +162,13 @@ def render_text(message: Message) -> str:
 
 
 def compose(
-    *, text: str, title: str, head: Sequence[Block], listings: Sequence[Listing], foot: Sequence[Block]
+    *,
+    text: str,
+    title: str,
+    head: Sequence[Block],
+    listings: Sequence[Listing],
+    foot: Sequence[Block],
+    paged: bool = True,
 ) -> Message:
     """Lay out head, listings and foot within Slack's limits; what does not fit is counted and goes into replies.
 
@@ -181,6 +176,7 @@ def compose(
 
     :param text: fallback text, escaped.
     :param title: how a page of the thread calls its subject, escaped, at most about 500 units.
+    :param paged: False: what does not fit is counted only; it is in the thread already.
     """
     blocks_left = MAX_BLOCKS - len(head) - len(foot) - len(listings)
     cost_left = MAX_TOTAL - MARKER_RESERVE - cost(head) - cost(foot) - _NOTE_COST * len(listings)
@@ -202,7 +198,7 @@ def compose(
     return Message(
         text=_bounded(text),
         blocks=(*head, *body, *foot),
-        replies=_replies(title, listings, ends),
+        replies=_replies(title, listings, ends) if paged else (),
     )
 
 
@@ -213,20 +209,6 @@ def run_context(run: RunFacts) -> Block:
         address = quote(run.run_url, safe=":/?#[]@!$&()*+,;=%~").replace("&", "&amp;")
         label = f"<{address}|{label}>"
     return context(f"Schema Sync · {prose(run.timestamp, 40)} · {label}")
-
-
-def severity_counts(critical: int, warnings: int, infos: int) -> str:
-    return f"{critical} critical, {counted(warnings, 'warning', 'warnings')}, {counted(infos, 'info', 'infos')}"
-
-
-def counted(number: int, singular: str, plural: str) -> str:
-    return f"{number} {singular if number == 1 else plural}"
-
-
-def unchecked_line(source: UncheckedSource) -> str:
-    """One data source that was not checked, with the reason; escaped."""
-    datasets = counted(source.datasets, "dataset", "datasets")
-    return f"{name(source.data_source_name)} ({datasets}): {prose(source.error)}"
 
 
 def _replies(title: str, listings: Sequence[Listing], ends: Sequence[int]) -> tuple[Message, ...]:
@@ -262,50 +244,6 @@ def _notes(listings: Sequence[Listing], ends: Sequence[int], where: str) -> list
         for listing, end in zip(listings, ends, strict=True)
         if (left := listing.size - end)
     ]
-
-
-def _discrepancy_item(found: Discrepancy) -> Item:
-    what = f"{EMOJI[found.severity]} *{_WORDS[found.type]}*"
-    if found.column is not None:
-        what += f" {name(found.column)}"
-    sides = (("declared", found.declared), ("actual", found.actual))
-    facts = [f"{side} {name(value, _TYPE_LENGTH)}" for side, value in sides if value is not None]
-    # What is declared of a schema is its name, which the heading says.
-    details = [", ".join(facts)] if facts and found.type is not DiscrepancyType.MISSING_SCHEMA else []
-    if found.suggestion is not None and found.suggestion != found.actual:
-        details.append(f"closest name: {name(found.suggestion)}")
-    if found.line is not None:
-        details.append(f"YML line {found.line}")
-    line = " · ".join([what, *details])
-    if found.type in _NEEDS_ITS_MESSAGE:
-        line += f"\n{prose(found.message)}"
-    place = name(_place(found), _PLACE_LENGTH)
-    heading = place if found.dataset_name is None else f"Dataset {name(found.dataset_name)} on {place}"
-    return Item(line, heading)
-
-
-def _in_short(found: Discrepancy) -> str:
-    column = f" {name(found.column, 64)}" if found.column is not None else ""
-    words = _WORDS[found.type]
-    return f"{words[0].lower()}{words[1:]}{column} in {name(_place(found), 200)}"
-
-
-def _place(found: Discrepancy) -> str:
-    return ".".join(part for part in (found.database, found.schema, found.table) if part)
-
-
-def _unchecked_listing(unchecked: Sequence[UncheckedSource]) -> Listing:
-    heading = "*Not checked*: nothing is known about these"
-    return Listing(
-        len(unchecked),
-        lambda index: Item(f"⚪ {unchecked_line(unchecked[index])}", heading),
-        ("unchecked data source", "unchecked data sources"),
-    )
-
-
-def _datasets_line(checked: int, unchecked: int) -> str:
-    line = f"{counted(checked, 'dataset', 'datasets')} checked"
-    return f"{line}, {unchecked} not checked." if unchecked else f"{line}."
 
 
 def _bounded(text: str) -> str:

@@ -86,6 +86,14 @@ class Dialect:
         """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
         return name.lower() in self.pseudo_columns
 
+    def identifier(self, stored: str, case: NameCase) -> str:
+        """How SQL names exactly this stored name: as it is where that is safe, else quoted.
+
+        :param case: the engine's rule for this sort of name.
+        """
+        plain = _PLAIN.fullmatch(stored) and stored.upper() not in _RESERVED
+        return stored if plain and fold(stored, case, self.max_name_bytes) == stored else self.quote(stored)
+
     def spellings(self, name: str, case: NameCase) -> tuple[str, ...]:
         """How a probe spells a name of a YML: what it means first, and what else ``NameIndex`` accepts for it.
 

@@ -1,0 +1,137 @@
+"""Paths of a command line → datasets to check, each with the name of its file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from include.schema_sync.errors import InvalidDatasetYml, TerminalError
+from include.schema_sync.models import Dataset
+from include.schema_sync.yml.document import MAX_BYTES, Mapping, read_documents
+from include.schema_sync.yml.document import Sequence as ListNode
+
+ORGANIZATION_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check"))
+DATA_SOURCE_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check:connection"))
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFile:
+    """:ivar path: as it is shown: relative to the working folder where that is possible, with ``/``."""
+
+    path: str
+    dataset: Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to say of a file that was not compared."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """:ivar unreadable: files that should have been checked, and could not be read."""
+
+    files: tuple[DatasetFile, ...]
+    skipped: tuple[Note, ...]
+    unreadable: tuple[Note, ...]
+
+
+def find_datasets(paths: Sequence[Path], *, database: str | None, schema: str) -> Found:
+    """Read the named files, and the ``*.yml`` and ``*.yaml`` of the named folders that look like datasets.
+
+    A file that is named is checked whatever it holds; one that a folder holds is skipped when it has none of a
+    dataset's keys (a ``docker-compose.yml``, say). Folders that begin with a dot are not searched.
+
+    :param database, schema: of datasets that name none.
+    :raises TerminalError: a path is not there.
+    """
+    files: list[DatasetFile] = []
+    skipped: list[Note] = []
+    unreadable: list[Note] = []
+    for path, is_named in _candidates(paths):
+        shown = shown_path(path)
+        try:
+            text = _read(path)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
+            unreadable.append(Note(shown, f"cannot be read: {reason}"))
+            continue
+        if not is_named and not looks_like_dataset(text):
+            skipped.append(Note(shown, "skipped: it has none of a dataset's keys"))
+            continue
+        dataset = Dataset(
+            id=str(uuid5(NAMESPACE_URL, f"schema-sync:check:{shown}")),
+            name=path.stem,
+            organization_id=ORGANIZATION_ID,
+            data_source_id=DATA_SOURCE_ID,
+            database_identifier=database,
+            schema=schema,
+            yml=text,
+        )
+        files.append(DatasetFile(shown, dataset))
+    return Found(tuple(files), tuple(skipped), tuple(unreadable))
+
+
+def looks_like_dataset(text: str) -> bool:
+    """True when a text has a list under a dataset's key, or cannot be read and has such a key in some line."""
+    try:
+        documents = read_documents(text)
+    except InvalidDatasetYml:
+        return _KEY_LINE.search(text) is not None
+    return any(
+        isinstance(document, Mapping) and any(isinstance(document.entries.get(key), ListNode) for key in _DATASET_KEYS)
+        for document in documents
+    )
+
+
+def shown_path(path: Path) -> str:
+    absolute = Path(os.path.abspath(path))
+    try:
+        return absolute.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return absolute.as_posix()
+
+
+_SUFFIXES = (".yml", ".yaml")
+_DATASET_KEYS = (
+    "models", "semantic_models", "dimensions", "measures", "metrics", "filters", "relationships", "entities", "columns",
+)  # fmt: skip
+_KEY_LINE = re.compile(rf"^[ \t{{\"'-]*(?:{'|'.join(_DATASET_KEYS)})[\"']?\s*:", re.MULTILINE)
+
+
+def _candidates(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """(file, whether it was named itself), each file once, in the order of the paths and sorted within folders."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(each for each in _walk(path) if each.suffix.lower() in _SUFFIXES)
+            found = [(each, False) for each in inside]
+        elif path.exists():
+            found = [(path, True)]
+        else:
+            raise TerminalError(f"There is no file or folder {path}. Name dataset YML files, or folders with them.")
+        for each, is_named in found:
+            key = each.resolve()
+            if key not in seen:
+                seen.add(key)
+                yield each, is_named
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root) / name for name in files)
+
+
+def _read(path: Path) -> str:
+    """The whole text, line ends as they are; of a file beyond the limit just enough to be refused for its size."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 4)
+    return data.decode(errors="ignore") if len(data) > MAX_BYTES else data.decode()

@@ -1,0 +1,142 @@
+"""Dataset files against a live warehouse, with the code of the daily run → what was found, by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from include.schema_sync.check.connections import Place
+from include.schema_sync.check.files import DATA_SOURCE_ID, ORGANIZATION_ID, DatasetFile, Found, Note
+from include.schema_sync.dataset_yml import parse_dataset_yml
+from include.schema_sync.diff import diff_organization
+from include.schema_sync.errors import InvalidDatasetYml
+from include.schema_sync.grouping import place as place_definition
+from include.schema_sync.models import (
+    DataSource,
+    Discrepancy,
+    Organization,
+    OrganizationReport,
+    Severity,
+    SuggestedPatch,
+)
+from include.schema_sync.organization_introspection import SourceAccess, introspect_organizations
+from include.schema_sync.patches import suggest_patch
+from include.schema_sync.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """:ivar line: 1-based; 1 where the discrepancy is about no line in particular."""
+
+    path: str
+    line: int
+    discrepancy: Discrepancy
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check came to.
+
+    :ivar warehouse: the kind of warehouse, for people.
+    :ivar files: every file that was compared, or should have been, in order.
+    :ivar findings: by file, most severe first.
+    :ivar unchecked: files about which nothing, or not everything, is known; they are never clean.
+    :ivar skipped: files that are no datasets.
+    :ivar ignored: how many findings the datasets' authors silenced.
+    """
+
+    warehouse: str
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    unchecked: tuple[Note, ...]
+    skipped: tuple[Note, ...]
+    ignored: int
+    patches: tuple[SuggestedPatch, ...]
+
+    def count(self, severity: Severity) -> int:
+        return sum(1 for finding in self.findings if finding.discrepancy.severity is severity)
+
+    def exit_code(self, fail_on: Severity) -> int:
+        """2: something could not be checked, whatever else was found; 1: found at or above ``fail_on``; 0: neither."""
+        if self.unchecked or not self.files:
+            return 2
+        return int(any(finding.discrepancy.severity.at_least(fail_on) for finding in self.findings))
+
+
+def check_files(found: Found, place: Place, settings: Settings, *, add_undocumented: bool) -> CheckResult:
+    """Compare the files with the warehouse.
+
+    :param add_undocumented: suggested patches also add the columns that are in no dataset.
+    """
+    source = DataSource(DATA_SOURCE_ID, "the connection", place.type)
+    organization = Organization(ORGANIZATION_ID, "this check", (source,))
+    datasets = [file.dataset for file in found.files]
+
+    @contextmanager
+    def open_source(_source: DataSource) -> Iterator[SourceAccess]:
+        yield place.access
+
+    introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings)
+    report = diff_organization(introspection.snapshots[0], datasets)
+    paths = {file.dataset.id: file.path for file in found.files}
+    unchecked = [
+        Note(paths[dataset_id], place.access.redact(source.error))
+        for source in report.unchecked
+        for dataset_id in sorted(source.dataset_ids, key=paths.__getitem__)
+    ]
+    return CheckResult(
+        warehouse=place.access.dialect.label,
+        files=tuple(file.path for file in found.files),
+        findings=tuple(_findings(report, found.files, paths, place.access.own_database)),
+        unchecked=(*found.unreadable, *unchecked),
+        skipped=found.skipped,
+        ignored=len(report.ignored),
+        patches=tuple(_patches(report, found.files, place, add_undocumented=add_undocumented)),
+    )
+
+
+def _findings(
+    report: OrganizationReport, files: Sequence[DatasetFile], paths: Mapping[str, str], own_database: str | None
+) -> Iterator[Finding]:
+    order = {file.path: number for number, file in enumerate(files)}
+    found = []
+    for discrepancy in report.discrepancies:
+        if discrepancy.dataset_id is not None:
+            path = paths[discrepancy.dataset_id]
+        else:  # of a whole schema: told where it is needed first
+            path = _first_in(discrepancy, files, own_database)
+        found.append(Finding(path, max(discrepancy.line or 1, 1), discrepancy))
+    yield from sorted(found, key=lambda each: (order[each.path], each.discrepancy.severity.rank, each.line))
+
+
+def _first_in(discrepancy: Discrepancy, files: Sequence[DatasetFile], own_database: str | None) -> str:
+    for file in files:
+        try:
+            definitions = parse_dataset_yml(file.dataset.yml, name=file.dataset.name)
+        except InvalidDatasetYml:
+            continue
+        for definition in definitions:
+            at = place_definition(file.dataset, definition, own_database=own_database)
+            if at.group == (discrepancy.database, discrepancy.schema):
+                return file.path
+    return files[0].path
+
+
+def _patches(
+    report: OrganizationReport, files: Sequence[DatasetFile], place: Place, *, add_undocumented: bool
+) -> Iterator[SuggestedPatch]:
+    by_dataset: dict[str | None, list[Discrepancy]] = {}
+    for discrepancy in report.discrepancies:
+        by_dataset.setdefault(discrepancy.dataset_id, []).append(discrepancy)
+    for file in files:
+        patch = suggest_patch(
+            file.dataset,
+            by_dataset.get(file.dataset.id, ()),
+            dialect=place.access.dialect,
+            own_database=place.access.own_database,
+            add_undocumented=add_undocumented,
+            path=file.path.lstrip("/"),
+        )
+        if patch is not None:
+            yield patch

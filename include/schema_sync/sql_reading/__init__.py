@@ -1,0 +1,1 @@
+"""SQL text → the paths that it reads: what ``expressions.referenced_columns`` is made of. Pure."""

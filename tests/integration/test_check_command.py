@@ -1,0 +1,207 @@
+"""``python -m include.schema_sync check`` against real databases, as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from include.schema_sync.check.command import CONNECTION_VARIABLE, app
+
+ORDERS = """\
+name: orders
+dimensions:
+  - name: status
+    type: integer
+  - name: gone
+measures:
+  - name: amount
+    type: number
+"""
+CLEAN = "name: orders\ndimensions: [{name: id}, {name: status}]\nmeasures: [{name: amount_usd, type: number}]\n"
+TABLE = "CREATE TABLE orders (id integer, status text, amount_usd decimal(12,2))"
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(CONNECTION_VARIABLE, raising=False)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "orders.yml").write_text(ORDERS)
+    (tmp_path / "models" / "dbt_project.yml").write_text("name: shop\nmodels: {shop: {materialized: view}}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def sqlite_uri(tmp_path) -> str:
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path)
+    connection.execute(TABLE)
+    connection.commit()
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_orders(fresh_database) -> str:
+    import psycopg
+
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute(TABLE)
+    return fresh_database
+
+
+def run(*arguments: str, uri: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["check", *arguments], env={CONNECTION_VARIABLE: uri})
+
+
+@pytest.mark.postgres
+def test_drift_in_a_repository_is_told_with_file_and_line(repository, postgres_orders):
+    done = run("models", "--connection", postgres_orders)
+    assert done.exit_code == 1
+    assert "models/orders.yml:7: critical missing_column" in done.stdout
+    assert "models/orders.yml:5: critical missing_column" in done.stdout
+    assert "models/orders.yml:4: warning type_mismatch" in done.stdout
+    assert "models/dbt_project.yml: skipped" in done.stderr
+    assert "\x1b[" not in done.stdout
+
+
+@pytest.mark.postgres
+def test_the_written_patch_repairs_the_repository(repository, postgres_orders):
+    assert run("models", "--connection", postgres_orders, "--patch", "fix.patch").exit_code == 1
+    applied = subprocess.run(["patch", "-p1", "-i", "fix.patch"], cwd=repository, capture_output=True, text=True)
+    assert applied.returncode == 0, applied.stdout
+    assert "# schema-sync: column gone is not in the table" in (repository / "models" / "orders.yml").read_text()
+    done = run("models", "--connection", postgres_orders, "--fail-on", "warning")
+    assert done.exit_code == 0, done.stdout
+
+
+@pytest.mark.postgres
+def test_a_wrong_password_is_unchecked_and_never_shown(repository, postgres_uri):
+    host = postgres_uri.rsplit("@", 1)[1].rsplit("/", 1)[0]
+    for output in ("text", "json", "sarif", "github"):
+        done = run("models", "--format", output, uri=f"postgresql://nobody_CANARY:CANARY%40x@{host}/nowhere")
+        assert done.exit_code == 2, done.output
+        assert "CANARY" not in done.output
+        assert "models/orders.yml" in done.stdout
+
+
+@pytest.mark.postgres
+def test_a_database_that_is_gone_is_told_of_the_file_that_needs_it(repository, postgres_uri):
+    (repository / "models" / "orders.yml").write_text("name: orders\ndatabase: nowhere\ndimensions: [{name: id}]\n")
+    done = run("models", "--format", "github", uri=postgres_uri)
+    assert done.exit_code == 1
+    assert done.stdout.startswith("::error file=models/orders.yml,line=1,title=Schema Sync%3A missing_schema::")
+
+
+def test_duckdb_is_checked_without_airflow(repository):
+    import duckdb
+
+    with duckdb.connect("shop.duckdb") as connection:
+        connection.execute(TABLE)
+    done = run("models", "--connection", "duckdb:///shop.duckdb", "--format", "json", "--add-undocumented")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (told["summary"]["critical"], told["summary"]["unchecked"]) == (2, 0)
+    assert {(each["type"], each["line"]) for each in told["findings"] if each["severity"] != "info"} == {
+        ("missing_column", 5),
+        ("missing_column", 7),
+        ("type_mismatch", 4),
+    }
+    assert "+  - name: id" in told["patches"][0]["diff"]
+
+
+def test_a_dataset_that_says_what_is_there_is_clean(repository, sqlite_uri):
+    (repository / "models" / "orders.yml").write_text(CLEAN)
+    done = run("models", uri=sqlite_uri)
+    assert (done.exit_code, done.stdout) == (0, "1 file against SQLite: 0 critical, 0 warning, 0 info.\n")
+
+
+def test_warnings_fail_only_when_asked_to(repository, sqlite_uri):
+    (repository / "models" / "orders.yml").write_text("name: orders\ndimensions: [{name: status, type: date}]\n")
+    (repository / "models" / "b.yml").write_text("name: orders\ndimensions: [{name: amount_usd, type: blob}]\n")
+    code = run("models", uri=sqlite_uri).exit_code
+    assert (code, run("models", "--fail-on", "warning", uri=sqlite_uri).exit_code) == (0, 1)
+
+
+def test_an_unreadable_dataset_is_a_finding_with_its_line(repository, sqlite_uri):
+    (repository / "models" / "orders.yml").write_text("name: orders\ndimensions:\n  - {name: a\nmeasures: []\n")
+    done = run("models", "--format", "sarif", uri=sqlite_uri)
+    assert done.exit_code == 1
+    (found,) = json.loads(done.stdout)["runs"][0]["results"]
+    assert found["ruleId"] == "invalid_yml"
+    assert found["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "models/orders.yml"
+
+
+def test_fingerprints_are_the_same_on_every_run_and_when_lines_move(repository, sqlite_uri):
+    def fingerprints() -> set[str]:
+        told = json.loads(run("models", "--format", "json", uri=sqlite_uri).stdout)
+        return {each["fingerprint"] for each in told["findings"]}
+
+    first = fingerprints()
+    (repository / "models" / "orders.yml").write_text("# moved\n" + ORDERS)
+    assert first == fingerprints()
+    assert first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "uri", "why"),
+    [
+        (["models"], "sqlite:///gone.db", "unable to open database file"),
+        (["nowhere"], "sqlite:///gone.db", "There is no file or folder nowhere"),
+        (["models"], "oracle://u:p@h/x", "'oracle' is not known"),
+        (["models", "--dialect", "oracle"], "sqlite:///gone.db", "'oracle' is not known"),
+        (["models"], "nonsense", "cannot be read"),
+        (["models/dbt_project.yml", "models", "--format", "xml"], "sqlite:///x.db", "'xml'"),
+        (["models"], None, CONNECTION_VARIABLE),
+    ],
+)
+def test_what_cannot_be_checked_says_why_and_exits_with_2(repository, arguments, uri, why):
+    done = run(*arguments, uri=uri)
+    assert done.exit_code == 2
+    assert why in " ".join(done.output.split())
+
+
+def test_a_folder_without_datasets_is_not_called_clean(repository, sqlite_uri):
+    (repository / "models" / "orders.yml").unlink()
+    done = run("models", uri=sqlite_uri)
+    assert done.exit_code == 2
+    assert "No dataset YML was found" in done.stderr
+
+
+def test_a_driver_that_is_not_installed_is_named_with_its_pip_line(repository, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    done = run("models", uri="duckdb:///shop.duckdb")
+    assert done.exit_code == 2
+    assert "pip install duckdb" in done.stdout
+
+
+def test_the_patch_alone_goes_to_standard_output(repository, sqlite_uri):
+    done = run("models", "--patch", "-", uri=sqlite_uri)
+    assert done.stdout.startswith("--- a/models/orders.yml\n+++ b/models/orders.yml\n@@ ")
+    assert "critical missing_column" in done.stderr
+
+
+def test_as_a_user_runs_it_from_the_projects_root(repository, sqlite_uri, project_root):
+    def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "include.schema_sync", *arguments],
+            cwd=project_root,
+            env={**os.environ, CONNECTION_VARIABLE: sqlite_uri},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    done = python("check", str(repository / "models"), "--format", "github")
+    assert done.returncode == 1
+    assert f"::error file={repository.as_posix()}/models/orders.yml,line=5," in done.stdout
+    assert not [line for line in done.stderr.splitlines() if line.rpartition("|")[2].strip() == "airflow"]
+    assert "check" in python("--help").stdout
+    assert "Usage" in python().stdout + python().stderr
