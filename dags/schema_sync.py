@@ -18,7 +18,9 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import TriggerRule, dag, get_current_context, task, task_group
+from schema_sync_airflow.assets import RUN_EVENTS
 from schema_sync_airflow.data_team import summarize_run
+from schema_sync_airflow.deadline import late_run_alert, tell_of_run_without_summary, testable
 from schema_sync_airflow.diff_operator import DatasetYmlDiffOperator
 from schema_sync_airflow.introspection_operator import SchemaIntrospectionOperator
 from schema_sync_airflow.notification import notify_organizations
@@ -49,7 +51,12 @@ def notify(batch: dict[str, Any], reports: Any) -> None:
     notify_organizations(batch, reports, get_current_context())
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False, show_return_value_in_logs=False)
+@task(
+    trigger_rule=TriggerRule.ALL_DONE,
+    multiple_outputs=False,
+    show_return_value_in_logs=False,
+    outlets=[RUN_EVENTS],
+)
 def summarize(batches: Any) -> dict[str, Any]:
     """Tell the data team, and return the run result; runs whatever happened before."""
     return summarize_run(batches, get_current_context())
@@ -70,6 +77,8 @@ def check_organization(batch: Any) -> None:
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=SETTINGS.run_timeout_min),
+    deadline=late_run_alert(SETTINGS.late_after_min),
+    on_failure_callback=tell_of_run_without_summary,
     params=run_params(),
     default_args={
         "owner": "data-team",
@@ -87,4 +96,4 @@ def schema_sync() -> None:
     check_organization.expand(batch=batches) >> summarize(batches)
 
 
-schema_sync()
+testable(schema_sync())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,12 @@ from schema_sync_airflow.introspection_operator import FAILURES
 from schema_sync_airflow.notification import OUTCOMES
 from schema_sync_airflow.organizations import FETCH_ERROR
 from schema_sync_airflow.params import DRY_RUN
+from schema_sync_airflow.run_end import publish
 from schema_sync_airflow.runs import DAG_ID, elapsed_ms, run_facts, run_timestamp
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.application_db import Connection
     from include.schema_sync.models import OrganizationTotals, RunResult
     from include.schema_sync.settings import Settings
     from include.schema_sync.slack.messages import Message
@@ -60,14 +59,18 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     found = result(delivered=True)
     message = summary_message(found, run=run) if fetch_error is None else fetch_failed_message(fetch_error, run=run)
     undelivered: str | None = None
+    settings: Settings | None = None
     try:
-        _deliver(message, Settings.from_environment(), context)
+        settings = Settings.from_environment()
+        _deliver(message, settings, context)
     except SchemaSyncError as error:
         if isinstance(error, TransientError) and ti.try_number <= ti.max_tries:
             raise
         undelivered = str(error)
         found = result(delivered=False)
     value = result_json(found)
+    if settings is not None:
+        publish(found, value, settings, context)
     log.info("schema-sync result %s", json.dumps(value))  # in ASCII: U+2028 in a name would end the line for some
     if found.success:
         return value
@@ -152,57 +155,10 @@ def _unknown(organization: dict[str, Any], states: str) -> OrganizationTotals:
 
 
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
-    """Send to the data team's channel, else to its webhook, else to the log."""
-    from include.schema_sync.slack.client import slack_client
     from include.schema_sync.slack.messages import MessageKind, render_text
-    from include.schema_sync.slack.outbox import deliver, deliver_to_webhook
-    from schema_sync_airflow.connections import data_team_token
+    from schema_sync_airflow.data_team_channel import tell_data_team
 
-    text = render_text(message)
-    kind, run_id = MessageKind.SCHEMA_SYNC_SUMMARY, context["run_id"]
     if context["params"][DRY_RUN]:
-        log.info("Dry run, nothing is sent. The data team's message would read:\n%s", text)
+        log.info("Dry run, nothing is sent. The data team's message would read:\n%s", render_text(message))
         return
-    found = data_team_token()
-    if found is not None and settings.data_team_channel is not None:
-        token, base_url = found
-        client = slack_client(token, base_url=settings.slack_base_url or base_url)
-        with _application_if_reachable(settings) as application:
-            deliver(
-                application,
-                client,
-                message=message,
-                kind=kind,
-                organization_id=None,
-                integration_id=None,
-                channel=settings.data_team_channel,
-                run_id=run_id,
-            )
-    elif (url := settings.data_team_webhook_url) is not None:
-        channel = settings.data_team_channel or "webhook"
-        with _application_if_reachable(settings) as application:
-            deliver_to_webhook(application, url, message=message, kind=kind, channel=channel, run_id=run_id)
-    else:
-        log.warning(
-            "Nobody is told: neither the Airflow connection `data_team_slack` with DATA_TEAM_SLACK_CHANNEL_ID nor "
-            "DATA_TEAM_SLACK_WEBHOOK_URL is set. The data team's message:\n%s",
-            text,
-        )
-        return
-    log.info("Told the data team:\n%s", text)
-
-
-@contextmanager
-def _application_if_reachable(settings: Settings) -> Iterator[Connection | None]:
-    """The application database for the message's row, or None: that it is down is what the data team must hear."""
-    from include.schema_sync.errors import SchemaSyncError
-    from schema_sync_airflow.connections import application_db, transactions
-
-    with ExitStack() as stack:
-        application: Connection | None = None
-        try:
-            application = stack.enter_context(application_db(settings))
-            stack.enter_context(transactions(application))
-        except SchemaSyncError as error:
-            log.warning("%s", error)
-        yield application
+    tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=context["run_id"], settings=settings)

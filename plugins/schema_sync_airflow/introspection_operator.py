@@ -38,6 +38,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.settings import Settings
         from include.schema_sync.wire import organization_from_json, report_to_json, snapshot_to_json
         from schema_sync_airflow.connections import application_db, source_access
+        from schema_sync_airflow.metrics import record_introspection
 
         settings = Settings.from_environment()
         organizations = [organization_from_json(value) for value in self.batch["organizations"]]
@@ -49,6 +50,7 @@ class SchemaIntrospectionOperator(BaseOperator):
                 partial(source_access, application=application, settings=settings),
                 settings,
             )
+        record_introspection(introspection)
         self._log_queries(introspection)
         self._raise_to_retry(introspection, context)
         if not any(snapshot.reached for snapshot in introspection.snapshots):

@@ -1,0 +1,185 @@
+"""The page's addresses, and who may see them: whoever may read XComs and runs of the DAG in Airflow.
+
+Airflow does not guard what a plugin mounts. Here the application itself depends on Airflow's own permission check,
+so every route has it, the style sheet and the scripts too; nothing but GET is answered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from include.schema_sync.models import Severity
+from schema_sync_airflow.results_page import stored
+from schema_sync_airflow.results_page.organization import detail
+from schema_sync_airflow.results_page.overview import Choice, overview
+from schema_sync_airflow.results_page.rendering import Addresses, render
+from schema_sync_airflow.runs import DAG_ID
+
+log = logging.getLogger(__name__)
+
+_ASSETS = {
+    "results.css": "text/css",
+    "results.js": "text/javascript",
+    "theme.js": "text/javascript",
+}
+_ASSET_FOLDER = Path(__file__).with_name("assets")
+_HEADERS = {
+    # The page needs nothing but its own files and Airflow's API; only Airflow's UI may frame it.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+RunId = Annotated[str | None, Query(alias="run", max_length=250)]
+
+
+@cache
+def results_app() -> FastAPI:
+    """The application that Airflow's API server mounts; one for the process, however often Airflow asks."""
+    app = FastAPI(
+        title="Schema Sync results",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[
+            Depends(requires_access_dag("GET", entity, param_dag_id=DAG_ID))
+            for entity in (DagAccessEntity.XCOM, DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
+        ],
+    )
+    app.get("/")(show_overview)
+    app.get("/dags/{dag_id}")(show_dag)
+    app.get("/organizations/{organization_id}")(show_organization)
+    app.get("/assets/{name}")(asset)
+    app.middleware("http")(_harden)
+    app.exception_handler(StarletteHTTPException)(_refused)
+    app.exception_handler(stored.UnreadableError)(_unreadable)
+    app.exception_handler(SQLAlchemyError)(_database_failed)
+    return app
+
+
+def show_overview(request: Request, session: SessionDep, user: GetUserDep, run: RunId = None) -> HTMLResponse:
+    """Every organization of a run, the latest unless another one is asked for."""
+    runs, chosen = _runs(session, run)
+    if chosen is None:
+        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
+    found = overview(session, chosen, Choice.from_query(request.query_params))
+    return _page(request, "overview.html", runs=runs, run=chosen, found=found, latest=runs[0] if runs else chosen)
+
+
+def show_dag(request: Request, session: SessionDep, user: GetUserDep, dag_id: str, run: RunId = None) -> HTMLResponse:
+    """The overview as a tab: Airflow shows the tab on every DAG."""
+    if dag_id != DAG_ID:
+        return _page(request, "other_dag.html", other=dag_id)
+    return show_overview(request, session, user, run)
+
+
+def show_organization(
+    request: Request,
+    session: SessionDep,
+    user: GetUserDep,
+    organization_id: str,
+    run: RunId = None,
+    severity: str = "",
+    page: str = "",
+) -> HTMLResponse:
+    """One organization of a run, the latest unless another one is asked for."""
+    runs, chosen = _runs(session, run)
+    if chosen is None:
+        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
+    found = detail(
+        session,
+        chosen,
+        organization_id,
+        severity=next((each for each in Severity if each == severity), None),
+        page=int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
+    )
+    if found is None:
+        # A run that goes on may still list it.
+        status = 200 if chosen.in_progress else 404
+        return _page(request, "not_in_run.html", status, runs=runs, run=chosen, organization_id=organization_id)
+    return _page(
+        request, "organization.html", runs=runs, run=chosen, found=found, may_trigger=_may_trigger(user)
+    )  # fmt: skip
+
+
+def asset(name: str) -> FileResponse:
+    """The page's own style sheet and scripts: these files and no others."""
+    if name not in _ASSETS:
+        raise HTTPException(404)
+    return FileResponse(
+        _ASSET_FOLDER / name, media_type=_ASSETS[name], headers={"Cache-Control": "private, max-age=300"}
+    )
+
+
+def _runs(session: Any, run_id: str | None) -> tuple[list[stored.Run], stored.Run | None]:
+    """The newest runs and the chosen one, which may be older; None only where there is no run at all.
+
+    :raises HTTPException: 404, no such run.
+    """
+    runs = stored.recent_runs(session)
+    if not run_id:
+        return runs, runs[0] if runs else None
+    chosen = next((each for each in runs if each.run_id == run_id), None) or stored.run_by_id(session, run_id)
+    if chosen is None:
+        raise HTTPException(404, "Airflow has no run of this name any more. Choose another one on the first page.")
+    return runs, chosen
+
+
+def _may_trigger(user: Any) -> bool:
+    return get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG_ID), user=user
+    )
+
+
+def _page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    html = render(template, Addresses(request.scope.get("root_path", "")), **values)
+    return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+
+async def _harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    said = {
+        401: ("You are not logged in", "Log in to Airflow, then open this page again."),
+        403: (
+            "You may not see this page",
+            f"It needs the right to read runs, task instances and XComs of {DAG_ID}: ask who administers this Airflow.",
+        ),
+        404: ("There is nothing here", str(getattr(error, "detail", ""))),
+    }
+    title, text = said.get(status, ("This did not work", str(getattr(error, "detail", ""))))
+    return _page(request, "message.html", status, title=title, text=text)
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    log.error("schema-sync results page: %s", error, exc_info=error)
+    return _page(request, "message.html", 503, title="The results cannot be read", text=str(error))
+
+
+def _database_failed(request: Request, error: Exception) -> Response:
+    log.error("schema-sync results page: Airflow's database failed", exc_info=error)
+    text = "Airflow's database did not answer. The log of the API server says why; the results are not lost."
+    return _page(request, "message.html", 503, title="The results cannot be read", text=text)

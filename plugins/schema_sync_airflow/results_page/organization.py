@@ -1,0 +1,142 @@
+"""One organization in one run: its findings by dataset, what was not checked, and which tasks to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from include.schema_sync.models import OrganizationTotals, Severity
+from schema_sync_airflow.results_page import reading, stored
+from schema_sync_airflow.results_page.overview import line
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+PAGE_SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Findings of one dataset, worst first. :ivar name: None: of a whole schema, which several datasets share.
+
+    :ivar patch: what repairs it, where that is known; only beside its first findings.
+    """
+
+    id: str | None
+    name: str | None
+    source: str
+    findings: Sequence[reading.Finding]
+    patch: reading.Patch | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What is known of one organization in a run.
+
+    :ivar state: one of :data:`overview.STATES`.
+    :ivar map_index: its batch, for links to its tasks.
+    :ivar tasks: {task: Airflow's state}, in the order they run.
+    :ivar datasets: of the chosen page.
+    :ivar with_findings: how many datasets differ from their warehouses in any way.
+    :ivar neighbours: how many other organizations share the batch, and so the tasks' logs.
+    """
+
+    organization_id: str
+    name: str
+    state: str
+    totals: OrganizationTotals
+    map_index: int
+    tasks: Mapping[str, str]
+    datasets: Sequence[Dataset]
+    with_findings: int
+    matching: int
+    page: int
+    severity: Severity | None
+    neighbours: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.matching // PAGE_SIZE))
+
+
+def detail(
+    session: Session, run: stored.Run, organization_id: str, *, severity: Severity | None, page: int
+) -> Detail | None:
+    """Read one organization of a run: two statements, and the values of its own batch only.
+
+    :param severity: show only these, None: all.
+    :return: None when the run did not ask for this organization.
+    :raises UnreadableError: as :func:`stored.values`.
+    """
+    batches = [
+        batch
+        for value in stored.values(session, run, [stored.BATCHES])[stored.BATCHES]
+        for batch in reading.batches(value.content)
+    ]
+    index = next((at for at, batch in enumerate(batches) if organization_id in batch.organizations), None)
+    if index is None:
+        return None
+    batch = batches[index]
+    states, contents = stored.instance(
+        session, run, index, [stored.REPORTS, stored.NOTIFIED, stored.FIRST_SEEN, stored.FAILED_REPORTS]
+    )
+    report = reading.report(contents.get(stored.REPORTS), organization_id, contents.get(stored.FIRST_SEEN))
+    report = report or reading.report(contents.get(stored.FAILED_REPORTS), organization_id, None)
+    told = next(
+        (each for each in reading.totals(contents.get(stored.NOTIFIED)) if each.organization_id == organization_id),
+        None,
+    )
+    name = batch.organizations[organization_id]
+    # What notify said has the last word; then the report.
+    own = line(organization_id, name, told or (report.totals if report else None), run)
+    findings = [each for each in (report.findings if report else ()) if severity in (None, each.severity)]
+    pages = max(1, -(-len(findings) // PAGE_SIZE))
+    page = min(max(page, 1), pages)
+    grouped = _by_dataset(findings, batch.sources, report.patches if report else ())
+    return Detail(
+        organization_id=organization_id,
+        name=name,
+        state=own.state,
+        totals=own.totals,
+        map_index=index,
+        tasks={task: states.get(task, "") for task in stored.CHECKS},
+        datasets=_cut(grouped, (page - 1) * PAGE_SIZE, page * PAGE_SIZE),
+        with_findings=len({each.dataset_id for each in (report.findings if report else ()) if each.dataset_id}),
+        matching=len(findings),
+        page=page,
+        severity=severity,
+        neighbours=len(batch.organizations) - 1,
+    )
+
+
+def _by_dataset(
+    findings: Sequence[reading.Finding], sources: Mapping[str, str], patches: Sequence[reading.Patch]
+) -> list[Dataset]:
+    """Datasets in the order of their worst finding: a report lists the most severe first."""
+    of: dict[tuple[str | None, str | None, str], list[reading.Finding]] = {}
+    for finding in findings:
+        place = None if finding.dataset_id else finding.place
+        of.setdefault((finding.dataset_id, place, finding.data_source_id), []).append(finding)
+    repairs = {patch.dataset_id: patch for patch in patches}
+    return [
+        Dataset(
+            dataset_id,
+            own[0].dataset_name,
+            sources.get(source_id) or source_id,
+            own,
+            repairs.get(dataset_id) if dataset_id else None,
+        )
+        for (dataset_id, _, source_id), own in of.items()
+    ]
+
+
+def _cut(datasets: Sequence[Dataset], start: int, end: int) -> list[Dataset]:
+    """Findings number ``start`` to ``end``, still by dataset."""
+    kept, at = [], 0
+    for dataset in datasets:
+        own = dataset.findings[max(0, start - at) : max(0, end - at)]
+        if own:
+            kept.append(replace(dataset, findings=own, patch=dataset.patch if at >= start else None))
+        at += len(dataset.findings)
+    return kept

@@ -1,0 +1,207 @@
+"""One run at a glance: every organization with its state, filtered, sorted and cut into pages.
+
+The statements are ``stored``'s; what is found is joined by organization id, as ``summarize`` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from include.schema_sync.models import OrganizationState, OrganizationTotals
+from schema_sync_airflow.results_page import reading, stored
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+PAGE_SIZE = 100
+_LEAST_OF_ID = 4  # fewer characters are in almost every id
+WAITING = "waiting"  # not a state of the contract: the run has not come to this organization yet
+
+# Worst first: how the table is sorted unless somebody asks otherwise, and the order of the tiles.
+STATES = (
+    str(OrganizationState.FAILED),
+    str(OrganizationState.PARTIAL),
+    str(OrganizationState.DRIFTED),
+    str(OrganizationState.CLEAN),
+    str(OrganizationState.EMPTY),
+    WAITING,
+)
+_UNFINISHED = "The check did not finish; the logs of its tasks in this run say why."
+_UNTOLD = "Its notify task did not finish; the log of that task in this run says why."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One organization in a run. :ivar state: one of :data:`STATES`."""
+
+    totals: OrganizationTotals
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the person at the page asked to see; what is not understood counts as not asked.
+
+    :ivar search: part of a name, or a good part of an id, whatever its letter case.
+    :ivar state: one of :data:`STATES`, or empty: all.
+    :ivar sort: a key of :data:`SORTS`.
+    :ivar page: from 1.
+    """
+
+    search: str = ""
+    state: str = ""
+    sort: str = "worst"
+    descending: bool = False
+    page: int = 1
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Choice:
+        state, sort, page = query.get("state", ""), query.get("sort", ""), query.get("page", "")
+        known = sort if sort in SORTS else "worst"
+        return cls(
+            search=query.get("q", "").strip()[:200],
+            state=state if state in STATES else "",
+            sort=known,
+            descending=query.get("dir") == "desc",
+            page=int(page) if page.isascii() and page.isdigit() and 0 < int(page[:7]) < 1_000_000 else 1,
+        )
+
+    def query(self, **changes: Any) -> dict[str, str]:
+        """As parameters of an address, with changes; everything but a new page starts at the first page."""
+        to = replace(self, **{"page": 1, **changes})
+        every = {
+            "q": to.search,
+            "state": to.state,
+            "sort": "" if to.sort == "worst" else to.sort,
+            "dir": "desc" if to.descending else "",
+            "page": str(to.page) if to.page > 1 else "",
+        }
+        return {key: value for key, value in every.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What one run found.
+
+    :ivar lines: of the chosen page.
+    :ivar matching: how many the search and the state leave.
+    :ivar by_state: {state: how many}, of the whole run, in the order of :data:`STATES`.
+    :ivar fetch_error: why no organization could be listed, else None.
+    """
+
+    lines: Sequence[Line]
+    matching: int
+    organizations: int
+    by_state: Mapping[str, int]
+    critical: int
+    warnings: int
+    infos: int
+    datasets_checked: int
+    datasets_unchecked: int
+    notified: int
+    undelivered: int
+    fetch_error: str | None
+    choice: Choice
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.matching // PAGE_SIZE))
+
+    @property
+    def waiting(self) -> int:
+        return self.by_state.get(WAITING, 0)
+
+
+def overview(session: Session, run: stored.Run, choice: Choice) -> Overview:
+    """Read one run: one statement where it has ended well, else two.
+
+    :raises UnreadableError: as :func:`stored.values`.
+    """
+    lines, fetch_error = _lines(session, run)
+    by_state = {state: sum(1 for line in lines if line.state == state) for state in STATES}
+    matching = [line for line in lines if _matches(line, choice)]
+    matching.sort(key=lambda line: (line.totals.organization_name.casefold(), line.totals.organization_id))
+    matching.sort(key=SORTS[choice.sort], reverse=choice.descending)
+    pages = max(1, -(-len(matching) // PAGE_SIZE))
+    page = min(choice.page, pages)
+    every = [line.totals for line in lines]
+    return Overview(
+        lines=matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        matching=len(matching),
+        organizations=len(lines),
+        by_state={state: number for state, number in by_state.items() if number},
+        critical=sum(each.critical for each in every),
+        warnings=sum(each.warnings for each in every),
+        infos=sum(each.infos for each in every),
+        datasets_checked=sum(each.datasets_checked for each in every),
+        datasets_unchecked=sum(each.datasets_unchecked for each in every),
+        notified=sum(each.notified for each in every),
+        undelivered=sum(each.notification_error is not None for each in every),
+        fetch_error=fetch_error,
+        choice=replace(choice, page=page),
+    )
+
+
+def line(organization_id: str, name: str, totals: OrganizationTotals | None, run: stored.Run) -> Line:
+    """What is to be said of an organization of which tasks said this much.
+
+    :param totals: None: nothing, and what that means depends on whether the run goes on.
+    """
+    if totals is not None:
+        return Line(totals, str(totals.state))
+    if run.in_progress:
+        return Line(OrganizationTotals(organization_id, name), WAITING)
+    return Line(OrganizationTotals(organization_id, name, error=_UNFINISHED), str(OrganizationState.FAILED))
+
+
+def _lines(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
+    said = stored.values(session, run, [stored.NOTIFIED, stored.FAILED_REPORTS, stored.ERROR_OF_FETCH])
+    told = _by_id(said[stored.NOTIFIED], reading.totals)
+    error = next((str(value.content) for value in said[stored.ERROR_OF_FETCH]), None)
+    if run.counts is not None and run.counts.organizations == len(told) and not run.in_progress:
+        return [Line(totals, str(totals.state)) for totals in told.values()], error
+    # Some notify tasks have not spoken (yet): what do the tasks before them say?
+    more = stored.values(session, run, [stored.BATCHES, stored.TOTALS_OF_REPORTS])
+    untold = None if run.in_progress else _UNTOLD
+    found = {
+        **_by_id(said[stored.FAILED_REPORTS], reading.totals_of_reports),
+        **_by_id(more[stored.TOTALS_OF_REPORTS], reading.totals),
+    }
+    known = {**{key: replace(totals, notification_error=untold) for key, totals in found.items()}, **told}
+    asked = {
+        key: name
+        for value in more[stored.BATCHES]
+        for batch in reading.batches(value.content)
+        for key, name in batch.organizations.items()
+    }
+    names = {**asked, **{key: totals.organization_name for key, totals in known.items()}}
+    return [line(key, name, known.get(key), run) for key, name in names.items()], error
+
+
+def _by_id(
+    values: Sequence[stored.Value], read: Callable[[Any], list[OrganizationTotals]]
+) -> dict[str, OrganizationTotals]:
+    return {totals.organization_id: totals for value in values for totals in read(value.content)}
+
+
+def _matches(line: Line, choice: Choice) -> bool:
+    wanted = choice.search.casefold()
+    return (not choice.state or line.state == choice.state) and (
+        not wanted
+        or wanted in line.totals.organization_name.casefold()
+        or (len(wanted) >= _LEAST_OF_ID and wanted in line.totals.organization_id.casefold())
+    )
+
+
+SORTS: Mapping[str, Callable[[Line], Any]] = {
+    "worst": lambda line: (STATES.index(line.state), -line.totals.critical, -line.totals.warnings),
+    "name": lambda line: line.totals.organization_name.casefold(),
+    "state": lambda line: STATES.index(line.state),
+    "critical": lambda line: line.totals.critical,
+    "warnings": lambda line: line.totals.warnings,
+    "infos": lambda line: line.totals.infos,
+    "datasets": lambda line: line.totals.datasets_checked,
+    "unchecked": lambda line: line.totals.datasets_unchecked,
+}

@@ -1,0 +1,179 @@
+"""Templates and what they may use: addresses, words, dates. Everything is escaped unless it is markup of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from include.schema_sync.models import Severity
+from include.schema_sync.task_log import visible
+from schema_sync_airflow.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
+from schema_sync_airflow.results_page import stored
+from schema_sync_airflow.results_page.overview import STATES
+from schema_sync_airflow.runs import DAG_ID
+
+if TYPE_CHECKING:
+    import jinja2
+
+_LONGEST_TEXT = 4_000
+
+# What a state is called, and the sign beside it: never told by colour alone.
+STATE_WORDS = {
+    "failed": ("Failed", "✕", "could not be checked at all"),
+    "partial": ("Partly checked", "◐", "something was not checked"),
+    "drifted": ("Drifted", "▲", "differs from its dataset YML"),
+    "clean": ("Clean", "✓", "everything was checked, nothing differs"),
+    "no datasets": ("No datasets", "–", "nothing to check"),
+    "waiting": ("Waiting", "…", "not checked yet in this run"),
+}
+SEVERITY_WORDS = {
+    Severity.CRITICAL: ("Critical", "◆"),
+    Severity.WARNING: ("Warning", "▲"),
+    Severity.INFO: ("Info", "●"),
+}
+RUN_WORDS = {
+    "queued": ("Queued", "…"),
+    "running": ("In progress", "…"),
+    "failed": ("Failed", "✕"),
+    "critical": ("Critical drift", "◆"),
+    "warning": ("Drift", "▲"),
+    "partial": ("Partly checked", "◐"),
+    "clean": ("Clean", "✓"),
+    "unknown": ("Ended", "–"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Addresses under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
+
+    root: str
+
+    @property
+    def airflow(self) -> str:
+        return self.root.rpartition("/")[0]
+
+    def overview(self, run: stored.Run | None = None, **query: str) -> str:
+        return f"{self.root}/{_query({**_of_run(run), **query})}"
+
+    def organization(self, organization_id: str, run: stored.Run | None = None, **query: str) -> str:
+        return f"{self.root}/organizations/{quote(organization_id, safe='')}{_query({**_of_run(run), **query})}"
+
+    def asset(self, name: str) -> str:
+        return f"{self.root}/assets/{name}"
+
+    def dag(self) -> str:
+        return f"{self.airflow}/dags/{DAG_ID}"
+
+    def run(self, run: stored.Run) -> str:
+        return f"{self.dag()}/runs/{quote(run.run_id, safe='')}"
+
+    def task(self, run: stored.Run, task: str, map_index: int = -1) -> str:
+        mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+        return f"{self.run(run)}/tasks/{quote(task, safe='')}{mapped}"
+
+    def trigger(self) -> str:
+        return f"{self.airflow}/api/v2/dags/{DAG_ID}/dagRuns"
+
+
+def render(template: str, to: Addresses, **values: Any) -> str:
+    """One page as HTML."""
+    return _environment().get_template(template).render(to=to, **values)
+
+
+def run_outcome(run: stored.Run) -> str:
+    """A key of :data:`RUN_WORDS`. A run that ended well says what it found; Airflow only says that it ended well."""
+    if run.in_progress or run.state == "failed":
+        return run.state
+    if run.counts is None:
+        return "unknown"
+    if run.counts.critical:
+        return "critical"
+    if run.counts.warnings:
+        return "warning"
+    return "partial" if run.counts.datasets_unchecked else "clean"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("schema_sync_airflow.results_page", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(
+        kind=kind, shown=shown, day=day, moment=moment, iso=iso, counted=counted, thousands=thousands
+    )
+    environment.globals.update(
+        dag_id=DAG_ID,
+        states=STATES,
+        state_words=STATE_WORDS,
+        severities=list(Severity),
+        severity_words=SEVERITY_WORDS,
+        run_words=RUN_WORDS,
+        run_outcome=run_outcome,
+        organization_ids=ORGANIZATION_IDS,
+        dry_run=DRY_RUN,
+        min_severity=MIN_SEVERITY,
+        params=run_params(),
+    )
+    return environment
+
+
+def kind(type_: str) -> str:
+    """A discrepancy's type in words: ``Missing column``, ``Invalid YML``."""
+    return visible(type_).replace("_", " ").capitalize().replace("yml", "YML")
+
+
+def shown(text: str, limit: int = _LONGEST_TEXT) -> str:
+    """A foreign text line by line, with what cannot be seen made visible; Jinja escapes it after."""
+    return "\n".join(visible(line, limit) for line in text[: limit + 1].split("\n"))
+
+
+def day(value: datetime | str) -> str:
+    """``15 Jan 2026``; a text that is no timestamp stays as it is."""
+    found = _datetime(value)
+    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y}"
+
+
+def moment(value: datetime | str) -> str:
+    """``15 Jan 2026, 07:00 UTC``."""
+    found = _datetime(value)
+    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y, %H:%M} UTC"
+
+
+def iso(value: datetime | str) -> str:
+    found = _datetime(value)
+    return "" if found is None else found.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    return f"{thousands(number)} {one if number == 1 else many or one + 's'}"
+
+
+def thousands(number: int) -> str:
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _datetime(value: datetime | str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return found.astimezone(UTC)
+
+
+def _of_run(run: stored.Run | None) -> dict[str, str]:
+    return {} if run is None else {"run": run.run_id}
+
+
+def _query(parameters: Mapping[str, str]) -> str:
+    return f"?{urlencode(parameters)}" if parameters else ""

@@ -1,0 +1,237 @@
+"""All SQL of the page, on Airflow's own database: runs, and the XComs that the tasks of a run left there.
+
+Statements are counted, not rows: whatever the number of organizations, a page takes two or three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from sqlalchemy import Row, Select, and_, or_, select
+
+from schema_sync_airflow.diff_operator import TOTALS
+from schema_sync_airflow.introspection_operator import FAILURES
+from schema_sync_airflow.notification import OUTCOMES
+from schema_sync_airflow.organizations import FETCH_ERROR
+from schema_sync_airflow.runs import DAG_ID
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+SHOWN_RUNS = 30
+FETCH, INTROSPECT, DIFF, NOTIFY, SUMMARIZE = (
+    "fetch_organizations",
+    "check_organization.introspect",
+    "check_organization.diff",
+    "check_organization.notify",
+    "summarize",
+)
+CHECKS = (INTROSPECT, DIFF, NOTIFY)
+
+# (task, key) of what the pages read.
+Source = tuple[str, str]
+BATCHES: Source = (FETCH, "return_value")
+ERROR_OF_FETCH: Source = (FETCH, FETCH_ERROR)
+FAILED_REPORTS: Source = (INTROSPECT, FAILURES)
+REPORTS: Source = (DIFF, "return_value")
+TOTALS_OF_REPORTS: Source = (DIFF, TOTALS)
+NOTIFIED: Source = (NOTIFY, OUTCOMES)
+FIRST_SEEN: Source = (NOTIFY, "first_seen")
+
+_RUNNING = ("queued", "running")
+
+
+class UnreadableError(Exception):
+    """What a task left cannot be read here; the message is for the person at the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A run's result in numbers, as ``summarize`` returned it."""
+
+    organizations: int
+    critical: int
+    warnings: int
+    datasets_unchecked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One DAG run.
+
+    :ivar state: Airflow's word: queued, running, success or failed.
+    :ivar moment: logical date, or where it has none the start or when it could start; UTC.
+    :ivar conf: what the run was triggered with.
+    :ivar counts: None until ``summarize`` has spoken, and where its XCom is kept outside of the database.
+    """
+
+    key: int
+    run_id: str
+    run_type: str
+    state: str
+    moment: datetime
+    started: datetime | None
+    ended: datetime | None
+    conf: Mapping[str, Any]
+    counts: Counts | None
+
+    @property
+    def in_progress(self) -> bool:
+        return self.state in _RUNNING
+
+    @property
+    def timestamp(self) -> str:
+        """As the tasks write it into results: ``2026-01-15T07:00:00Z``."""
+        return self.moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One XCom. ``map_index`` is the position of the batch in what ``fetch_organizations`` returned, or -1."""
+
+    map_index: int
+    content: Any
+
+
+def recent_runs(session: Session) -> list[Run]:
+    """The newest runs, newest first, each with its result in numbers: one statement.
+
+    The numbers are picked out by the database, because a result that names thousands of errors is big.
+    """
+    newest = _runs().order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(SHOWN_RUNS)
+    return [_run(row) for row in session.execute(newest)]
+
+
+def run_by_id(session: Session, run_id: str) -> Run | None:
+    """A run that may be older than those of :func:`recent_runs`: one statement."""
+    row = session.execute(_runs().where(DagRun.run_id == run_id)).one_or_none()
+    return None if row is None else _run(row)
+
+
+def values(session: Session, run: Run, sources: Collection[Source]) -> dict[Source, list[Value]]:
+    """What the tasks of a run left, of every mapped instance: one statement.
+
+    :return: an entry for each of ``sources``, in order of map index; empty where there is nothing.
+    :raises UnreadableError: the deployment's XCom backend did not hand out a value.
+    """
+    statement = (
+        select(XComModel.task_id, XComModel.key, XComModel.map_index, XComModel.value)
+        .where(XComModel.dag_run_id == run.key, _is_one_of(sources))
+        .order_by(XComModel.map_index)
+    )
+    found: dict[Source, list[Value]] = {source: [] for source in sources}
+    for row in session.execute(statement):
+        found[row.task_id, row.key].append(Value(row.map_index, _content(row)))
+    return found
+
+
+def instance(
+    session: Session, run: Run, map_index: int, sources: Collection[Source]
+) -> tuple[dict[str, str], dict[Source, Any]]:
+    """One mapped instance of the group: the states of its tasks, and what they left; one statement.
+
+    :return: ({task: Airflow's state or ``""``}, {source: content}).
+    :raises UnreadableError: the deployment's XCom backend did not hand out a value.
+    """
+    statement = (
+        select(TaskInstance.task_id, TaskInstance.state, XComModel.key, XComModel.map_index, XComModel.value)
+        .outerjoin(
+            XComModel,
+            and_(
+                XComModel.dag_run_id == run.key,
+                XComModel.task_id == TaskInstance.task_id,
+                XComModel.map_index == TaskInstance.map_index,
+                _is_one_of(sources),
+            ),
+        )
+        .where(
+            TaskInstance.dag_id == DAG_ID,
+            TaskInstance.run_id == run.run_id,
+            TaskInstance.map_index == map_index,
+            TaskInstance.task_id.in_(CHECKS),
+        )
+    )
+    states: dict[str, str] = {}
+    contents: dict[Source, Any] = {}
+    for row in session.execute(statement):
+        states[row.task_id] = str(row.state or "")
+        if row.key is not None:
+            contents[row.task_id, row.key] = _content(row)
+    return states, contents
+
+
+def _runs() -> Select[Any]:
+    result = XComModel.value
+    return (
+        select(
+            DagRun.id,
+            DagRun.run_id,
+            DagRun.run_type,
+            DagRun.state,
+            DagRun.logical_date,
+            DagRun.run_after,
+            DagRun.start_date,
+            DagRun.end_date,
+            DagRun.conf,
+            *(
+                result[("result", key)].as_integer().label(key)
+                for key in ("organizationsProcessed", "criticalIssues", "warnings", "datasetsUnchecked")
+            ),
+        )
+        .outerjoin(
+            XComModel,
+            and_(
+                XComModel.dag_run_id == DagRun.id,
+                XComModel.task_id == SUMMARIZE,
+                XComModel.map_index == -1,
+                XComModel.key == "return_value",
+            ),
+        )
+        .where(DagRun.dag_id == DAG_ID)
+    )
+
+
+def _run(row: Row[Any]) -> Run:
+    moment = row.logical_date or row.start_date or row.run_after
+    counts = None
+    if row.organizationsProcessed is not None:
+        counts = Counts(
+            row.organizationsProcessed, row.criticalIssues or 0, row.warnings or 0, row.datasetsUnchecked or 0
+        )
+    return Run(
+        key=row.id,
+        run_id=row.run_id,
+        run_type=str(row.run_type),
+        state=str(row.state),
+        moment=moment.astimezone(UTC),
+        started=row.start_date,
+        ended=row.end_date,
+        conf=row.conf if isinstance(row.conf, dict) else {},
+        counts=counts,
+    )
+
+
+def _is_one_of(sources: Collection[Source]) -> Any:
+    return or_(*(and_(XComModel.task_id == task, XComModel.key == key) for task, key in sources))
+
+
+def _content(row: Row[Any]) -> Any:
+    """As the task pushed it; a backend of the deployment's own may keep only a reference in the database."""
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time.xcom import XCom
+
+    if XCom is BaseXCom:
+        return XComModel.deserialize_value(row)
+    try:
+        return XCom.deserialize_value(row)
+    except Exception as error:
+        raise UnreadableError(
+            f"The XCom backend {XCom.__name__} did not hand out `{row.key}` of {row.task_id} ({type(error).__name__}). "
+            "The API server needs the same access to the object store as the workers; its log has the details."
+        ) from error

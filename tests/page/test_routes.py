@@ -1,0 +1,442 @@
+"""The page's routes in Airflow's own API application: what they answer, to whom, and what it costs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from include.schema_sync.models import DiscrepancyType
+from tests.page import seeding
+
+pytestmark = pytest.mark.airflow
+
+ACME, BLUEBIRD = seeding.drifted(1, "Acme Analytics", findings=9), seeding.clean(2, "Bluebird Coffee")
+COBALT = seeding.partial(3, "Cobalt Logistics", "The role `reader` may not use `marketing`; grant it CONNECT.")
+DUNE = seeding.failed(4, "Dune Energy", "No data source could be reached.")
+ALL = [ACME, BLUEBIRD, COBALT, DUNE, seeding.empty(5, "Ember Films")]
+
+
+@pytest.fixture(scope="module")
+def airflow_app(migrated_database):
+    """The whole application of the API server, with the plugin as Airflow itself found it."""
+    from airflow.api_fastapi.app import create_app
+
+    return create_app(apps="core")
+
+
+@pytest.fixture(scope="module")
+def page(airflow_app):
+    """The mounted application of the page."""
+    (mount,) = [route for route in airflow_app.routes if getattr(route, "path", "") == "/schema-sync"]
+    return mount.app
+
+
+@pytest.fixture
+def client(airflow_app, page, database):
+    """A visitor who may read, of an Airflow with a database of this test's own."""
+    from airflow.api_fastapi.common.db.common import _get_session
+    from fastapi.testclient import TestClient
+
+    def own_session() -> Iterator[Session]:
+        with Session(database) as session:
+            yield session
+
+    page.dependency_overrides[_get_session] = own_session
+    # Not as a context: the application's life span would start and stop again with every test.
+    yield TestClient(airflow_app, headers={"Authorization": f"Bearer {token('VIEWER')}"}, raise_server_exceptions=False)
+    page.dependency_overrides.clear()
+
+
+@pytest.fixture
+def seed(database):
+    def seeded(*arguments: Any, **options: Any) -> seeding.Seeded:
+        with database.connect() as connection:
+            return seeding.seed_run(connection, *arguments, **options)
+
+    return seeded
+
+
+def token(role: str | None) -> str:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="somebody", role=role))
+
+
+def said(answer: Any, status: int = 200) -> str:
+    """The text of a page, without markup, in one line."""
+    assert answer.status_code == status, answer.text[:2_000]
+    body = re.sub(r"<(noscript|dialog|title)[^>]*>.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def listed(answer: Any) -> list[str]:
+    """Names in the table of organizations, from the top."""
+    said(answer)
+    return [unescape(name) for name in re.findall(r'id="to-[^"]*"><bdi>(.*?)</bdi>', answer.text)]
+
+
+@contextmanager
+def statements(database: Any) -> Iterator[list[str]]:
+    sent: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(database, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(database, "before_cursor_execute", note)
+
+
+def addresses(page: Any) -> list[str]:
+    """One address of every route that the application has, whatever kind of route it is."""
+    values = {"dag_id": "schema_sync", "organization_id": ACME.organization_id, "name": "results.js"}
+    paths = [route.path for route in page.routes]
+    assert paths
+    return ["/schema-sync" + path.format(**values) for path in paths]
+
+
+def test_every_route_is_known_here_and_only_reads(page):
+    assert {route.path: route.methods for route in page.routes} == {
+        "/": {"GET"},
+        "/dags/{dag_id}": {"GET"},
+        "/organizations/{organization_id}": {"GET"},
+        "/assets/{name}": {"GET"},
+    }
+
+
+@pytest.mark.parametrize("role", ["nobody", "wrong token", None])
+def test_without_login_or_permission_no_route_answers(client, page, seed, role):
+    seed(ALL)
+    client.headers.pop("Authorization")
+    if role is None:
+        client.headers["Authorization"] = f"Bearer {token(None)}"
+    elif role == "wrong token":
+        client.headers["Authorization"] = "Bearer eyJhbGciOiJIUzUxMiJ9.e30.c2lnbmF0dXJl"
+    for address in addresses(page):
+        answer = client.get(address)
+        assert answer.status_code == (401 if role == "nobody" else 403), address
+        assert "Acme" not in answer.text
+        assert "function" not in answer.text
+
+
+def test_with_permission_every_route_answers(client, page, seed):
+    seed(ALL)
+    assert {address: client.get(address).status_code for address in addresses(page)} == dict.fromkeys(
+        addresses(page), 200
+    )
+
+
+def test_every_answer_forbids_foreign_content_foreign_frames_and_guessing(client, page, seed):
+    seed(ALL)
+    for address in [*addresses(page), "/schema-sync/nothing-here", "/schema-sync/?run=no-such-run"]:
+        headers = client.get(address).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none';")
+        assert "frame-ancestors 'self'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_pages_load_their_own_files_only_and_have_no_script_in_them(client, seed):
+    seed(ALL)
+    for path in ("", f"organizations/{ACME.organization_id}"):
+        html = client.get(f"/schema-sync/{path}").text
+        assert set(re.findall(r'(?:src|<link rel="stylesheet" href)="([^"]+)"', html)) == {
+            f"/schema-sync/assets/{name}" for name in ("theme.js", "results.js", "results.css")
+        }
+        assert not re.search(r"<script(?! src=)|<style|\son[a-z]+=| style=", html)
+
+
+@pytest.mark.parametrize("name", ["app.py", "..%2Fapp.py", "%2e%2e/app.py", "results.css.gz"])
+def test_no_other_file_is_handed_out(client, name):
+    assert client.get(f"/schema-sync/assets/{name}").status_code == 404
+
+
+def test_before_the_first_run_the_page_says_when_there_will_be_one(client):
+    assert "No run yet. Results appear here as soon as the first run has begun" in said(client.get("/schema-sync/"))
+    assert "No run yet." in said(client.get(f"/schema-sync/organizations/{ACME.organization_id}"))
+
+
+def test_organizations_are_counted_by_state_and_listed_worst_first(client, seed):
+    seed(ALL)
+    answer = client.get("/schema-sync/")
+    assert listed(answer) == ["Dune Energy", "Cobalt Logistics", "Acme Analytics", "Bluebird Coffee", "Ember Films"]
+    for tile in ("5 All organizations", "1 ✕ Failed", "1 ◐ Partly checked", "1 ▲ Drifted", "1 ✓ Clean",
+                 "1 – No datasets"):  # fmt: skip
+        assert tile in said(answer)
+    assert "3 critical 4 warnings 3 infos 23 datasets checked 8 not checked" in said(answer)
+    assert "Warehouse of marketing : The role `reader` may not use `marketing`; grant it CONNECT." in said(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("q=BLUE", ["Bluebird Coffee"]),
+        (f"q={DUNE.organization_id[-6:]}", ["Dune Energy"]),
+        ("q=%25", []),
+        ("state=drifted", ["Acme Analytics"]),
+        ("state=no+datasets", ["Ember Films"]),
+        ("sort=name&dir=desc", ["Ember Films", "Dune Energy", "Cobalt Logistics", "Bluebird Coffee", "Acme Analytics"]),
+        ("sort=warnings&dir=desc&q=co", ["Cobalt Logistics", "Bluebird Coffee"]),
+        ("state=nonsense&sort=nonsense&page=nonsense&dir=nonsense&q=ember", ["Ember Films"]),
+        ("page=99&state=clean", ["Bluebird Coffee"]),
+    ],
+)
+def test_the_table_is_searched_filtered_and_sorted_by_its_address(client, seed, query, names):
+    seed(ALL)
+    assert listed(client.get(f"/schema-sync/?{query}")) == names
+
+
+def test_an_organization_shows_what_differs_since_when_and_what_to_do(client, seed):
+    dates = {each.fingerprint: "2026-01-02T07:00:00Z" for each in ACME.discrepancies[1:]}
+    dates[ACME.discrepancies[0].fingerprint] = "2026-01-15T07:00:00Z"
+    run = seed(ALL, first_seen={ACME.organization_id: dates})
+    answer = client.get(f"/schema-sync/organizations/{ACME.organization_id}")
+    text_ = said(answer)
+    assert "12 datasets checked, 3 with findings 1 ignored" in text_
+    assert "◆ Critical Missing column customer_attribute_0" in text_
+    assert "analytics.public.orders_0 , line 10 of the YML Did you mean client_attribute_0 ?" in text_
+    assert "numeric(12,2) character varying(255) 2 Jan 2026" in text_
+    assert "15 Jan 2026 new" in text_
+    assert "in Warehouse of sales" in text_
+    assert "Suggested patch, repairs 1 finding" in text_
+    assert unescape(re.search(r"<pre[^>]*>(.*?)</pre>", answer.text, re.DOTALL)[1]) == seeding.PATCH
+    for task in ("introspect", "diff", "notify"):
+        path = f"/dags/schema_sync/runs/{run.run_id.replace(':', '%3A').replace('+', '%2B')}"
+        assert f'href="{path}/tasks/check_organization.{task}/mapped/0"' in answer.text
+
+
+def test_only_findings_of_the_chosen_severity_are_shown(client, seed):
+    seed(ALL)
+    text_ = said(client.get(f"/schema-sync/organizations/{ACME.organization_id}?severity=warning"))
+    assert text_.count("Type mismatch") == 3
+    assert "Missing column" not in text_
+
+
+def test_what_could_not_be_checked_is_named_with_its_reason_and_never_called_clean(client, seed):
+    seed(ALL)
+    partly = said(client.get(f"/schema-sync/organizations/{COBALT.organization_id}"))
+    assert "Not checked Data sources about which nothing is known in this run" in partly
+    assert "Warehouse of marketing 3 The role `reader` may not use `marketing`; grant it CONNECT." in partly
+    failed = said(client.get(f"/schema-sync/organizations/{DUNE.organization_id}"))
+    assert "This organization was not checked. This is no statement about its schema. No data source could" in failed
+    assert "diff upstream failed" in failed
+    assert "nothing differs" not in partly + failed
+
+
+def test_two_thousand_findings_come_in_pages_and_none_is_lost(client, seed):
+    crowd = tuple(
+        seeding.discrepancy(ACME.organization_id, at % 40, at, DiscrepancyType.MISSING_COLUMN) for at in range(2_000)
+    )
+    seed([seeding.drifted(1, "Acme Analytics", discrepancies=crowd)])
+    columns = [
+        column
+        for number in range(1, 11)
+        for column in re.findall(
+            r"Missing column <code><bdi>(\w+)",
+            client.get(f"/schema-sync/organizations/{ACME.organization_id}?page={number}").text,
+        )
+    ]
+    assert sorted(columns) == sorted(each.column for each in crowd)
+
+
+def test_a_run_in_progress_shows_what_is_known_and_who_waits(client, seed):
+    seed(ALL, state="running", done=2)
+    answer = client.get("/schema-sync/")
+    assert "This run is in progress. 2 of 5 organizations checked." in said(answer)
+    assert "3 … Waiting" in said(answer)
+    assert "<body data-in-progress" in answer.text
+    waiting = said(client.get(f"/schema-sync/organizations/{DUNE.organization_id}"))
+    assert "This organization's turn has not come yet." in waiting
+    assert "Not checked yet." in waiting
+
+
+def test_a_run_that_ended_early_calls_nobody_clean_who_was_not_checked(client, seed):
+    seed(ALL, state="failed", done=2)
+    answer = client.get("/schema-sync/")
+    assert "3 ✕ Failed" in said(answer)
+    assert "The check did not finish" in said(answer)
+    assert "data-in-progress" not in answer.text
+
+
+def test_a_report_whose_notify_task_died_is_shown_as_found_and_not_told(client, seed, database):
+    seed(ALL)
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM xcom WHERE key = 'outcomes' AND map_index = 0"))
+    answer = client.get("/schema-sync/")
+    assert "Acme Analytics Not told: Its notify task did not finish" in said(answer)
+    assert "1 ▲ Drifted" in said(answer)
+
+
+def test_a_failed_fetch_says_so_with_its_reason_and_a_way_to_the_log(client, seed):
+    seed([], state="failed", fetch_error="The application database did not answer.\nCheck `app_db`.")
+    answer = client.get("/schema-sync/")
+    assert "No organization was checked. The list of organizations could not be made:" in said(answer)
+    assert "The application database did not answer. Check `app_db`." in said(answer)
+    assert "/tasks/fetch_organizations" in answer.text
+
+
+def test_an_older_run_can_be_chosen_and_an_unknown_one_is_not_the_latest(client, seed):
+    for day in range(40):
+        seed([BLUEBIRD], day=day, run_id=f"run of day {day} & <more>")
+    seed(ALL, day=41)
+    answer = client.get("/schema-sync/", params={"run": "run of day 3 & <more>"})
+    assert listed(answer) == ["Bluebird Coffee"]
+    assert answer.text.count('class="run ') == 30
+    assert "There is nothing here" in said(client.get("/schema-sync/", params={"run": "no such run"}), 404)
+    gone = client.get(f"/schema-sync/organizations/{ACME.organization_id}", params={"run": "run of day 3 & <more>"})
+    assert "This run did not check the organization" in said(gone, 404)
+
+
+def test_the_strip_tells_what_each_run_found(client, seed):
+    seed([ACME], day=0, conf={"organization_ids": [ACME.organization_id], "dry_run": True})
+    seed([BLUEBIRD], day=1)
+    seed([], day=2, state="failed", fetch_error="x")
+    seed([COBALT], day=3)
+    seed([ACME], day=4, state="running", done=0)
+    text_ = said(client.get("/schema-sync/"))
+    assert "◆ 15 Jan 2026, 07:00 UTC: Critical drift, 1 organization, 3 critical, 3 warnings" in text_
+    assert "✓ 16 Jan 2026, 07:00 UTC: Clean" in text_
+    assert "✕ 17 Jan 2026, 07:00 UTC: Failed" in text_
+    assert "▲ 18 Jan 2026, 07:00 UTC: Drift" in text_
+    assert "… 19 Jan 2026, 07:00 UTC: In progress" in text_
+    assert "selected organizations only dry run" in said(
+        client.get("/schema-sync/", params={"run": "scheduled__2026-01-15T07:00:00+00:00"})
+    )
+
+
+def test_runs_of_other_dags_are_not_ours(client, seed, database):
+    seed(ALL)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE dag_run SET dag_id = 'payroll'"))
+    assert "No run yet." in said(client.get("/schema-sync/"))
+    assert "payroll is another one" in said(client.get("/schema-sync/dags/payroll"))
+
+
+NONSENSE: list[Any] = [None, 7, "text", {}, [None], [{}], [{"organization_id": 3}], {"organizations": "x"},
+                       [{"organizations": [{"id": None}, 5]}]]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=repr)
+def test_values_that_no_task_of_ours_wrote_do_not_break_the_page(client, seed, value):
+    seed(ALL, stored_as=lambda _: value)
+    assert client.get("/schema-sync/").status_code == 200
+    assert client.get(f"/schema-sync/organizations/{ACME.organization_id}").status_code == 404
+
+
+def test_what_an_earlier_release_wrote_is_still_shown(client, seed):
+    newer = {"ignored", "patches", "slowest_source", "new", "new_critical", "ongoing", "resolved", "subject"}
+
+    def older(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: older(item) for key, item in value.items() if key not in newer}
+        return [older(item) for item in value] if isinstance(value, list) else value
+
+    seed(ALL, stored_as=older)
+    assert len(listed(client.get("/schema-sync/"))) == 5
+    assert "Missing column" in said(client.get(f"/schema-sync/organizations/{ACME.organization_id}"))
+
+
+def test_pages_cost_a_fixed_number_of_statements_and_little_however_many_organizations_there_are(
+    client, seed, database
+):
+    seed(seeding.many(2_000), batches=200)
+    with statements(database) as sent:
+        answer = client.get("/schema-sync/")
+    assert len(sent) == 2
+    assert len(listed(answer)) == 100
+    assert len(answer.content) < 150_000
+    with statements(database) as sent:
+        answer = client.get(f"/schema-sync/organizations/{seeding.identity(1_234)}")
+    assert len(sent) == 3
+    assert len(answer.content) < 60_000
+
+
+def test_a_run_in_progress_costs_one_statement_more(client, seed, database):
+    seed(seeding.many(2_000), batches=200, state="running", done=100)
+    with statements(database) as sent:
+        answer = client.get("/schema-sync/")
+    assert len(sent) == 3
+    assert "1 000 of 2 000 organizations checked" in said(answer).replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def test_a_database_that_fails_is_named_and_nothing_of_it_is_shown(client, seed, database):
+    seed(ALL)
+    with database.begin() as connection:
+        connection.execute(text("ALTER TABLE xcom RENAME TO elsewhere"))
+    answer = client.get("/schema-sync/")
+    assert "Airflow's database did not answer." in said(answer, 503)
+    assert "SELECT" not in answer.text
+
+
+def test_values_in_an_object_store_are_read_through_the_deployments_backend(client, seed, monkeypatch):
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time import xcom
+
+    store: dict[str, Any] = {}
+
+    class Store(BaseXCom):
+        @staticmethod
+        def deserialize_value(result: Any) -> Any:
+            return store[result.value]
+
+    def put(value: Any) -> str:
+        store[f"s3://xcoms/{len(store)}"] = value
+        return f"s3://xcoms/{len(store) - 1}"
+
+    seed(ALL, stored_as=put)
+    monkeypatch.setattr(xcom, "XCom", Store)
+    assert len(listed(client.get("/schema-sync/"))) == 5
+    assert "Missing column" in said(client.get(f"/schema-sync/organizations/{ACME.organization_id}"))
+    store.clear()
+    assert "The XCom backend Store did not hand out" in said(client.get("/schema-sync/"), 503)
+
+
+def test_addresses_keep_the_path_under_which_airflow_is_served(client, airflow_app, seed, monkeypatch):
+    seed(ALL)
+    monkeypatch.setattr(airflow_app, "root_path", "/tools/airflow")
+    for path in ("", f"organizations/{ACME.organization_id}"):
+        html = client.get(f"/tools/airflow/schema-sync/{path}").text
+        links = re.findall(r'(?:href|src|action|data-trigger|data-then)="([^"#]+)"', html)
+        assert len(links) > 10
+        assert [link for link in links if not link.startswith("/tools/airflow/")] == []
+
+
+@pytest.mark.postgres
+def test_the_statements_work_on_postgresql_too(fresh_database):
+    """Airflow keeps XComs there as jsonb, and reorders their keys."""
+    from airflow.models.base import Base
+    from schema_sync_airflow.results_page import stored
+    from schema_sync_airflow.results_page.organization import detail
+    from schema_sync_airflow.results_page.overview import Choice, overview
+    from sqlalchemy import create_engine
+
+    engine = create_engine(fresh_database.replace("postgresql://", "postgresql+psycopg2://"))
+    try:
+        Base.metadata.create_all(engine)
+        with engine.connect() as connection:
+            seeding.seed_run(connection, ALL)
+            seeding.seed_run(connection, ALL, day=1, stored_as=lambda value: "s3://elsewhere/1")
+        with Session(engine) as session:
+            elsewhere, run = stored.recent_runs(session)
+            assert elsewhere.counts is None
+            assert run.counts == stored.Counts(organizations=5, critical=3, warnings=4, datasets_unchecked=8)
+            assert overview(session, run, Choice()).by_state == {
+                "failed": 1, "partial": 1, "drifted": 1, "clean": 1, "no datasets": 1
+            }  # fmt: skip
+            found = detail(session, run, ACME.organization_id, severity=None, page=1)
+            assert found is not None
+            assert found.matching == 9
+            assert set(found.tasks.values()) == {"success"}
+    finally:
+        engine.dispose()
