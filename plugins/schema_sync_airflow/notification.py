@@ -248,7 +248,7 @@ def _speak(
         log.info(
             "schema-sync notify organization=%r channel=%r ts=%s: %s%s",
             report.organization_name, where, said.ts, said.note or ("told" if said.reached else "nothing to tell"),
-            "".join(f"\n{render_text(message)}" for message in said.messages),
+            "\n↳ in the thread".join(f"\n{render_text(message)}" for message in said.messages),
         )  # fmt: skip
         if said.reached or said.change is not None or not report.unchecked:
             return told

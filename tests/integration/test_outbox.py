@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ import pytest
 
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import TerminalError, TransientError
-from include.schema_sync.slack import outbox
+from include.schema_sync.slack import outbox, tracking_rows
 from include.schema_sync.slack.blocks import header, section
 from include.schema_sync.slack.client import slack_client
 from include.schema_sync.slack.messages import Message, MessageKind
@@ -114,7 +116,7 @@ def test_message_is_posted_and_its_row_says_where_and_what(connect: Connect, sla
         "slack_thread_ts": None,
         "message_type": "schema_sync",
         "content": "fallback",
-        "sender_info": {"app": "schema-sync", "state": "sent", "run_id": "scheduled__1"},
+        "sender_info": {"app": "schema-sync", "state": "sent", "action": "post", "run_id": "scheduled__1"},
         "sent_at": NOW,
     }
     assert posted["metadata"]["event_payload"] == {"internal_message_id": delivery.internal_message_id}
@@ -250,15 +252,15 @@ def test_worker_that_was_overtaken_asks_history_before_it_posts(
     connect: Connect, slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between one worker's reservation and its lock, another takes over, posts and dies."""
-    lock = outbox._lock
+    lock = tracking_rows.lock
 
-    def overtaken(*arguments: Any) -> Any:
-        monkeypatch.setattr(outbox, "_lock", lock)
+    def overtaken(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(tracking_rows, "lock", lock)
         with pytest.raises(Killed):
             send(connect, slack, now=dying_after(1))
-        return lock(*arguments)
+        return lock(*arguments, **named)
 
-    monkeypatch.setattr(outbox, "_lock", overtaken)
+    monkeypatch.setattr(tracking_rows, "lock", overtaken)
     assert send(connect, slack).already_sent
     assert len(slack.messages) == 1
 
@@ -270,6 +272,7 @@ def test_refusal_is_terminal_names_whom_it_concerns_and_leaves_no_row(
     connect: Connect, slack: SlackStandIn, code: str
 ) -> None:
     slack.fail("chat.postMessage", Fault(error=code))
+    slack.fail("conversations.join", Fault(error="method_not_supported_for_channel_type"))
     with pytest.raises(TerminalError, match=code) as caught:
         send(connect, slack)
     assert ORGANIZATION in str(caught.value)
@@ -397,3 +400,48 @@ def test_autocommit_is_refused_because_a_row_lock_would_not_last(connect: Connec
 def test_no_secret_is_in_any_row(connect: Connect, slack: SlackStandIn) -> None:
     send(connect, slack, LONG)
     assert TOKEN not in json.dumps(rows(connect), default=str)
+
+
+def test_a_thousand_alerts_from_sixteen_threads_meet_no_storm_of_429s(
+    application_db_uri: str, connect: Connect, slack: SlackStandIn
+) -> None:
+    """One token for all is the worst case: what one thread is told, the others must not find out for themselves."""
+    slack.calls_a_second = 250
+    local = threading.local()
+
+    def alert(number: int) -> Delivery:
+        if not hasattr(local, "connection"):
+            local.connection = connect()
+            local.client = slack_client(TOKEN, base_url=slack.base_url)
+        return deliver(
+            local.connection,
+            local.client,
+            message=MESSAGE,
+            kind=MessageKind.SCHEMA_SYNC,
+            organization_id=ORGANIZATION,
+            integration_id=INTEGRATION,
+            channel=f"C-{number}",
+            run_id=f"run {number}",
+        )
+
+    with ThreadPoolExecutor(16) as pool:
+        deliveries = list(pool.map(alert, range(1_000)))
+    assert len({delivery.ts for delivery in deliveries}) == len(slack.messages) == 1_000
+    refused = slack.calls.count("chat.postMessage") - 1_000
+    # At most one for each thread that was on its way when the first was told, once in each second's window.
+    assert refused <= 16 * 1_000 // slack.calls_a_second
+    with connect() as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM slack_message_tracking WHERE slack_message_ts <> ''"
+        ).fetchone() == (1_000,)
+
+
+def test_channels_limit_of_one_message_a_second_is_never_met(connect: Connect, slack: SlackStandIn) -> None:
+    slack.one_a_second = True
+
+    def alert(number: int) -> None:
+        send(connect, slack, run_id=f"run {number}", channel="C-busy", sleep=time.sleep)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(alert, range(4)))
+    assert slack.calls == ["chat.postMessage"] * 4

@@ -7,15 +7,16 @@ import logging
 import traceback
 import urllib.request
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
+from include.schema_sync.slack import turns
 from include.schema_sync.slack.blocks import header, section
-from include.schema_sync.slack.client import LONGEST_WAIT_S, post_webhook, slack_client, translate
+from include.schema_sync.slack.client import SlackRefusedError, post_webhook, slack_client, translate
 from include.schema_sync.slack.messages import Message
+from include.schema_sync.slack.turns import LONGEST_WAIT_S
 
 TOKEN = "xoxb-very-secret-token"
 MESSAGE = Message("fallback", (header("Title"), section("body")))
@@ -32,7 +33,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackStandIn]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that the SDK would have waited."""
     waited: list[float] = []
-    monkeypatch.setattr("slack_sdk.http_retry.builtin_handlers.time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(turns, "_sleep", waited.append)
     return waited
 
 
@@ -123,7 +124,8 @@ def test_errors_are_terminal_only_when_slack_refused_for_certain(
 ) -> None:
     slack.fail("chat.postMessage", fault)
     error = error_of_posting(slack)
-    assert type(error) is kind
+    assert isinstance(error, kind)
+    assert isinstance(error, SlackRefusedError) is (kind is TerminalError and fault.status == 200)
     assert said in str(error)
     assert TOKEN not in str(error)
 

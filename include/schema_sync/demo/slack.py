@@ -1,7 +1,8 @@
 """A stand-in for Slack over real HTTP, for the demo and the tests: the real slack_sdk talks to it.
 
-It refuses what Slack refuses (unknown tokens, too many blocks, too long texts), keeps what it accepts, and can be told
-to fail. Other processes read what was posted with ``GET /_messages``.
+It refuses what Slack refuses (unknown tokens, too many blocks, too long texts, channels that are archived or that the
+app is not in, too many calls), keeps what it accepts, and can be told to fail. Other processes read what was posted
+with ``GET /_messages``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
@@ -49,9 +50,15 @@ class SlackStandIn:
     """A running stand-in.
 
     :ivar base_url: for ``WebClient(base_url=…)``, ends with ``/api/``.
-    :ivar messages: accepted messages, oldest first: method, channel, text, blocks, thread_ts, ts, metadata, and
-        ``workspace``: what ``tokens`` says of the token that posted (never the token itself).
+    :ivar messages: accepted messages, oldest first: method, channel, text, blocks, thread_ts, reply_broadcast, ts,
+        metadata, ``workspace``: what ``tokens`` says of the token that posted (never the token itself), and once it
+        was updated ``updates``: how often.
     :ivar calls: every call by method name, refused and failed ones included.
+    :ivar channels: {channel: ``joined``, ``public`` (the app may join it), ``private``, ``archived`` or ``unknown``};
+        one that is not named is joined.
+    :ivar message_total: how many characters all blocks of a message may have together.
+    :ivar one_a_second: HTTP 429 for a channel's second message within a second, as Slack does.
+    :ivar calls_a_second: HTTP 429 for a token's calls of one method beyond this number, None: no limit.
     """
 
     base_url: str
@@ -59,13 +66,31 @@ class SlackStandIn:
     tokens: Mapping[str, str] | None
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    channels: dict[str, str] = field(default_factory=dict)
+    message_total: int = MAX_TOTAL
+    one_a_second: bool = False
+    calls_a_second: int | None = None
     _faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
+    _posted: int = 0
+    _busy_until: dict[str, float] = field(default_factory=dict)
+    _windows: dict[tuple[str, str | None], deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def delete(self, channel: str, ts: str) -> None:
+        """Somebody deletes a message in Slack; replies to it stay where they are."""
+        with self._lock:
+            if not self._delete(channel, ts):
+                raise LookupError(f"no message {ts} in {channel}")
 
     def fail(self, method: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next ``times`` calls of ``method`` (``webhook`` for the webhook) meet ``fault``."""
         with self._lock:
             self._faults[method].extend([fault] * times)
+
+    def relent(self) -> None:
+        """Forget the faults that no call has met yet."""
+        with self._lock:
+            self._faults.clear()
 
     def answer(self, method: str, arguments: Mapping[str, Any], token: str | None) -> tuple[Fault, dict[str, Any]]:
         """One call: what goes wrong, and the JSON that Slack answers."""
@@ -78,6 +103,8 @@ class SlackStandIn:
             usual = "ratelimited" if fault.status == 429 else "internal_error"
             return fault, _refusal(fault.error or usual)
         with self._lock:
+            if self._is_too_fast(method, arguments, token):
+                return replace(fault, status=429, retry_after=1), _refusal("ratelimited")
             return fault, self._accept(method, arguments, token)
 
     def _accept(self, method: str, arguments: Mapping[str, Any], token: str | None) -> dict[str, Any]:
@@ -91,6 +118,11 @@ class SlackStandIn:
                 return self._post(method, arguments, workspace)
             case "chat.update":
                 return self._update(arguments)
+            case "chat.delete":
+                found = self._delete(str(arguments.get("channel")), str(arguments.get("ts")))
+                return {"ok": True} if found else _refusal("message_not_found")
+            case "conversations.join":
+                return self._join(str(arguments.get("channel")))
             case "conversations.history" | "conversations.replies":
                 return self._read(method, arguments)
         return _refusal("unknown_method")
@@ -104,23 +136,27 @@ class SlackStandIn:
 
     def _post(self, method: str, arguments: Mapping[str, Any], workspace: str) -> dict[str, Any]:
         channel = arguments.get("channel") or ("webhook" if method == "webhook" else None)
-        if not channel:
-            return _refusal("channel_not_found")
-        if (problem := _limit(arguments)) is not None:
+        if (problem := self._channel_problem(channel) or _limit(arguments, self.message_total)) is not None:
             return _refusal(problem)
+        thread = arguments.get("thread_ts")
+        if thread and not any(thread in (m["ts"], m["thread_ts"]) for m in self.messages if m["channel"] == channel):
+            return _refusal("thread_not_found")
+        self._posted += 1
         message = {
             "method": method,
             "workspace": workspace,
             "channel": channel,
             # As Slack's own: seconds and a number that makes it unique within the channel.
-            "ts": f"{int(time.time())}.{len(self.messages) + 1:06d}",
+            "ts": f"{int(time.time())}.{self._posted:06d}",
             **{key: arguments.get(key) for key in ("text", "blocks", "thread_ts", "metadata", "unfurl_links")},
+            "reply_broadcast": str(arguments.get("reply_broadcast")).lower() in ("1", "true"),
         }
         self.messages.append(message)
         return {"ok": True, "channel": channel, "ts": message["ts"], "message": message}
 
     def _update(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        if (problem := _limit(arguments)) is not None:
+        problem = self._channel_problem(arguments.get("channel")) or _limit(arguments, self.message_total)
+        if problem is not None:
             return _refusal(problem)
         for message in self.messages:
             if (message["channel"], message["ts"]) == (arguments.get("channel"), arguments.get("ts")):
@@ -129,15 +165,58 @@ class SlackStandIn:
                 return {"ok": True, "channel": message["channel"], "ts": message["ts"], "text": message["text"]}
         return _refusal("message_not_found")
 
+    def _delete(self, channel: str, ts: str) -> bool:
+        for index, message in enumerate(self.messages):
+            if (message["channel"], message["ts"]) == (channel, ts):
+                del self.messages[index]
+                return True
+        return False
+
+    def _join(self, channel: str) -> dict[str, Any]:
+        match self.channels.get(channel, "joined"):
+            case "joined" | "public":
+                self.channels[channel] = "joined"
+                return {"ok": True, "channel": {"id": channel}}
+            case "archived":
+                return _refusal("is_archived")
+            case "private":
+                return _refusal("method_not_supported_for_channel_type")
+        return _refusal("channel_not_found")
+
+    def _channel_problem(self, channel: str | None) -> str | None:
+        state = self.channels.get(channel, "joined") if channel else "unknown"
+        return {"archived": "is_archived", "unknown": "channel_not_found", "joined": None}.get(state, "not_in_channel")
+
+    def _is_too_fast(self, method: str, arguments: Mapping[str, Any], token: str | None) -> bool:
+        moment = time.monotonic()
+        if self.calls_a_second is not None:
+            window = self._windows[method, token]
+            while window and window[0] <= moment - 1:
+                window.popleft()
+            if len(window) >= self.calls_a_second:
+                return True
+            window.append(moment)
+        if self.one_a_second and method == "chat.postMessage":
+            channel = str(arguments.get("channel"))
+            if self._busy_until.get(channel, 0.0) > moment:
+                return True
+            self._busy_until[channel] = moment + 0.9  # senders a second apart must not be late by their way here
+        return False
+
     def _read(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Newest first in a channel, oldest first in a thread; replies show in their thread only."""
+        """Newest first in a channel, oldest first in a thread; replies show in the channel when they are broadcast."""
+        if (problem := self._channel_problem(arguments.get("channel"))) is not None:
+            return _refusal(problem)
         in_channel = [message for message in self.messages if message["channel"] == arguments.get("channel")]
         if method == "conversations.replies":
             thread = arguments.get("ts")
             found = [message for message in in_channel if thread in (message["ts"], message["thread_ts"])]
+            if not found:
+                return _refusal("thread_not_found")
         else:
             oldest = float(arguments.get("oldest") or 0)
-            found = [m for m in reversed(in_channel) if m["thread_ts"] is None and float(m["ts"]) > oldest]
+            shown = [m for m in in_channel if m["thread_ts"] is None or m["reply_broadcast"]]
+            found = [m for m in reversed(shown) if float(m["ts"]) > oldest]
         start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
         page = copy.deepcopy(found[start : start + limit])
         if str(arguments.get("include_all_metadata")).lower() not in ("1", "true"):
@@ -223,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the demo's output belongs to the demo."""
 
 
-def _limit(arguments: Mapping[str, Any]) -> str | None:
+def _limit(arguments: Mapping[str, Any], message_total: int) -> str | None:
     """The word with which Slack refuses a message that breaks a limit, or None."""
     blocks, text = arguments.get("blocks") or [], arguments.get("text") or ""
     if not blocks and not text:
@@ -243,7 +322,7 @@ def _limit(arguments: Mapping[str, Any]) -> str | None:
     if not fine:
         return "invalid_blocks"
     total = sum(len(content) for block in blocks for content in _texts(block))
-    return "msg_blocks_too_long" if total > MAX_TOTAL else None
+    return "msg_blocks_too_long" if total > message_total else None
 
 
 def _is_valid(block: Mapping[str, Any]) -> bool:

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
 from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
+from include.schema_sync.slack import turns
+from include.schema_sync.slack.turns import LONGEST_WAIT_S, SECONDS_PER_MESSAGE
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.http_retry import RetryHandler
+    from slack_sdk.http_retry.response import HttpResponse
 
     from include.schema_sync.slack.messages import Message
 
 log = logging.getLogger(__name__)
 
-# HTTP 429: how often, and how long at most, a task waits for Retry-After; longer waits are the scheduler's.
+# HTTP 429: how often a request waits for Retry-After; longer waits are the scheduler's.
 RATE_LIMIT_RETRIES = 3
-LONGEST_WAIT_S = 60
-# Slack: "no more than one message per second per channel". https://docs.slack.dev/apis/web-api/rate-limits
-SECONDS_PER_MESSAGE = 1.0
 
 _CONNECT_AGAIN = "The bot token is not valid (any more): connect Slack again and store the new token."
 _CHECK_ADDRESS = "Check SCHEMA_SYNC_SLACK_BASE_URL, the connection's base_url and the proxy."
@@ -45,6 +45,11 @@ _NEXT_STEP = {
     "account_inactive": _CONNECT_AGAIN,
     "token_revoked": _CONNECT_AGAIN,
     "token_expired": _CONNECT_AGAIN,
+    "org_login_required": "The workspace is being moved to another Slack organization: connect Slack again.",
+    "team_access_not_granted": _CONNECT_AGAIN,
+    "ekm_access_denied": "The workspace's administrators have suspended posting: ask them.",
+    "restricted_action_read_only_channel": "Only some may post in the channel: let the app post, or choose another.",
+    "restricted_action_thread_locked": "The thread is locked: unlock it, or delete the alert to get a new one.",
     "no_service": "The webhook does not exist (any more): create a new one and set its address.",
     "msg_too_long": _OUR_DEFECT,
     "msg_blocks_too_long": _OUR_DEFECT,
@@ -69,6 +74,17 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 _TOKEN = re.compile(r"[!-~]+")
 
 
+class SlackRefusedError(TerminalError):
+    """Slack refused a call for certain: nothing happened.
+
+    :ivar code: Slack's own word, such as ``not_in_channel``.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def slack_client(token: str, *, base_url: str | None, timeout_s: int = 15) -> WebClient:
     """Build a Web API client that waits on HTTP 429 and repeats nothing else.
 
@@ -82,7 +98,16 @@ def slack_client(token: str, *, base_url: str | None, timeout_s: int = 15) -> We
 
     if not _TOKEN.fullmatch(token.strip()):
         raise TerminalError("The Slack token is empty or has characters that no token has: store it again.")
-    return WebClient(
+
+    class PacedClient(WebClient):
+        """Waits while Slack pauses this token for the method, whichever thread was told so."""
+
+        def api_call(self, api_method: str, **arguments: Any) -> Any:
+            turns.wait_out_pause(turns.limit_key(self.token or "", self.base_url + api_method))
+            turns.pass_gate()
+            return super().api_call(api_method, **arguments)
+
+    return PacedClient(
         token=token.strip(),
         base_url=base_url or WebClient.BASE_URL,
         timeout=timeout_s,
@@ -120,6 +145,8 @@ def translate(error: Exception, *, what: str) -> SchemaSyncError:
     """
     from slack_sdk.errors import SlackApiError, SlackRequestError
 
+    if isinstance(error, SchemaSyncError):  # from a pause or a gate: nothing was sent
+        return type(error)(f"{what}: {error}") if type(error) in (TransientError, TerminalError) else error
     if isinstance(error, SlackApiError):
         return _answered(error.response, what)
     if isinstance(error, SlackRequestError):  # made before anything is sent: the address is no web address
@@ -147,7 +174,7 @@ def _answered(response: Any, what: str) -> SchemaSyncError:
         return TerminalError(f"{what}: HTTP {status}. {_CHECK_ADDRESS}")
     needed = response.get("needed") if code == "missing_scope" else None
     said = f"{code}: {needed}" if isinstance(needed, str) and re.fullmatch(r"[a-z:.,_ ]{1,100}", needed) else code
-    return TerminalError(f"{what}: Slack refused it ({said}). {_next_step(code)}")
+    return SlackRefusedError(f"{what}: Slack refused it ({said}). {_next_step(code)}", code=code)
 
 
 def _next_step(code: str) -> str:
@@ -192,7 +219,6 @@ def _silent_logger() -> logging.Logger:
 def _rate_limit_handler() -> RetryHandler:
     from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
     from slack_sdk.http_retry.request import HttpRequest
-    from slack_sdk.http_retry.response import HttpResponse
     from slack_sdk.http_retry.state import RetryState
 
     class BoundedRateLimitHandler(RateLimitErrorRetryHandler):
@@ -202,17 +228,49 @@ def _rate_limit_handler() -> RetryHandler:
             self,
             *,
             state: RetryState,  # noqa: ARG002 - the SDK's signature
-            request: HttpRequest,  # noqa: ARG002
+            request: HttpRequest,
             response: HttpResponse | None = None,
             error: Exception | None = None,  # noqa: ARG002
         ) -> bool:
             if response is None or response.status_code != 429:
                 return False
-            asked = [value for key, value in response.headers.items() if key.lower() == "retry-after"]
-            seconds = str(asked[0][0]) if asked and asked[0] else "1"
-            if not seconds.isdecimal() or int(seconds) > LONGEST_WAIT_S:
-                return False
-            log.info("Slack asks to wait %s s (HTTP 429)", seconds)
-            return True
+            # Also when this request is given up: the others need not find out for themselves.
+            seconds = _retry_after(response)
+            if seconds is not None:
+                turns.pause(_key_of(request), seconds)
+            return seconds is not None and seconds <= LONGEST_WAIT_S
+
+        def can_retry(self, **arguments: Any) -> bool:
+            # The SDK counts attempts first; the pause holds for the other threads even after the last one.
+            wanted = self._can_retry(**arguments)
+            return bool(wanted and super().can_retry(**arguments))
+
+        def prepare_for_next_attempt(
+            self,
+            *,
+            state: RetryState,
+            request: HttpRequest,
+            response: HttpResponse | None = None,
+            error: Exception | None = None,
+        ) -> None:
+            if response is None:
+                raise error or RuntimeError("a rate limit without an answer")
+            log.info("Slack asks to wait %s s (HTTP 429)", _retry_after(response))
+            state.next_attempt_requested = True
+            turns.wait_out_pause(_key_of(request))
+            turns.pass_gate()
+            state.increment_current_attempt()
+
+    def _key_of(request: HttpRequest) -> str:
+        authorization = next((values for key, values in request.headers.items() if key.lower() == "authorization"), "")
+        sent = authorization if isinstance(authorization, str) else (authorization or [""])[0]
+        return turns.limit_key(str(sent).partition(" ")[2], request.url)
 
     return BoundedRateLimitHandler(max_retry_count=RATE_LIMIT_RETRIES)
+
+
+def _retry_after(response: HttpResponse) -> int | None:
+    """Seconds that Slack asks for; 1 when it names none, None for nonsense."""
+    asked = [value for key, value in response.headers.items() if key.lower() == "retry-after"]
+    seconds = str(asked[0][0]) if asked and asked[0] else "1"
+    return int(seconds) if seconds.isdecimal() else None
