@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -198,6 +199,21 @@ def test_slack_and_the_tracking_table_agree(run, customers, installation):
     assert installation.tracked(channels["Dune"]) == [("schema_sync_error", notice["ts"])]
     _, summary = installation.messages(DATA_TEAM)  # the first is of the schedule's run
     assert ("schema_sync_summary", summary["ts"]) in installation.tracked(DATA_TEAM)
+
+
+def test_the_results_page_shows_what_the_workers_found(run, airflow, customers):
+    """Over Airflow's own database in PostgreSQL, with the XComs that real tasks pushed."""
+    page = f"{airflow.url}/schema-sync/"
+    of_run = {"run": run.facts["dag_run_id"]}
+    overview = airflow.client.get(page, params=of_run).raise_for_status().text
+    assert [name for name in customers if name in overview] == list(customers)
+    detail = airflow.client.get(f"{page}organizations/{customers['Bluebird']}", params=of_run).raise_for_status().text
+    assert "Missing column" in detail
+    assert "Suggested patch" in detail
+    assert "First seen" in detail
+    assert "not recorded" not in detail
+    with httpx.Client() as nobody:
+        assert nobody.get(page, params=of_run).status_code in (401, 403)
 
 
 def test_a_dag_scheduled_on_an_asset_runs_after_the_check_and_knows_its_totals(run, airflow):
