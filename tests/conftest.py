@@ -80,3 +80,25 @@ def application_db_uri(create_database: Callable[[], str]) -> str:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute((ROOT / "include" / "sql" / "application_tables.sql").read_text())
     return uri
+
+
+# Each test process takes whole files, in this order: a long one that comes last leaves the others idle.
+LONGEST_FIRST = (
+    "test_celery.py",
+    "test_many_organizations.py",
+    "test_scheduler.py",
+    "test_crash_matrix.py",
+    "test_page_in_chromium.py",
+    "test_schema_sync.py",
+    "test_command_line.py",
+    "test_conversations.py",
+    "test_sixty_days.py",
+    "test_outbox.py",
+    "test_demo.py",
+    "test_bad_input.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))

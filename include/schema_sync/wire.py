@@ -7,6 +7,8 @@ could not be confirmed, is written once a group.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +33,20 @@ from include.schema_sync.models import (
 )
 
 Json = dict[str, Any]
+
+
+def batch_to_json(label: str, organizations: Iterable[Organization]) -> Json:
+    """A batch as ``fetch_organizations`` returns it; its organizations are one text.
+
+    Every mapped task reads the batches of all, and Airflow takes every nested value apart and puts it together again:
+    a text it leaves alone.
+    """
+    return {"label": label, "organizations": json.dumps([organization_to_json(each) for each in organizations])}
+
+
+def batch_from_json(value: Json) -> list[Organization]:
+    """The organizations of a batch, in its order."""
+    return [organization_from_json(each) for each in json.loads(value["organizations"])]
 
 
 def organization_to_json(organization: Organization) -> Json:

@@ -19,7 +19,7 @@ from schema_sync_airflow.runs import DAG_ID, elapsed_ms, run_facts, run_timestam
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.models import OrganizationTotals, RunResult
+    from include.schema_sync.models import Organization, OrganizationTotals, RunResult
     from include.schema_sync.settings import Settings
     from include.schema_sync.slack.messages import Message
 
@@ -99,20 +99,23 @@ def _totals(batches: list[dict[str, Any]], context: Context) -> list[Organizatio
 
     Joined by organization id, never by position: Airflow's lists of mapped results have no holes.
     """
+    from include.schema_sync.wire import batch_from_json
+
     outcomes = _pulled("notify", OUTCOMES, context)
-    asked = [organization for batch in batches for organization in batch["organizations"]]
-    if all(organization["id"] in outcomes for organization in asked):
-        return [outcomes[organization["id"]] for organization in asked]
+    asked = [(index, each) for index, batch in enumerate(batches) for each in batch_from_json(batch)]
+    if all(organization.id in outcomes for _, organization in asked):
+        return [outcomes[organization.id] for _, organization in asked]
     # Some notify task ended without a word: fall back on what the tasks before it said.
     untold = "its notify task did not finish; the log of that task in this run says why"
     found = {key: replace(value, notification_error=untold) for key, value in _pulled("diff", TOTALS, context).items()}
     failed = {key: replace(value, notification_error=untold) for key, value in _failed_reports(context).items()}
+    states = _states(context)
     return [
-        outcomes.get(organization["id"])
-        or found.get(organization["id"])
-        or failed.get(organization["id"])
-        or _unknown(organization, _states(batches, organization, context))
-        for organization in asked
+        outcomes.get(organization.id)
+        or found.get(organization.id)
+        or failed.get(organization.id)
+        or _unknown(organization, _states_of(index, states))
+        for index, organization in asked
     ]
 
 
@@ -132,24 +135,29 @@ def _failed_reports(context: Context) -> dict[str, OrganizationTotals]:
     return {value["organization_id"]: report_from_json(value).totals for values in pulled for value in values or []}
 
 
-def _states(batches: list[dict[str, Any]], organization: dict[str, Any], context: Context) -> str:
-    index = next(position for position, batch in enumerate(batches) if organization in batch["organizations"])
+def _states(context: Context) -> dict[str, Any]:
+    """{task of the mapped group and its number: its state}, in one call."""
     run_id = context["run_id"]
     states = context["ti"].get_task_states(dag_id=DAG_ID, task_group_id=_GROUP, run_ids=[run_id])
+    of_run: dict[str, Any] = states.get(run_id, {})
+    return of_run
+
+
+def _states_of(index: int, states: dict[str, Any]) -> str:
     own = {
         task.removeprefix(f"{_GROUP}.").removesuffix(f"_{index}"): state
-        for task, state in states.get(run_id, {}).items()
+        for task, state in states.items()
         if task.endswith(f"_{index}")
     }
     return ", ".join(f"{task}: {state}" for task, state in sorted(own.items()))
 
 
-def _unknown(organization: dict[str, Any], states: str) -> OrganizationTotals:
+def _unknown(organization: Organization, states: str) -> OrganizationTotals:
     from include.schema_sync.models import OrganizationTotals
 
     return OrganizationTotals(
-        organization_id=organization["id"],
-        organization_name=organization["name"],
+        organization_id=organization.id,
+        organization_name=organization.name,
         error=f"The check did not finish ({states or 'no task ran'}); the logs of its tasks in this run say why.",
     )
 

@@ -19,7 +19,7 @@ FAILURES = "failures"  # XCom key: what is known of organizations when the task 
 class SchemaIntrospectionOperator(BaseOperator):
     """Read what the warehouses of one batch of organizations really hold.
 
-    :param batch: ``{"label": …, "organizations": […]}`` as ``fetch_organizations`` returns it.
+    :param batch: ``{"label": …, "organizations": …}`` as ``fetch_organizations`` returns it.
     :return: one compact snapshot an organization, as plain JSON.
     :raises TransientError: something may work on the next try, and there is one.
     :raises TerminalError: nothing at all could be reached; what is known went to the XCom ``failures`` before.
@@ -36,12 +36,12 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.application_db import fetch_datasets
         from include.schema_sync.organization_introspection import introspect_organizations, unreachable_report
         from include.schema_sync.settings import Settings
-        from include.schema_sync.wire import organization_from_json, report_to_json, snapshot_to_json
+        from include.schema_sync.wire import batch_from_json, report_to_json, snapshot_to_json
         from schema_sync_airflow.connections import application_db, source_access
         from schema_sync_airflow.metrics import record_introspection
 
         settings = Settings.from_environment()
-        organizations = [organization_from_json(value) for value in self.batch["organizations"]]
+        organizations = batch_from_json(self.batch)
         with application_db(settings) as application:
             datasets = fetch_datasets(application, [organization.id for organization in organizations])
             introspection = introspect_organizations(

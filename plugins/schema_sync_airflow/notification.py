@@ -92,7 +92,7 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
 def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context) -> list[OrganizationReport]:
     """One report an organization of the batch: as found, as failed, or that nothing is known."""
     from include.schema_sync.models import OrganizationReport
-    from include.schema_sync.wire import report_from_json
+    from include.schema_sync.wire import batch_from_json, report_from_json
 
     if reports is None:
         ti = context["ti"]
@@ -100,13 +100,13 @@ def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, contex
         reports = pulled or []
     known = {value["organization_id"]: report_from_json(value) for value in reports}
     return [
-        known.get(organization["id"])
+        known.get(organization.id)
         or OrganizationReport(
-            organization_id=organization["id"],
-            organization_name=organization["name"],
+            organization_id=organization.id,
+            organization_name=organization.name,
             error="The check did not finish; the logs of its tasks introspect and diff in this run say why.",
         )
-        for organization in batch["organizations"]
+        for organization in batch_from_json(batch)
     ]
 
 
@@ -188,7 +188,7 @@ def _notify(
     settings: Settings,
     context: Context,
 ) -> _Told:
-    from include.schema_sync.slack.client import slack_client
+    from include.schema_sync.slack.client import deferred_client, slack_client
     from include.schema_sync.slack.messages import render_text
     from schema_sync_airflow.connections import slack_token, transactions
 
@@ -209,8 +209,13 @@ def _notify(
                 report.organization_name, why, render_text(message),
             )  # fmt: skip
         return _Told()
-    token, base_url = slack_token(integration.token_vault_key, report.organization_name, application)
-    client = slack_client(token, base_url=settings.slack_base_url or base_url)
+
+    def make() -> WebClient:
+        token, base_url = slack_token(integration.token_vault_key, report.organization_name, application)
+        return slack_client(token, base_url=settings.slack_base_url or base_url)
+
+    # Where something is to be told, a missing token must be found before anything is reserved.
+    client = make() if _first_message(report, context) is not None else deferred_client(make)
     with transactions(application):
         return _speak(report, integration, integration.channel_id, application, client, settings, context)
 

@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 def fetch_batches(context: Context) -> list[dict[str, Any]]:
     """Read the active organizations and deal them out to mapped task instances.
 
-    :return: ``[{"label": …, "organizations": [{id, name, data_sources}]}]``: ids and names only.
+    :return: ``[{"label": …, "organizations": "[{id, name, data_sources}]"}]``: ids and names only, the inner list as
+        JSON text.
     :raises TerminalError: unknown configuration keys, or organizations that cannot be checked.
     """
     from include.schema_sync.application_db import fetch_organizations
@@ -50,7 +51,7 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
 
 def into_batches(organizations: Sequence[Organization], most: int) -> list[dict[str, Any]]:
     """One organization a batch up to ``most`` batches, then evenly more: sizes differ by one at the most."""
-    from include.schema_sync.wire import organization_to_json
+    from include.schema_sync.wire import batch_to_json
 
     count = min(len(organizations), most)
     batches = []
@@ -58,7 +59,5 @@ def into_batches(organizations: Sequence[Organization], most: int) -> list[dict[
         start, end = index * len(organizations) // count, (index + 1) * len(organizations) // count
         batch = organizations[start:end]
         label = batch[0].name if len(batch) == 1 else f"{len(batch)} organizations, {batch[0].name} to {batch[-1].name}"
-        batches.append(
-            {"label": label[:200], "organizations": [organization_to_json(organization) for organization in batch]}
-        )
+        batches.append(batch_to_json(label[:200], batch))
     return batches

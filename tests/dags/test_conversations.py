@@ -157,3 +157,18 @@ def test_a_first_alert_that_slack_refuses_is_told_by_the_next_run(world):
     told = world.run()
     assert told.outcomes()["Acme"]["notified"] is True
     assert len(acme.channel_messages) == 1
+
+
+def test_a_clean_organization_costs_no_look_up_of_its_token(world):
+    """Most are clean on most days; one whose token is gone learns of it when there is something to tell."""
+    acme = Customer(world)
+    world.execute("UPDATE slack_integrations SET token_vault_key = 'gone'")
+    clean = world.run()
+    assert clean.states["check_organization.notify[0]"] == "success"
+    assert clean.outcomes()["Acme"]["notification_error"] is None
+
+    acme.change("ALTER TABLE orders DROP COLUMN amount")
+    drifted = world.run()
+    assert drifted.states["check_organization.notify[0]"] == "failed"
+    assert "has no token" in drifted.outcomes()["Acme"]["notification_error"]
+    assert [row for row in world.tracked() if row[0] != "schema_sync_summary"] == []  # nothing was reserved

@@ -298,7 +298,7 @@ def test_real_airflow_works_from_a_fresh_home(project: Project) -> None:
 )
 def test_test_passes_arguments_and_exit_code_through(given: list[str], passed: list[str], installed: Project) -> None:
     assert installed.run("scripts/test", *given)[0] == 5
-    assert installed.calls == ["-n", "2", "--dist", "loadfile", *passed]
+    assert installed.calls == ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *passed]
 
 
 @pytest.mark.parametrize("broken", ["tests", "ruff", "mypy", "lint-imports", None])

@@ -212,7 +212,7 @@ def _split(reports: Sequence[OrganizationReport], most: int) -> list[list[Organi
 
 
 def _batch(reports: Sequence[OrganizationReport]) -> dict[str, Any]:
-    from include.schema_sync.wire import organization_to_json
+    from include.schema_sync.wire import batch_to_json
 
     organizations = [
         Organization(
@@ -222,7 +222,4 @@ def _batch(reports: Sequence[OrganizationReport]) -> dict[str, Any]:
         )
         for each in reports
     ]
-    return {
-        "label": organizations[0].name[:200],
-        "organizations": [organization_to_json(each) for each in organizations],
-    }
+    return batch_to_json(organizations[0].name[:200], organizations)

@@ -6,6 +6,7 @@ there: whatever is missing or of another type is left out, and nothing here rais
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,10 +89,17 @@ def report(content: Any, organization_id: str, first_seen: Any) -> Report | None
 
 
 def _batch(value: Any) -> Batch:
-    organizations = list(_objects(value.get("organizations"))) if isinstance(value, dict) else []
+    organizations = list(_objects(_parsed(value.get("organizations")))) if isinstance(value, dict) else []
     sources = [source for each in organizations for source in _objects(each.get("data_sources"))]
     return Batch({_text(each, "id"): _text(each, "name") for each in organizations},
                  {_text(each, "id"): _text(each, "name") for each in sources})  # fmt: skip
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return None
 
 
 def _totals(value: Json) -> OrganizationTotals:
