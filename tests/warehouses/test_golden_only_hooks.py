@@ -191,13 +191,10 @@ def test_pymssql_fills_in_every_name_as_a_quoted_text(pymssql: Any) -> None:
     ],
 )  # fmt: skip
 def test_pymssqls_errors_are_taken_apart(pymssql: Any, arguments: Any, errno: int | None, text: str) -> None:
-    from schema_sync_airflow.warehouse_hooks.sqlserver import SqlServerError, _told
+    from include.schema_sync.driver_connections import SqlServerError, sql_server_errors
 
-    def fail() -> None:
+    with pytest.raises(SqlServerError) as raised, sql_server_errors():
         raise pymssql.OperationalError(*arguments)
-
-    with pytest.raises(SqlServerError) as raised:
-        _told(fail)
     assert (raised.value.errno, str(raised.value)) == (errno, text)
 
 

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from include.schema_sync.check.drivers import Autocommit, DuckDBConnection, SqlServerConnection, sql_server_errors
+from include.schema_sync.driver_connections import (
+    AutocommitConnection,
+    DuckDBConnection,
+    SqlServerConnection,
+    sql_server_errors,
+)
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.organization_introspection import SourceAccess
 from include.schema_sync.settings import Settings
@@ -233,7 +238,7 @@ def _bigquery(target: Target, _database: str | None, _settings: Settings) -> Any
     path = target.options.get("credentials_path")
     make = bigquery.Client if path is None else _from_key_file(bigquery.Client, path)
     client = make(project=target.host or None, location=target.options.get("location"))
-    return Autocommit(dbapi.Connection(client, prefer_bqstorage_client=False))
+    return AutocommitConnection(dbapi.Connection(client, prefer_bqstorage_client=False))
 
 
 def _from_key_file(client: Any, path: str) -> Callable[..., Any]:
@@ -244,7 +249,7 @@ def _databricks(target: Target, _database: str | None, settings: Settings) -> An
     from databricks import sql
 
     options = target.options
-    return Autocommit(
+    return AutocommitConnection(
         sql.connect(
             server_hostname=target.host,
             http_path=options.get("http_path"),

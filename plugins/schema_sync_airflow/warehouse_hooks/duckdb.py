@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.sdk import Connection
 
+from include.schema_sync.driver_connections import DuckDBConnection
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.settings import Settings
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
@@ -67,44 +68,7 @@ def _open(connection: Connection, _database: str | None, _settings: Settings) ->
         extra["read_only"] = True  # creates nothing, and neither waits for nor takes the lock of a writer
     hook = DuckDBHook()
     hook.airflow_connection = with_extra(connection, "duckdb", extra)
-    return _Connection(hook.get_conn())
-
-
-class _Connection:
-    """DuckDB's connection as other drivers have it.
-
-    Its own ``cursor()`` is one more connection, which outlives this one, and its ``rollback()`` fails outside a
-    transaction; every statement here is a transaction of its own.
-    """
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def cursor(self) -> _Cursor:
-        return _Cursor(self._connection)
-
-    def rollback(self) -> None:
-        self._connection.execute("SELECT 1").fetchall()  # fails when the connection is closed or its database broken
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-class _Cursor:
-    """The latest result of a connection: DuckDB keeps one at a time."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def execute(self, sql: str, parameters: Any = None) -> None:
-        self._connection.execute(sql, parameters)
-
-    def fetchmany(self, size: int) -> list[Any]:
-        rows: list[Any] = self._connection.fetchmany(size)
-        return rows
-
-    def close(self) -> None:
-        """Nothing is held that the next statement does not replace."""
+    return DuckDBConnection(hook.get_conn())
 
 
 HOOK = WarehouseHook(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Autocommit:
+class AutocommitConnection:
     """A connection on which every statement stands alone: there is nothing to roll back."""
 
     def __init__(self, raw: Any) -> None:
@@ -22,6 +22,11 @@ class Autocommit:
 
     def close(self) -> None:
         self.raw.close()
+
+    @property
+    def closed(self) -> bool:
+        """True when another connection is needed for the next statement."""
+        return False
 
 
 class DuckDBConnection:
@@ -66,12 +71,19 @@ class SqlServerError(Exception):
         self.errno = errno
 
 
-class SqlServerConnection(Autocommit):
+class SqlServerConnection(AutocommitConnection):
     """pymssql, whose errors are numbers and bytes."""
 
     def cursor(self) -> Any:
         with sql_server_errors():
             return _SqlServerCursor(self.raw.cursor())
+
+    @property
+    def closed(self) -> bool:
+        try:
+            return not self.raw._conn.connected
+        except Exception:  # noqa: BLE001 (the driver raises when it has given the connection up)
+            return True
 
 
 class _SqlServerCursor:
