@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from include.schema_sync import column_types
+from include.schema_sync.types import compare as column_types
 
 # Dialect, what its catalogue says, what YMLs say: about as often as real tables have them.
 MIX = (

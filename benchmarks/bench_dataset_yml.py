@@ -17,9 +17,9 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from include.schema_sync.dataset_yml import parse_dataset_yml
-from include.schema_sync.needs import needs_of
-from include.schema_sync.qualifiers import Whereabouts
+from include.schema_sync.needs.needs import needs_of
+from include.schema_sync.needs.qualifiers import Whereabouts
+from include.schema_sync.yml.dataset import parse_dataset_yml
 
 DATASETS = 2_000
 DIMENSIONS, MEASURES, METRICS, FILTERS = 30, 22, 5, 3

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import yaml
 
-from include.schema_sync.diff import diff_organization
-from include.schema_sync.models import (
+from include.schema_sync.compare.organization import diff_organization
+from include.schema_sync.nouns.models import (
     Column,
     Dataset,
     DataSource,

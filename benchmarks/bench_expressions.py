@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from include.schema_sync import expressions
-from include.schema_sync.expressions import referenced_columns
+from include.schema_sync.sql import expressions
+from include.schema_sync.sql.expressions import referenced_columns
 from include.schema_sync.warehouses import DIALECTS
 
 ROUNDS = 5

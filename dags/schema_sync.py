@@ -18,16 +18,16 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import TriggerRule, dag, get_current_context, task, task_group
-from schema_sync_airflow.assets import RUN_EVENTS
-from schema_sync_airflow.data_team import summarize_run
-from schema_sync_airflow.deadline import late_run_alert, tell_of_run_without_summary, testable
-from schema_sync_airflow.diff_operator import DatasetYmlDiffOperator
-from schema_sync_airflow.introspection_operator import SchemaIntrospectionOperator
-from schema_sync_airflow.notification import notify_organizations
-from schema_sync_airflow.organizations import fetch_batches
-from schema_sync_airflow.params import run_params
-from schema_sync_airflow.retries import TransientOnlyRetryPolicy
-from schema_sync_airflow.runs import DAG_ID
+from schema_sync_airflow.run.assets import RUN_EVENTS
+from schema_sync_airflow.run.deadline import late_run_alert, tell_of_run_without_summary, testable
+from schema_sync_airflow.run.facts import DAG_ID
+from schema_sync_airflow.run.params import run_params
+from schema_sync_airflow.run.retries import TransientOnlyRetryPolicy
+from schema_sync_airflow.tasks.diff import DatasetYmlDiffOperator
+from schema_sync_airflow.tasks.fetch import fetch_batches
+from schema_sync_airflow.tasks.introspect import SchemaIntrospectionOperator
+from schema_sync_airflow.tasks.notify import notify_organizations
+from schema_sync_airflow.tasks.summarize import summarize_run
 
 from include.schema_sync.settings import DagSettings
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from include.schema_sync.errors import TerminalError
 
 if TYPE_CHECKING:
-    from include.schema_sync.slack.mentions import Mentions
+    from include.schema_sync.notify.owners import Mentions
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -122,7 +122,7 @@ def _text(env: Mapping[str, str], name: str) -> str | None:
 
 
 def _mentions(env: Mapping[str, str], name: str) -> Mapping[str, Mentions]:
-    from include.schema_sync.slack.mentions import mentions_by_organization  # no matter of parsing the DAG file
+    from include.schema_sync.notify.owners import mentions_by_organization  # no matter of parsing the DAG file
 
     try:
         return mentions_by_organization(_text(env, name) or "{}")

@@ -16,18 +16,18 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from include.schema_sync.application_db import application_errors, vault_secret
+from include.schema_sync.application.rows import application_errors, vault_secret
 from include.schema_sync.errors import TerminalError, TransientError, one_line
-from include.schema_sync.models import DataSource
-from include.schema_sync.organization_introspection import SourceAccess
+from include.schema_sync.introspect.organizations import SourceAccess
+from include.schema_sync.nouns.models import DataSource
+from include.schema_sync.report.task_log import visible
 from include.schema_sync.settings import Settings
-from include.schema_sync.task_log import visible
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.base import Failure
+from include.schema_sync.warehouses.engine import Failure
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, certificate_folder, warehouse_hook
 
 if TYPE_CHECKING:
-    from include.schema_sync.application_db import Connection as ApplicationConnection
+    from include.schema_sync.application.rows import Connection as ApplicationConnection
 
 APPLICATION_DB = "app_db"
 DATA_TEAM_SLACK = "data_team_slack"

@@ -71,7 +71,7 @@ def test_secrets_are_taken_out_of_texts_however_they_are_encoded():
 
 
 def test_unknown_configuration_keys_are_listed_with_what_was_meant():
-    from schema_sync_airflow.params import unknown_keys_message
+    from schema_sync_airflow.run.params import unknown_keys_message
 
     assert unknown_keys_message(["dry_run", "organization_ids"]) is None
     message = unknown_keys_message(["organisation_ids", "zzz"])
@@ -83,7 +83,7 @@ def test_unknown_configuration_keys_are_listed_with_what_was_meant():
     ("error", "action"), [("TerminalError", "fail"), ("TransientError", "retry"), ("InvalidDatasetYml", "fail")]
 )
 def test_terminal_errors_fail_at_once_and_others_are_retried(error, action):
-    from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+    from schema_sync_airflow.run.retries import TransientOnlyRetryPolicy
 
     from include.schema_sync import errors
 
@@ -92,7 +92,7 @@ def test_terminal_errors_fail_at_once_and_others_are_retried(error, action):
 
 
 def test_delays_grow_are_jittered_and_bounded():
-    from schema_sync_airflow.retries import TransientOnlyRetryPolicy
+    from schema_sync_airflow.run.retries import TransientOnlyRetryPolicy
 
     from include.schema_sync.errors import TransientError
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from schema_sync_airflow.deadline import late_run_alert, tell_of_late_run, tell_of_run_without_summary
+from schema_sync_airflow.run.deadline import late_run_alert, tell_of_late_run, tell_of_run_without_summary
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 
@@ -33,7 +33,7 @@ def missed(**facts: Any) -> dict[str, Any]:
 def test_a_run_is_late_three_quarters_into_its_time_and_the_callback_can_be_imported(dag):
     (alert,) = dag.deadline if isinstance(dag.deadline, list) else [dag.deadline]
     assert alert.interval == timedelta(minutes=45)
-    assert alert.callback.path == "schema_sync_airflow.deadline.tell_of_late_run"
+    assert alert.callback.path == "schema_sync_airflow.run.deadline.tell_of_late_run"
 
 
 def test_no_minutes_mean_no_deadline():

@@ -85,7 +85,7 @@ def customers(world, refused_uri) -> dict[str, str]:
 
 
 def test_a_full_run_sends_exactly_the_documented_names_and_the_runs_totals(world, customers, statsd):
-    from schema_sync_airflow import metrics
+    from schema_sync_airflow.run import metrics
 
     result = world.run().result["result"]
     assert result["datasetsChecked"] == 2
@@ -139,9 +139,9 @@ def test_a_metrics_server_that_cannot_be_used_fails_nothing(world, customers, st
         raise RuntimeError("no metrics today")
 
     stats.initialize(factory=broken, export_legacy_names=True)
-    from schema_sync_airflow.metrics import record_run
+    from schema_sync_airflow.run.metrics import record_run
 
-    from include.schema_sync.summary import run_result
+    from include.schema_sync.notify.messages.summary import run_result
 
     record_run(run_result([], timestamp="2026-01-15T07:00:00Z", execution_time_ms=1), restricted=False)
     assert "schema-sync metrics: not recorded, nothing else is affected" in world.records.text
@@ -150,10 +150,10 @@ def test_a_metrics_server_that_cannot_be_used_fails_nothing(world, customers, st
 def test_a_run_without_a_metrics_server_sends_nothing_and_costs_next_to_nothing(customers):
     import time
 
-    from schema_sync_airflow.metrics import record_run
+    from schema_sync_airflow.run.metrics import record_run
 
-    from include.schema_sync.models import OrganizationTotals
-    from include.schema_sync.summary import run_result
+    from include.schema_sync.notify.messages.summary import run_result
+    from include.schema_sync.nouns.models import OrganizationTotals
 
     _initialize()
     totals = [OrganizationTotals(str(number), "x") for number in range(1_000)]

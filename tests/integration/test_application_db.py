@@ -7,7 +7,7 @@ import uuid
 import psycopg
 import pytest
 
-from include.schema_sync import application_db
+from include.schema_sync.application import rows as application_db
 from include.schema_sync.errors import TerminalError, TransientError
 
 pytestmark = pytest.mark.postgres

@@ -10,7 +10,7 @@ import pytest
 
 from include.schema_sync.demo.slack import Fault
 from include.schema_sync.errors import TerminalError, TransientError
-from include.schema_sync.slack.outbox import ThreadIncompleteError
+from include.schema_sync.notify.delivery.outbox import ThreadIncompleteError
 
 pytestmark = pytest.mark.postgres
 

@@ -23,7 +23,9 @@ import pytest
 
 from include.schema_sync.demo.slack import Fault
 from include.schema_sync.errors import TransientError
-from include.schema_sync.slack import outbox, tracking_rows, turns
+from include.schema_sync.notify.delivery import outbox
+from include.schema_sync.notify.delivery import rows as tracking_rows
+from include.schema_sync.notify.slack import rate_limits as turns
 
 pytestmark = pytest.mark.postgres
 

@@ -17,11 +17,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from include.schema_sync.demo.postgres import running_postgres
 from include.schema_sync.errors import MissingSchemaError, TerminalError, TransientError
-from include.schema_sync.introspection import Connect, GroupOutcome, introspect_source
-from include.schema_sync.models import Column, GroupRequest, GroupSnapshot, Table
-from include.schema_sync.names import NameIndex
+from include.schema_sync.introspect.source import Connect, GroupOutcome, introspect_source
+from include.schema_sync.nouns.models import Column, GroupRequest, GroupSnapshot, Table
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.base import Failure
+from include.schema_sync.warehouses.engine import Failure
+from include.schema_sync.warehouses.names import NameIndex
 
 pytestmark = pytest.mark.postgres
 

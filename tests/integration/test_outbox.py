@@ -18,11 +18,12 @@ import pytest
 
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import TerminalError, TransientError
-from include.schema_sync.slack import outbox, tracking_rows
-from include.schema_sync.slack.blocks import header, section
-from include.schema_sync.slack.client import slack_client
-from include.schema_sync.slack.messages import Message, MessageKind
-from include.schema_sync.slack.outbox import Delivery, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.notify.delivery import outbox
+from include.schema_sync.notify.delivery import rows as tracking_rows
+from include.schema_sync.notify.delivery.outbox import Delivery, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.notify.messages.blocks import header, section
+from include.schema_sync.notify.messages.organization import Message, MessageKind
+from include.schema_sync.notify.slack.client import slack_client
 
 pytestmark = pytest.mark.postgres
 

@@ -16,11 +16,17 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from include.schema_sync import introspection
+from include.schema_sync.compare.discrepancies import NOT_IN_CATALOGUE
+from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.demo.postgres import running_postgres
-from include.schema_sync.diff import diff_organization
-from include.schema_sync.findings import NOT_IN_CATALOGUE
-from include.schema_sync.models import (
+from include.schema_sync.introspect import source as introspection
+from include.schema_sync.introspect.organizations import (
+    Introspection,
+    SourceAccess,
+    SourceResult,
+    introspect_organizations,
+)
+from include.schema_sync.nouns.models import (
     Dataset,
     DataSource,
     Discrepancy,
@@ -30,16 +36,10 @@ from include.schema_sync.models import (
     OrganizationReport,
     Severity,
 )
-from include.schema_sync.organization_introspection import (
-    Introspection,
-    SourceAccess,
-    SourceResult,
-    introspect_organizations,
-)
+from include.schema_sync.nouns.wire import snapshot_from_json, snapshot_to_json
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.base import Dialect, Failure, Query
-from include.schema_sync.wire import snapshot_from_json, snapshot_to_json
+from include.schema_sync.warehouses.engine import Dialect, Failure, Query
 
 pytestmark = pytest.mark.postgres
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from include.schema_sync.retention import delete_old_messages
+from include.schema_sync.notify.delivery.retention import delete_old_messages
 
 pytestmark = pytest.mark.postgres
 
@@ -167,7 +167,7 @@ def test_a_connection_outside_autocommit_is_refused_as_it_would_make_one_long_tr
 
 def clean_up(project_root, environment, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "include.schema_sync.clean_up", *arguments],
+        [sys.executable, "-m", "include.schema_sync.notify.delivery.clean_up", *arguments],
         env={**os.environ, **environment}, cwd=project_root, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 

@@ -12,11 +12,11 @@ import pytest
 
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
-from include.schema_sync.slack import turns
-from include.schema_sync.slack.blocks import header, section
-from include.schema_sync.slack.client import SlackRefusedError, post_webhook, slack_client, translate
-from include.schema_sync.slack.messages import Message
-from include.schema_sync.slack.turns import LONGEST_WAIT_S
+from include.schema_sync.notify.messages.blocks import header, section
+from include.schema_sync.notify.messages.organization import Message
+from include.schema_sync.notify.slack import rate_limits as turns
+from include.schema_sync.notify.slack.client import SlackRefusedError, post_webhook, slack_client, translate
+from include.schema_sync.notify.slack.rate_limits import LONGEST_WAIT_S
 
 TOKEN = "xoxb-very-secret-token"
 MESSAGE = Message("fallback", (header("Title"), section("body")))

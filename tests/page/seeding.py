@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.schema_sync.models import (
+from include.schema_sync.notify.messages.summary import result_json, run_result
+from include.schema_sync.nouns.models import (
     DataSource,
     Discrepancy,
     DiscrepancyType,
@@ -20,8 +21,7 @@ from include.schema_sync.models import (
     SuggestedPatch,
     UncheckedSource,
 )
-from include.schema_sync.summary import result_json, run_result
-from include.schema_sync.wire import report_to_json, totals_to_json
+from include.schema_sync.nouns.wire import report_to_json, totals_to_json
 
 DAG_ID = "schema_sync"
 CHECKS = ("introspect", "diff", "notify")
@@ -212,7 +212,7 @@ def _split(reports: Sequence[OrganizationReport], most: int) -> list[list[Organi
 
 
 def _batch(reports: Sequence[OrganizationReport]) -> dict[str, Any]:
-    from include.schema_sync.wire import batch_to_json
+    from include.schema_sync.nouns.wire import batch_to_json
 
     organizations = [
         Organization(

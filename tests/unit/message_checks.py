@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from include.schema_sync.models import Discrepancy, DiscrepancyType, OrganizationReport, UncheckedSource
-from include.schema_sync.slack import blocks
-from include.schema_sync.slack.messages import Message, RunFacts
+from include.schema_sync.notify.messages import blocks
+from include.schema_sync.notify.messages.organization import Message, RunFacts
+from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, OrganizationReport, UncheckedSource
 
 RUN = RunFacts(
     run_id="scheduled__2026-01-15T07:00:00+00:00",

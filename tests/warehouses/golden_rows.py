@@ -14,18 +14,18 @@ import sqlglot
 import yaml
 from sqlglot import expressions as exp
 
-from include.schema_sync.dataset_yml import parse_dataset_yml
-from include.schema_sync.diff import diff_organization
-from include.schema_sync.grouping import group_requests, place
-from include.schema_sync.introspection import SourceOutcome, introspect_source
-from include.schema_sync.models import (
+from include.schema_sync.compare.organization import diff_organization
+from include.schema_sync.introspect.source import SourceOutcome, introspect_source
+from include.schema_sync.needs.placement import group_requests, place
+from include.schema_sync.nouns.models import (
     Dataset,
     DataSource,
     OrganizationReport,
     OrganizationSnapshot,
     SourceSnapshot,
 )
-from include.schema_sync.warehouses.base import Dialect, Query
+from include.schema_sync.warehouses.engine import Dialect, Query
+from include.schema_sync.yml.dataset import parse_dataset_yml
 
 QUERIES = Path(__file__).parents[1] / "golden" / "queries"
 

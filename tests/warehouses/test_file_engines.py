@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from include.schema_sync.errors import TerminalError
-from include.schema_sync.introspection import introspect_source
-from include.schema_sync.models import Column, GroupRequest, GroupSnapshot
+from include.schema_sync.introspect.source import introspect_source
+from include.schema_sync.nouns.models import Column, GroupRequest, GroupSnapshot
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.base import Failure
+from include.schema_sync.warehouses.engine import Failure
 
 pytestmark = pytest.mark.airflow
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from include.schema_sync.errors import TerminalError
-from include.schema_sync.introspection import introspect_source
-from include.schema_sync.models import GroupRequest
+from include.schema_sync.introspect.source import introspect_source
+from include.schema_sync.nouns.models import GroupRequest
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.base import Failure
+from include.schema_sync.warehouses.engine import Failure
 
 pytestmark = pytest.mark.airflow
 
@@ -191,7 +191,7 @@ def test_pymssql_fills_in_every_name_as_a_quoted_text(pymssql: Any) -> None:
     ],
 )  # fmt: skip
 def test_pymssqls_errors_are_taken_apart(pymssql: Any, arguments: Any, errno: int | None, text: str) -> None:
-    from include.schema_sync.driver_connections import SqlServerError, sql_server_errors
+    from include.schema_sync.warehouses.driver_connections import SqlServerError, sql_server_errors
 
     with pytest.raises(SqlServerError) as raised, sql_server_errors():
         raise pymssql.OperationalError(*arguments)

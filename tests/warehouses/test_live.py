@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from include.schema_sync.introspection import GroupOutcome, introspect_source
-from include.schema_sync.models import GroupRequest
+from include.schema_sync.introspect.source import GroupOutcome, introspect_source
+from include.schema_sync.nouns.models import GroupRequest
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import DIALECTS
-from include.schema_sync.warehouses.base import Dialect
+from include.schema_sync.warehouses.engine import Dialect
 
 pytestmark = pytest.mark.airflow
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from engines.redshift import RedshiftServer, missing, running_redshift
 
-from include.schema_sync.introspection import GroupOutcome, introspect_source
-from include.schema_sync.models import Column, GroupRequest, Table
+from include.schema_sync.introspect.source import GroupOutcome, introspect_source
+from include.schema_sync.nouns.models import Column, GroupRequest, Table
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.base import Failure
+from include.schema_sync.warehouses.engine import Failure
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 

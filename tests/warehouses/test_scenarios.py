@@ -11,11 +11,10 @@ import pytest
 from engines import ENGINES, GOLDEN_ONLY
 from engines.base import DROPPED_SCHEMA, Engine, Found, Place, Scenario, Server
 
-from include.schema_sync.dataset_yml import parse_dataset_yml
-from include.schema_sync.diff import diff_organization
-from include.schema_sync.grouping import group_requests, place
-from include.schema_sync.introspection import SourceOutcome, introspect_source
-from include.schema_sync.models import (
+from include.schema_sync.compare.organization import diff_organization
+from include.schema_sync.introspect.source import SourceOutcome, introspect_source
+from include.schema_sync.needs.placement import group_requests, place
+from include.schema_sync.nouns.models import (
     Dataset,
     DataSource,
     DiscrepancyType,
@@ -24,9 +23,10 @@ from include.schema_sync.models import (
     OrganizationSnapshot,
     SourceSnapshot,
 )
-from include.schema_sync.names import NameCase
 from include.schema_sync.warehouses import DIALECTS
-from include.schema_sync.warehouses.base import Dialect, Failure
+from include.schema_sync.warehouses.engine import Dialect, Failure
+from include.schema_sync.warehouses.names import NameCase
+from include.schema_sync.yml.dataset import parse_dataset_yml
 
 pytestmark = pytest.mark.airflow
 

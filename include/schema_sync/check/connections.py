@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from include.schema_sync.driver_connections import (
+from include.schema_sync.errors import TerminalError
+from include.schema_sync.introspect.organizations import SourceAccess
+from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses import dialect_for
+from include.schema_sync.warehouses.driver_connections import (
     AutocommitConnection,
     DuckDBConnection,
     SqlServerConnection,
     sql_server_errors,
 )
-from include.schema_sync.errors import TerminalError
-from include.schema_sync.organization_introspection import SourceAccess
-from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses import dialect_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from include.schema_sync.check.connections import Place
 from include.schema_sync.check.files import DATA_SOURCE_ID, ORGANIZATION_ID, DatasetFile, Found, Note
-from include.schema_sync.dataset_yml import parse_dataset_yml
-from include.schema_sync.diff import diff_organization
+from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.grouping import place as place_definition
-from include.schema_sync.models import (
+from include.schema_sync.introspect.organizations import SourceAccess, introspect_organizations
+from include.schema_sync.needs.placement import place as place_definition
+from include.schema_sync.nouns.models import (
     DataSource,
     Discrepancy,
     Organization,
@@ -20,9 +20,9 @@ from include.schema_sync.models import (
     Severity,
     SuggestedPatch,
 )
-from include.schema_sync.organization_introspection import SourceAccess, introspect_organizations
-from include.schema_sync.patches import suggest_patch
+from include.schema_sync.repair.suggest import suggest_patch
 from include.schema_sync.settings import Settings
+from include.schema_sync.yml.dataset import parse_dataset_yml
 
 
 @dataclass(frozen=True, slots=True)

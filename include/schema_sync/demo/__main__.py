@@ -34,9 +34,9 @@ from include.schema_sync.demo.organizations import (
 )
 from include.schema_sync.demo.postgres import running_postgres
 from include.schema_sync.demo.slack import SlackStandIn, running_slack
-from include.schema_sync.slack.messages import Message, render_text
-from include.schema_sync.task_log import totals_table
-from include.schema_sync.wire import totals_from_json
+from include.schema_sync.notify.messages.organization import Message, render_text
+from include.schema_sync.nouns.wire import totals_from_json
+from include.schema_sync.report.task_log import totals_table
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / ".demo"

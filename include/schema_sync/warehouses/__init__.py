@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from include.schema_sync.errors import TerminalError
-from include.schema_sync.warehouses.base import Dialect
 from include.schema_sync.warehouses.bigquery import BIGQUERY
 from include.schema_sync.warehouses.databricks import DATABRICKS
 from include.schema_sync.warehouses.duckdb import DUCKDB
+from include.schema_sync.warehouses.engine import Dialect
 from include.schema_sync.warehouses.mysql import MYSQL
 from include.schema_sync.warehouses.postgres import POSTGRES
 from include.schema_sync.warehouses.redshift import REDSHIFT

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from include.schema_sync.models import GroupRequest
-from include.schema_sync.names import NameCase, unquote
-from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
+from include.schema_sync.warehouses.names import NameCase, unquote
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever

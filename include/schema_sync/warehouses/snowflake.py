@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-from include.schema_sync.models import GroupRequest
-from include.schema_sync.names import NameCase, fold, unquote
-from include.schema_sync.warehouses.base import Dialect, Failure, Query, quote_with, zero_row_select
+from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
+from include.schema_sync.warehouses.names import NameCase, fold, unquote
 
 # INFORMATION_SCHEMA, because it is up to date (ACCOUNT_USAGE is up to two hours late) and needs no grant of its own.
 #

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from include.schema_sync.yml.definitions import DatasetDefinition, FieldKind, Relationship
 from include.schema_sync.yml.document import Mapping
 from include.schema_sync.yml.fields import FieldSection, model_name, read_field
-from include.schema_sync.yml.reading import items_of, required_name, text_of
 from include.schema_sync.yml.silence import read_silence
+from include.schema_sync.yml.values import items_of, required_name, text_of
 
 SEMANTIC_SECTIONS = (
     FieldSection("entities", FieldKind.ENTITY, type_key=None),

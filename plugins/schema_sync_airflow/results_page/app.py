@@ -21,12 +21,12 @@ from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include.schema_sync.models import Severity
+from include.schema_sync.nouns.models import Severity
 from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.organization import detail
 from schema_sync_airflow.results_page.overview import Choice, overview
 from schema_sync_airflow.results_page.rendering import Addresses, render
-from schema_sync_airflow.runs import DAG_ID
+from schema_sync_airflow.run.facts import DAG_ID
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.schema_sync.models import OrganizationTotals, Severity, UncheckedSource
+from include.schema_sync.nouns.models import OrganizationTotals, Severity, UncheckedSource
 
 Json = Mapping[str, Any]
 

@@ -9,12 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from include.schema_sync.models import Severity
-from include.schema_sync.task_log import visible
-from schema_sync_airflow.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
+from include.schema_sync.nouns.models import Severity
+from include.schema_sync.report.task_log import visible
 from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.overview import STATES
-from schema_sync_airflow.runs import DAG_ID
+from schema_sync_airflow.run.facts import DAG_ID
+from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
 
 if TYPE_CHECKING:
     import jinja2

@@ -15,11 +15,11 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import Row, Select, and_, or_, select
 
-from schema_sync_airflow.diff_operator import TOTALS
-from schema_sync_airflow.introspection_operator import FAILURES
-from schema_sync_airflow.notification import OUTCOMES
-from schema_sync_airflow.organizations import FETCH_ERROR
-from schema_sync_airflow.runs import DAG_ID
+from schema_sync_airflow.run.facts import DAG_ID
+from schema_sync_airflow.tasks.diff import TOTALS
+from schema_sync_airflow.tasks.fetch import FETCH_ERROR
+from schema_sync_airflow.tasks.introspect import FAILURES
+from schema_sync_airflow.tasks.notify import OUTCOMES
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

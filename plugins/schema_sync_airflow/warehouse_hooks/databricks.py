@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow.sdk import Connection
 
-from include.schema_sync.driver_connections import AutocommitConnection
 from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses.driver_connections import AutocommitConnection
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
 
 

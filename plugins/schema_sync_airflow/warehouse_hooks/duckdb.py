@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow.sdk import Connection
 
-from include.schema_sync.driver_connections import DuckDBConnection
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses.driver_connections import DuckDBConnection
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
 
 _MOTHERDUCK = "md:"

@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow.sdk import Connection
 
-from include.schema_sync.driver_connections import SqlServerConnection, sql_server_errors
 from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses.driver_connections import SqlServerConnection, sql_server_errors
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
 
 

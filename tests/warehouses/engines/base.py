@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from include.schema_sync.models import DiscrepancyType
+from include.schema_sync.nouns.models import DiscrepancyType
 from include.schema_sync.warehouses import DIALECTS
-from include.schema_sync.warehouses.base import Dialect
+from include.schema_sync.warehouses.engine import Dialect
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 

@@ -1,0 +1,208 @@
+"""All SQL on the product's five tables and on its vault, on connections given by the caller.
+
+Columns are always named: production has more of them than the contract lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.schema_sync.errors import TerminalError, TransientError, one_line
+from include.schema_sync.nouns.models import Dataset, DataSource, Organization
+from include.schema_sync.report.task_log import visible
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[tuple[object, ...]]
+
+# One row per usable data source; an organization without one is not active and does not appear.
+_ACTIVE_ORGANIZATIONS = """
+SELECT o.id::text, o.name, s.id::text, s.name, s.type
+  FROM organizations o
+  JOIN data_sources s ON s.organization_id = o.id
+ WHERE o.deleted_at IS NULL
+   AND s.deleted_at IS NULL
+   AND s.onboarding_status = 'completed'
+   AND (%(ids)s::uuid[] IS NULL OR o.id = ANY (%(ids)s::uuid[]))
+ ORDER BY o.name, o.id, s.name, s.id
+"""
+
+# Only asked when somebody named an organization that is not active: why is it not?
+_WHY_NOT_ACTIVE = """
+SELECT o.id::text, o.name, o.deleted_at IS NOT NULL,
+       count(s.id) FILTER (WHERE s.deleted_at IS NULL),
+       string_agg(DISTINCT s.onboarding_status::text, ', ') FILTER (WHERE s.deleted_at IS NULL)
+  FROM organizations o
+  LEFT JOIN data_sources s ON s.organization_id = o.id
+ WHERE o.id = ANY (%(ids)s::uuid[])
+ GROUP BY o.id, o.name, o.deleted_at
+"""
+
+_DATASETS_TO_CHECK = """
+SELECT d.id::text, d.name, d.organization_id::text, d.data_source_id::text,
+       d.database_identifier, d.schema, d.yml_file
+  FROM datasets d
+  JOIN data_sources s ON s.id = d.data_source_id AND s.organization_id = d.organization_id
+ WHERE d.organization_id = ANY (%(ids)s::uuid[])
+   AND d.yml_file IS NOT NULL
+   AND d.enabled
+   AND d.deleted_at IS NULL
+   AND s.deleted_at IS NULL
+   AND s.onboarding_status = 'completed'
+ ORDER BY d.organization_id, d.data_source_id, d.name, d.id
+"""
+
+# Where an organization has several, one with a channel wins; the id makes the choice stable.
+_SLACK_INTEGRATIONS = """
+SELECT DISTINCT ON (i.organization_id)
+       i.organization_id::text, i.id::text, i.token_vault_key,
+       i.default_channel ->> 'id', i.default_channel ->> 'name', i.default_channel -> 'mentions'
+  FROM slack_integrations i
+ WHERE i.organization_id = ANY (%(ids)s::uuid[])
+   AND i.status = 'active'
+   AND i.deleted_at IS NULL
+ ORDER BY i.organization_id, (coalesce(i.default_channel ->> 'id', '') = ''), i.id
+"""
+
+_FROM_VAULT = "SELECT decrypted_secret FROM vault.decrypted_secrets WHERE name = %(name)s LIMIT 1"
+_VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackIntegration:
+    """An organization's active integration.
+
+    :ivar channel_id: None: no default channel was chosen.
+    :ivar mentions: whom new problems call, as the row has it (``slack/mentions.py`` reads it), or None.
+    """
+
+    id: str
+    organization_id: str
+    token_vault_key: str | None
+    channel_id: str | None
+    channel_name: str | None
+    mentions: object = None
+
+
+def fetch_organizations(connection: Connection, organization_ids: Sequence[str] | None) -> list[Organization]:
+    """Read the active organizations with their usable data sources, sorted by name.
+
+    :param organization_ids: only these, or None for all that are active.
+    :raises TerminalError: an id is unknown or not active; the message lists each such id and why.
+    """
+    ids = None if organization_ids is None else list(dict.fromkeys(name.lower() for name in organization_ids))
+    with application_errors("read the active organizations"):
+        rows = connection.execute(_ACTIVE_ORGANIZATIONS, {"ids": ids}).fetchall()
+    names: dict[str, str] = {}
+    sources: dict[str, list[DataSource]] = {}
+    for organization_id, name, source_id, source_name, source_type in rows:
+        names[str(organization_id)] = str(name)
+        source = DataSource(str(source_id), str(source_name), str(source_type))
+        sources.setdefault(str(organization_id), []).append(source)
+    if ids is not None and (absent := [name for name in ids if name not in names]):
+        raise TerminalError(_explain_absence(connection, absent))
+    return [Organization(id_, name, tuple(sources[id_])) for id_, name in names.items()]
+
+
+def fetch_datasets(connection: Connection, organization_ids: Sequence[str]) -> dict[str, list[Dataset]]:
+    """Read the datasets to check, YML included, in one statement.
+
+    :return: {organization id: datasets}, an empty list for an organization that has none.
+    """
+    datasets: dict[str, list[Dataset]] = {name: [] for name in organization_ids}
+    with application_errors("read the datasets"):
+        rows = connection.execute(_DATASETS_TO_CHECK, {"ids": list(organization_ids)}).fetchall()
+    for id_, name, organization_id, data_source_id, database_identifier, schema, yml in rows:
+        datasets[str(organization_id)].append(
+            Dataset(
+                id=str(id_),
+                name=str(name),
+                organization_id=str(organization_id),
+                data_source_id=str(data_source_id),
+                database_identifier=str(database_identifier) if database_identifier else None,
+                schema=str(schema),
+                yml=str(yml),
+            )
+        )
+    return datasets
+
+
+def fetch_slack_integrations(connection: Connection, organization_ids: Sequence[str]) -> dict[str, SlackIntegration]:
+    """Read each organization's active Slack integration; one without is absent from the result."""
+    with application_errors("read the Slack integrations"):
+        rows = connection.execute(_SLACK_INTEGRATIONS, {"ids": list(organization_ids)}).fetchall()
+    return {
+        str(organization_id): SlackIntegration(
+            id=str(id_),
+            organization_id=str(organization_id),
+            token_vault_key=str(key) if key else None,
+            channel_id=str(channel_id) if channel_id else None,
+            channel_name=str(channel_name) if channel_name else None,
+            mentions=mentions,
+        )
+        for organization_id, id_, key, channel_id, channel_name, mentions in rows
+    }
+
+
+def vault_secret(connection: Connection, name: str) -> str | None:
+    """Read one secret from the product's vault; None when there is no vault, or no such secret.
+
+    :raises TerminalError: the vault may not be read.
+    """
+    with application_errors("read the vault"):
+        exists = connection.execute(_VAULT_EXISTS).fetchone()
+        if exists is None or not exists[0]:
+            return None
+        row = connection.execute(_FROM_VAULT, {"name": name}).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
+@contextmanager
+def application_errors(what: str) -> Iterator[None]:
+    """Turn a driver's error into one of ours: what failed, and what to do about it.
+
+    :raises TransientError: connection refused or lost, timeout, server shutting down.
+    :raises TerminalError: table or column absent, permission refused.
+    """
+    import psycopg
+
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise TransientError(
+            f"The application database did not let Schema Sync {what}: {one_line(str(error))}. "
+            "Check the Airflow connection `app_db`."
+        ) from None
+    except psycopg.Error as error:
+        raise TerminalError(
+            f"The application database refused to let Schema Sync {what}: {one_line(str(error))}. "
+            "Compare the tables with include/sql/application_tables.sql and the grants of the role in `app_db`."
+        ) from None
+
+
+def _explain_absence(connection: Connection, ids: Sequence[str]) -> str:
+    with application_errors("look up organizations"):
+        rows = connection.execute(_WHY_NOT_ACTIVE, {"ids": list(ids)}).fetchall()
+    known = {str(row[0]): row for row in rows}
+    reasons = []
+    for id_ in ids:
+        if id_ not in known:
+            reasons.append(f"{id_}: unknown, no organization has this id")
+            continue
+        _, name, deleted, sources, states = known[id_]
+        if deleted:
+            reason = "deleted"
+        elif not sources:
+            reason = "has no data source"
+        else:
+            reason = f"no data source has finished onboarding (state: {states})"
+        reasons.append(f"{id_} ({visible(str(name))}): {reason}")
+    return (
+        "These organizations cannot be checked:\n  "
+        + "\n  ".join(reasons)
+        + "\nCorrect organization_ids, or leave it empty to check every active organization."
+    )

@@ -1,0 +1,271 @@
+"""Datasets' YML against a snapshot of their warehouses → one organization's report. Pure.
+
+Nothing here asks a server anything: what the snapshot does not know is *unchecked*, never clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from include.schema_sync.compare.discrepancies import differences, invalid_yml, missing_schema, place_name, undocumented
+from include.schema_sync.compare.subjects import Subject, Targets, Unreached
+from include.schema_sync.compare.tables import KnownGroup, KnownTable
+from include.schema_sync.errors import InvalidDatasetYml, TerminalError
+from include.schema_sync.needs.placement import Placement, place
+from include.schema_sync.needs.qualifiers import names_for_relationships
+from include.schema_sync.nouns.models import (
+    Dataset,
+    Discrepancy,
+    OrganizationReport,
+    OrganizationSnapshot,
+    SourceSnapshot,
+    SourceTiming,
+    SuggestedPatch,
+    UncheckedSource,
+)
+from include.schema_sync.repair.suggest import suggest_patch
+from include.schema_sync.sql.expressions import words_of
+from include.schema_sync.warehouses import dialect_for
+from include.schema_sync.warehouses.engine import Dialect
+from include.schema_sync.yml.dataset import parse_dataset_yml
+
+CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next run checks it"
+
+
+def diff_organization(
+    snapshot: OrganizationSnapshot, datasets: Sequence[Dataset], *, add_undocumented: bool = False
+) -> OrganizationReport:
+    """Compare every dataset that was asked for with what was found.
+
+    :param datasets: the organization's datasets as they are now; one that is gone is no longer anybody's concern,
+        one whose text changed since the snapshot is unchecked.
+    :param add_undocumented: suggested patches also add the columns that are in no dataset.
+    :return: discrepancies sorted most severe first, each problem once; what is unchecked, by data source; a patch for
+        each dataset that can be repaired safely.
+    """
+    now = {dataset.id: dataset for dataset in datasets}
+    report = _Report()
+    for source in snapshot.sources:
+        _diff_source(snapshot.organization_id, source, now, report)
+    discrepancies = sorted(report.found.values(), key=lambda discrepancy: discrepancy.sort_key)
+    return OrganizationReport(
+        organization_id=snapshot.organization_id,
+        organization_name=snapshot.organization_name,
+        datasets_checked=report.checked,
+        datasets_unchecked=sum(source.datasets for source in report.unchecked),
+        discrepancies=tuple(discrepancies),
+        unchecked=tuple(report.unchecked),
+        ignored=tuple(sorted(report.ignored, key=lambda discrepancy: discrepancy.sort_key)),
+        patches=tuple(_patches(snapshot, now, discrepancies, add_undocumented=add_undocumented)),
+        slowest_source=max(
+            (
+                SourceTiming(source.data_source.id, source.data_source.name, source.elapsed_ms)
+                for source in snapshot.sources
+                if source.datasets
+            ),
+            key=lambda timing: timing.elapsed_ms,
+            default=None,
+        ),
+    )
+
+
+def _patches(
+    snapshot: OrganizationSnapshot,
+    now: Mapping[str, Dataset],
+    discrepancies: Iterable[Discrepancy],
+    *,
+    add_undocumented: bool,
+) -> Iterator[SuggestedPatch]:
+    """One for each dataset that can be repaired, in the order of what is most severe."""
+    sources = {source.data_source.id: source for source in snapshot.sources}
+    by_dataset: dict[tuple[str, str], list[Discrepancy]] = {}
+    for found in discrepancies:
+        if found.dataset_id is not None:
+            by_dataset.setdefault((found.data_source_id, found.dataset_id), []).append(found)
+    for (source_id, dataset_id), own in by_dataset.items():
+        source = sources[source_id]
+        patch = suggest_patch(
+            now[dataset_id],
+            own,
+            dialect=_dialect(source),
+            own_database=source.own_database,
+            add_undocumented=add_undocumented,
+        )
+        if patch is not None:
+            yield patch
+
+
+@dataclass(slots=True)
+class _Report:
+    """What has been found so far; by fingerprint, because one problem is told once.
+
+    :ivar silenced: what a definition does not want to be told; another definition of its dataset may tell it.
+    """
+
+    found: dict[str, Discrepancy] = field(default_factory=dict)
+    silenced: dict[str, Discrepancy] = field(default_factory=dict)
+    unchecked: list[UncheckedSource] = field(default_factory=list)
+    checked: int = 0
+
+    def add(self, discrepancy: Discrepancy, *, ignored: bool = False) -> None:
+        known = self.silenced if ignored else self.found
+        first = known.setdefault(discrepancy.fingerprint, discrepancy)
+        if discrepancy.severity.rank < first.severity.rank:
+            known[discrepancy.fingerprint] = discrepancy
+
+    @property
+    def ignored(self) -> list[Discrepancy]:
+        """What nobody wants to be told."""
+        return [each for fingerprint, each in self.silenced.items() if fingerprint not in self.found]
+
+
+def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report) -> None:
+    reasons: dict[str, str] = {}  # dataset id → why it is unchecked
+    read: dict[str, list[Placement]] = {}
+    targets = Targets()
+    for dataset_id, yml_hash in source.datasets.items():
+        dataset = now.get(dataset_id)
+        if dataset is None:
+            continue
+        if dataset.yml_hash != yml_hash:
+            reasons[dataset_id] = f"dataset {dataset.name}: {CHANGED_MEANWHILE}"
+            targets.add((dataset.name,), Unreached(reasons[dataset_id]))
+            continue
+        try:
+            definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
+        except InvalidDatasetYml as error:
+            report.add(invalid_yml(dataset, source, error))
+            report.checked += 1
+            targets.add((dataset.name,), Unreached("its YML cannot be read", for_now=False))
+            continue
+        read[dataset_id] = [place(dataset, definition, own_database=source.own_database) for definition in definitions]
+    if source.error is not None:
+        reasons.update(dict.fromkeys(read, source.error))
+    elif read:
+        dialect = _dialect(source)
+        groups = {(group.database, group.schema): KnownGroup(group, dialect) for group in source.groups}
+        subjects = _subjects(read, groups, dialect, targets, reasons)
+        _compare(organization_id, subjects, groups, dialect, targets, report, reasons)
+    report.checked += sum(1 for dataset_id in read if dataset_id not in reasons)
+    if reasons:
+        report.unchecked.append(
+            UncheckedSource(
+                data_source_id=source.data_source.id,
+                data_source_name=source.data_source.name,
+                datasets=len(reasons),
+                error="; ".join(sorted(set(reasons.values()))),
+                dataset_ids=tuple(sorted(reasons)),
+            )
+        )
+
+
+def _dialect(source: SourceSnapshot) -> Dialect:
+    try:
+        return dialect_for(source.data_source.type)
+    except TerminalError as error:  # introspection reports this as the source's error, so groups cannot exist
+        raise AssertionError(f"a snapshot of an unknown kind of warehouse: {error}") from None
+
+
+def _subjects(
+    read: Mapping[str, Sequence[Placement]],
+    groups: Mapping[tuple[str | None, str], KnownGroup],
+    dialect: Dialect,
+    targets: Targets,
+    reasons: MutableMapping[str, str],
+) -> list[Subject]:
+    """Every definition whose group answered; of the others, their datasets' reasons, here and for who needs them."""
+    subjects: list[Subject] = []
+    for dataset_id, placements in read.items():
+        for placement in placements:
+            group = groups.get(placement.group)
+            if group is None or group.snapshot.error is not None:
+                why = "it was not asked for" if group is None else group.snapshot.error
+                reasons[dataset_id] = f"{place_name(placement.database, placement.schema)}: {why}"
+                names = names_for_relationships(placement.definition, placement.dataset.name)
+                targets.add(names, Unreached(reasons[dataset_id]))
+            else:
+                table, case_differs = group.find(placement.table)
+                subject = Subject(placement, group, placement.needs(dialect.name), table, case_differs)
+                subjects.append(subject)
+                targets.add(subject.names, subject)
+    return subjects
+
+
+def _compare(
+    organization_id: str,
+    subjects: Sequence[Subject],
+    groups: Mapping[tuple[str | None, str], KnownGroup],
+    dialect: Dialect,
+    targets: Targets,
+    report: _Report,
+    reasons: MutableMapping[str, str],
+) -> None:
+    """Claims first, comparison second: what counts as unclaimed depends on every dataset of a table.
+
+    :param reasons: {dataset id: why it is unchecked}; what could not be confirmed is added.
+    """
+    for subject in subjects:
+        _claim(subject, targets)
+    for group in groups.values():
+        if not group.snapshot.exists:
+            _tell_missing_schema(organization_id, [each for each in subjects if each.group is group], report)
+    documented_by: dict[int, tuple[KnownTable, list[Subject]]] = {}
+    for subject in subjects:
+        if not subject.group.snapshot.exists:
+            continue
+        for finding in differences(subject, targets, dialect):
+            ignored = _is_ignored(finding.column, (subject,), dialect)
+            if isinstance(finding, Discrepancy):
+                report.add(_weighed(finding, subject), ignored=ignored)
+            elif not ignored:
+                reasons.setdefault(subject.placement.dataset.id, finding.reason)
+        if subject.table is not None and subject.table.table.readable:
+            documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
+    for table, own in documented_by.values():
+        teller = min(own, key=lambda subject: subject.placement.dataset.id)
+        for discrepancy in undocumented(teller, table):  # about the table, so whoever describes it may silence it
+            report.add(_weighed(discrepancy, teller), ignored=_is_ignored(discrepancy.column, own, dialect))
+
+
+def _tell_missing_schema(organization_id: str, subjects: Sequence[Subject], report: _Report) -> None:
+    """As severe as the most demanding of its datasets wants it."""
+    if not subjects:
+        return
+    names = sorted({subject.placement.dataset.name for subject in subjects})
+    discrepancy = missing_schema(organization_id, subjects[0].group.snapshot, names)
+    for subject in subjects:
+        report.add(_weighed(discrepancy, subject))
+
+
+def _weighed(discrepancy: Discrepancy, subject: Subject) -> Discrepancy:
+    severity = subject.placement.definition.silence.severity_of(discrepancy.type)
+    return discrepancy if severity is None else replace(discrepancy, own_severity=severity)
+
+
+def _is_ignored(column: str | None, subjects: Iterable[Subject], dialect: Dialect) -> bool:
+    return column is not None and any(
+        subject.placement.definition.silence.ignores(column, dialect.column_case) for subject in subjects
+    )
+
+
+def _claim(subject: Subject, targets: Targets) -> None:
+    """Every column that a definition uses is documented by it, on whichever table it is."""
+    for word, needs in subject.needs.on_targets.items():
+        if table := targets.of(word).table:
+            table.documented.update(name for need in needs if (name := table.names.resolve(need.column).name))
+    if subject.table is None:
+        return
+    on_targets = (need for needs in subject.needs.on_targets.values() for need in needs)
+    for need in subject.needs.columns:
+        if name := subject.table.names.resolve(need.column).name:
+            subject.table.documented.add(name)
+    for need in (*subject.needs.columns, *subject.needs.unplaced, *on_targets):
+        if need.qualifier is not None:
+            if root := subject.root_column(need):
+                subject.table.documented.add(root)
+            nested = f"{need.qualifier}.{need.column}"
+            if name := subject.table.names.resolve(nested).name:
+                subject.table.documented.add(name)
+    for item in subject.needs.unread:
+        subject.table.mentioned |= words_of(item.expression)

@@ -1,0 +1,99 @@
+"""Definitions beside what the snapshot knows of their tables, and how one finds another's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from include.schema_sync.compare.tables import KnownGroup, KnownTable
+from include.schema_sync.needs.needs import Need, Needs
+from include.schema_sync.needs.placement import Placement
+from include.schema_sync.needs.qualifiers import DatasetNames, first_part, names_for_relationships
+
+
+@dataclass(slots=True)
+class Subject:
+    """A definition with the group that it lives in, and the table that its name resolved to (or None)."""
+
+    placement: Placement
+    group: KnownGroup
+    needs: Needs
+    table: KnownTable | None
+    case_differs: bool
+
+    @property
+    def names(self) -> set[str]:
+        return names_for_relationships(self.placement.definition, self.placement.dataset.name)
+
+    def root_column(self, need: Need) -> str | None:
+        """The stored column of the own table that a qualifier may stand for: then the need is for a field of it."""
+        if need.qualifier is None or self.table is None:
+            return None
+        return self.table.names.resolve(first_part(need.qualifier)).name
+
+
+class Target(NamedTuple):
+    """What the word that a relationship uses for another dataset leads to.
+
+    :ivar table: its table, or None: then nothing that is needed of it can be judged.
+    :ivar subjects: the definitions of that table that the word means; none without a table.
+    :ivar problem: why there is no table, for people; None when that is told elsewhere.
+    :ivar unanswered: why nobody knows, for people: then whoever needs the table is unchecked.
+    """
+
+    table: KnownTable | None
+    subjects: tuple[Subject, ...] = ()
+    problem: str | None = None
+    unanswered: str | None = None
+
+    def is_alias(self, column: str) -> bool:
+        """True when the name is also a field's of the dataset, whose expression may be what is meant."""
+        return any(subject.needs.is_alias(column) for subject in self.subjects)
+
+
+class Unreached(NamedTuple):
+    """A dataset of which nothing is known in this run.
+
+    :ivar reason: for people.
+    :ivar for_now: True when the next run may know; False when its YML has to be corrected first.
+    """
+
+    reason: str
+    for_now: bool = True
+
+
+class Targets:
+    """All datasets of a data source, by the words that relationships use for them."""
+
+    def __init__(self) -> None:
+        self._datasets: DatasetNames[Subject | Unreached] = DatasetNames()
+        self._found: dict[str, Target] = {}
+
+    def add(self, names: Iterable[str], dataset: Subject | Unreached) -> None:
+        self._datasets.add(names, dataset)
+
+    def of(self, word: str) -> Target:
+        """A word that means no dataset, or several tables, leads nowhere: it may be a role's name."""
+        if word not in self._found:
+            self._found[word] = self._look_up(word)
+        return self._found[word]
+
+    def _look_up(self, word: str) -> Target:
+        meant = self._datasets.find(word)
+        subjects = [each for each in meant if isinstance(each, Subject)]
+        unreached = [each for each in meant if isinstance(each, Unreached)]
+        tables = {id(subject.table): subject.table for subject in subjects if subject.table is not None}
+        if len(tables) > 1 or (tables and unreached):
+            return Target(None, problem="several datasets are called so")
+        if tables:
+            (table,) = tables.values()
+            return Target(table, tuple(subject for subject in subjects if subject.table is table))
+        unknown = [reason for each in subjects if (reason := each.group.unknown.get(each.placement.table)) is not None]
+        for reason in (*(each.reason for each in unreached if each.for_now), *unknown):
+            return Target(None, unanswered=reason)
+        if unreached:
+            return Target(None, problem=unreached[0].reason)
+        if subjects:  # a missing table is told by the dataset that is about it
+            return Target(None)
+        return Target(None, problem="no dataset of this data source is called so")

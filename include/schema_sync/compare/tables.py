@@ -1,0 +1,75 @@
+"""A snapshot's tables as the diff looks them up: names indexed once, probes beside the columns they are about. Pure."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from include.schema_sync.nouns.models import Column, GroupSnapshot, Probe, ProbeAnswer, Table
+from include.schema_sync.warehouses.engine import Dialect
+from include.schema_sync.warehouses.names import NameIndex
+
+
+class KnownTable:
+    """A table of the snapshot, its names indexed once for every dataset that uses it.
+
+    :ivar listed: False for a table that is there although the catalogue does not list it.
+    :ivar probes: {column that the catalogue does not list: what the warehouse says of it, unless it is missing}.
+    """
+
+    def __init__(self, table: Table, dialect: Dialect, *, listed: bool = True) -> None:
+        self.table = table
+        self.listed = listed
+        self.probes: dict[str, Probe] = {}
+        self.columns: dict[str, Column] = {column.name: column for column in table.columns}
+        self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
+        self.documented: set[str] = set()
+        self.mentioned: set[str] = set()
+
+    @cached_property
+    def unclaimed(self) -> list[Column]:
+        """Columns in no dataset of the table, and in no expression that could not be read.
+
+        A nested field (``address.city`` beside ``address``) belongs to its column: it is no column of its own, and
+        claiming it claims the column. Only to be asked when every dataset has made its claims.
+        """
+        claimed = self.documented | {name.partition(".")[0] for name in self.documented}
+        return [
+            column
+            for column in self.table.columns
+            if column.name not in claimed
+            and column.name.lower() not in self.mentioned
+            and ("." not in column.name or column.name.partition(".")[0] not in self.columns)
+        ]
+
+
+class KnownGroup:
+    """A group of the snapshot with its tables indexed.
+
+    :ivar not_listed: {table as datasets write it: the table}, for those that only probes know to be there.
+    :ivar unknown: {table as datasets write it: why nobody knows whether it is there}.
+    """
+
+    def __init__(self, snapshot: GroupSnapshot, dialect: Dialect) -> None:
+        self.snapshot = snapshot
+        self.tables = {table.name: KnownTable(table, dialect) for table in snapshot.tables}
+        self.names = NameIndex(self.tables, dialect.table_case, dialect.max_name_bytes)
+        self.not_listed: dict[str, KnownTable] = {}
+        self.unknown: dict[str, str] = {}
+        for probe in snapshot.probes:
+            if probe.column is not None:
+                continue
+            if probe.answer is ProbeAnswer.UNKNOWN:
+                self.unknown[probe.table] = probe.reason or ""
+            else:
+                table = Table(probe.table, "table", probe.answer is ProbeAnswer.RUNS, ())
+                self.not_listed[probe.table] = KnownTable(table, dialect, listed=False)
+        for probe in snapshot.probes:
+            if probe.column is not None:
+                (self.tables.get(probe.table) or self.not_listed[probe.table]).probes[probe.column] = probe
+
+    def find(self, written: str) -> tuple[KnownTable | None, bool]:
+        """The table that a name stands for, if any, and whether its letter case differs."""
+        resolution = self.names.resolve(written)
+        if resolution.name is None:
+            return self.not_listed.get(written), False
+        return self.tables[resolution.name], resolution.case_differs

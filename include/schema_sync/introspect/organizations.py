@@ -1,0 +1,279 @@
+"""Organizations and their datasets → snapshots of what their warehouses really hold.
+
+Reads every YML far enough to know which tables to ask for, then asks each data source once per (database,
+schema). Sources and organizations run side by side; none can stop another.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+
+from include.schema_sync.errors import InvalidDatasetYml, SchemaSyncError, TransientError
+from include.schema_sync.introspect.source import GroupOutcome, introspect_source
+from include.schema_sync.needs.placement import group_requests, place
+from include.schema_sync.nouns.models import (
+    Dataset,
+    DataSource,
+    GroupRequest,
+    Organization,
+    OrganizationReport,
+    OrganizationSnapshot,
+    SourceSnapshot,
+    UncheckedSource,
+)
+from include.schema_sync.report.task_log import visible
+from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses.engine import Dialect, Failure
+from include.schema_sync.yml.dataset import parse_dataset_yml
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccess:
+    """How to reach one data source; nothing is connected until ``connect`` is called.
+
+    :ivar connect: (database, None: the connection's own) → open DB-API connection.
+    :ivar redact: takes the source's secrets out of a text.
+    :ivar host: what server it is on, None when there is none or it is not known. Many organizations may share one.
+    """
+
+    dialect: Dialect
+    own_database: str | None
+    connect: Callable[[str | None], Any]
+    redact: Callable[[str], str]
+    host: str | None = None
+
+
+OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResult:
+    """One source's snapshot, and whether trying again may tell more."""
+
+    organization: Organization
+    snapshot: SourceSnapshot
+    outcomes: tuple[GroupOutcome, ...]
+    transient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    snapshots: tuple[OrganizationSnapshot, ...]
+    results: tuple[SourceResult, ...]
+
+    @property
+    def transient(self) -> list[SourceResult]:
+        """Sources where trying again may help."""
+        return [result for result in self.results if result.transient]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    organization: Organization
+    source: DataSource
+    datasets: Sequence[Dataset]
+    access: SourceAccess | None
+    error: str | None
+    transient: bool = False
+
+
+def introspect_organizations(
+    organizations: Sequence[Organization],
+    datasets: Mapping[str, Sequence[Dataset]],
+    open_source: OpenSource,
+    settings: Settings,
+) -> Introspection:
+    """Introspect every data source of every organization that has datasets.
+
+    :param datasets: {organization id: datasets to check}.
+    :param open_source: finds credentials; its errors make that one source unchecked.
+    :return: one snapshot an organization, in the given order, whatever failed.
+    """
+    with ExitStack() as stack:
+        # Credentials one after another: secrets backends and Airflow's task API are not ours to hurry.
+        jobs = [
+            _prepare(organization, source, own, open_source, stack)
+            for organization in organizations
+            for source in organization.data_sources
+            if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
+        ]
+        results = tuple(_run(jobs, settings, ends=time.monotonic() + settings.introspection_budget_s))
+    by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
+    for result in results:
+        by_organization[result.organization.id].append(result.snapshot)
+    return Introspection(
+        snapshots=tuple(
+            OrganizationSnapshot(organization.id, organization.name, tuple(by_organization[organization.id]))
+            for organization in organizations
+        ),
+        results=results,
+    )
+
+
+def unreachable_report(snapshot: OrganizationSnapshot) -> OrganizationReport:
+    """The report of an organization of which nothing at all could be reached: failed, never clean."""
+    unchecked = tuple(
+        UncheckedSource(
+            data_source_id=source.data_source.id,
+            data_source_name=source.data_source.name,
+            datasets=len(source.datasets),
+            error=source.error or "; ".join(dict.fromkeys(group.error for group in source.groups if group.error)),
+            dataset_ids=tuple(sorted(source.datasets)),
+        )
+        for source in snapshot.sources
+    )
+    return OrganizationReport(
+        organization_id=snapshot.organization_id,
+        organization_name=snapshot.organization_name,
+        datasets_unchecked=sum(source.datasets for source in unchecked),
+        unchecked=unchecked,
+        error="None of the data sources that its datasets need could be reached.",
+    )
+
+
+def _prepare(
+    organization: Organization,
+    source: DataSource,
+    datasets: Sequence[Dataset],
+    open_source: OpenSource,
+    stack: ExitStack,
+) -> _Job:
+    try:
+        access = stack.enter_context(open_source(source))
+    except SchemaSyncError as error:
+        return _Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
+    except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
+        return _Job(organization, source, datasets, None, _unexpected("looking up its credentials", error), True)
+    return _Job(organization, source, datasets, access, None)
+
+
+def _unexpected(doing: str, error: Exception) -> str:
+    """Why a source is unchecked after an error that nobody foresaw. The error's text may hold a secret, so only its
+    place is told."""
+    frames = reversed(extract_tb(error.__traceback__))
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, place)
+    return (
+        f"an unexpected {type(error).__name__} while {doing}; the log of the task introspect says where. "
+        "Check the secrets backend and the connection; if both are right, report it as a defect"
+    )
+
+
+def _run(jobs: Sequence[_Job], settings: Settings, *, ends: float) -> Iterable[SourceResult]:
+    """Bounded twice: so many organizations at once, and within each so many sources."""
+    by_organization: dict[str, list[_Job]] = {}
+    for job in jobs:
+        by_organization.setdefault(job.organization.id, []).append(job)
+
+    def run_organization(own: Sequence[_Job]) -> list[SourceResult]:
+        with ThreadPoolExecutor(settings.source_concurrency, thread_name_prefix="source") as sources:
+            return list(sources.map(lambda job: _introspect(job, hosts, settings, ends), own))
+
+    hosts = _hosts(jobs, settings)
+    with ThreadPoolExecutor(settings.organization_concurrency, thread_name_prefix="organization") as organizations:
+        for results in organizations.map(run_organization, by_organization.values()):
+            yield from results
+
+
+def _hosts(jobs: Sequence[_Job], settings: Settings) -> dict[str, threading.Semaphore]:
+    """How many connections each server gets from this process at once: customers' servers do other work too."""
+    names = {job.access.host for job in jobs if job.access is not None and job.access.host is not None}
+    return {name: threading.Semaphore(settings.host_concurrency) for name in names}
+
+
+def _introspect(job: _Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
+    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
+    requests = _requests(job)
+    if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
+        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes), (), transient=False)
+    if job.access is None:
+        log.warning(
+            "schema-sync source organization=%r source=%r: unchecked, %s",
+            job.organization.name, job.source.name, visible(job.error or "", 1_000),
+        )  # fmt: skip
+        snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
+        return SourceResult(job.organization, snapshot, (), job.transient)
+    host = hosts.get(job.access.host or "", threading.Semaphore())
+    if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
+        error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
+        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=True)
+    started = time.monotonic()
+    try:
+        outcome = introspect_source(
+            job.access.connect,
+            job.access.dialect,
+            requests,
+            timeout_s=settings.statement_timeout_s,
+            deadline_s=max(1.0, ends - started),
+            confirm=settings.confirm_missing,
+            redact=job.access.redact,
+        )
+    except Exception as error:  # noqa: BLE001 - a defect with one source must not fail the others of a batch
+        snapshot = SourceSnapshot(job.source, None, hashes, error=_unexpected("introspecting it", error))
+        return SourceResult(job.organization, snapshot, (), transient=True)
+    finally:
+        host.release()
+    for group in outcome.groups:
+        _log_group(job, group)
+    snapshot = SourceSnapshot(
+        data_source=job.source,
+        own_database=job.access.own_database,
+        datasets=hashes,
+        groups=tuple(group.snapshot for group in outcome.groups),
+        elapsed_ms=round((time.monotonic() - started) * 1000),
+    )
+    transient = any(group.failure is Failure.TRANSIENT for group in outcome.groups)
+    return SourceResult(job.organization, snapshot, outcome.groups, transient)
+
+
+def _requests(job: _Job) -> list[GroupRequest]:
+    own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
+    placements = []
+    for dataset in job.datasets:
+        try:
+            definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
+        except InvalidDatasetYml:
+            continue  # the diff reports it, with its line; here it only means: no table to ask for
+        placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
+    return group_requests(job.source.id, placements, dialect)
+
+
+def _log_group(job: _Job, outcome: GroupOutcome) -> None:
+    snapshot = outcome.snapshot
+    place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
+    if snapshot.error is not None:
+        result = f"unchecked, {snapshot.error}"
+    elif not snapshot.exists:
+        result = "the database or schema is not there"
+    else:
+        columns = sum(len(table.columns) for table in snapshot.tables)
+        result = f"{_counted(len(snapshot.tables), 'table')} found, {_counted(columns, 'column')}"
+    unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
+    if unanswered:
+        result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"
+    log.info(
+        "schema-sync group organization=%r source=%r %r: %s asked for, %s; %d statement(s)%s, %.0f ms",
+        job.organization.name,
+        job.source.name,
+        place_name,
+        _counted(outcome.tables_requested, "table"),
+        result,
+        outcome.statements,
+        f", {outcome.probes} probe(s)" if outcome.probes else "",
+        outcome.elapsed_s * 1000,
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,232 @@
+"""What a definition needs of its own table and of others': columns, and expressions that cannot be read. Pure.
+
+The one place that says so: introspection confirms these columns before anything is called missing, and the diff
+judges them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from include.schema_sync.needs.qualifiers import Meaning, Whereabouts, meaning_of
+from include.schema_sync.sql.expressions import ColumnName, referenced_columns
+from include.schema_sync.warehouses.names import unquote
+from include.schema_sync.yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
+
+
+def needs_of(definition: DatasetDefinition, dialect: str, at: Whereabouts) -> Needs:
+    """Read every expression of a definition.
+
+    :param dialect: the data source's dialect, in which its expressions are written.
+    :param at: the names by which its own columns may be qualified.
+    """
+    reader = _Reader(definition, dialect, at)
+    for item in definition.fields:
+        reader.read_field(item)
+    for relationship in definition.relationships:
+        reader.read_relationship(relationship)
+    return reader.needs
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One column that a definition needs, and who needs it.
+
+    :ivar column: the name as written.
+    :ivar by: who needs it, fit for a message.
+    :ivar maybe_alias: the name is also another field's, whose expression may be what is meant: its absence says
+        nothing.
+    :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
+        still be a field of the own table's column of that name.
+    :ivar expression: the whole expression, for qualified columns: what cannot be placed is told with it.
+    """
+
+    column: str
+    by: str
+    line: int
+    type: str | None = None
+    type_line: int | None = None
+    maybe_alias: bool = False
+    qualifier: str | None = None
+    expression: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An expression that cannot be read safely; ``reason`` says why, for people."""
+
+    expression: str
+    by: str
+    line: int
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Needs:
+    """What one definition needs.
+
+    :ivar columns: of its own table.
+    :ivar on_targets: {a dataset, as relationships call it: what is needed of its table}.
+    :ivar unplaced: columns whose qualifier is neither the dataset nor one of its relationships: fields of a column of
+        the own table, or nothing that can be judged.
+    :ivar unread: expressions that cannot be read, those about other tables included.
+    :ivar aliases: names of fields that stand for something else than the column of that name, folded.
+    """
+
+    columns: list[Need] = field(default_factory=list)
+    on_targets: dict[str, list[Need]] = field(default_factory=dict)
+    unplaced: list[Need] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    aliases: frozenset[str] = frozenset()
+
+    def is_alias(self, column: str) -> bool:
+        return bool(self.aliases) and _folded(column) in self.aliases
+
+
+# Aggregates whose result is of the column's own sort, so that a measure's type can be compared with the column's. Of
+# any other (count, count_distinct, sum_boolean…) the declared type may be the result's alone.
+_KEEPS_TYPE = frozenset(
+    """
+    none sum avg average mean median percentile percentile_cont percentile_disc min max first last any any_value mode
+    """.split()  # noqa: SIM905 (a list of words reads better without quotes)
+)
+
+
+# No expression that people write reads more; and a hostile text can repeat a long one hundreds of times.
+_MOST_COLUMNS = 500
+
+
+class _Reader:
+    """Collects the needs of one definition."""
+
+    def __init__(self, definition: DatasetDefinition, dialect: str, at: Whereabouts) -> None:
+        self.definition = definition
+        self.dialect = dialect
+        self.at = at
+        self._meanings: dict[str, Meaning | None] = {}
+        self._aliases = Counter(_folded(item.name) for item in definition.fields if _is_alias(item))
+        self._renamed: frozenset[str] | None = None
+        self.needs = Needs(aliases=frozenset(self._aliases))
+
+    def read_field(self, item: Field) -> None:
+        by = f"{item.kind} `{item.name}`"
+        if item.expr is None:
+            if item.kind.is_of_columns:
+                need = Need(item.name, by, item.line, _comparable_type(item), item.type_line)
+                self.needs.columns.append(need)
+            return
+        names = self._names(item.expr, by, item.expr_line)
+        declared = _comparable_type(item) if _is_plain(item.expr, names) else None
+        for reference in names:
+            if reference.qualifier is None and reference.name in item.args:
+                continue
+            need = Need(
+                reference.name, by, item.expr_line, declared, item.type_line, self._maybe_alias(reference.name, item)
+            )
+            self._place(need, reference, item.expr)
+
+    def read_relationship(self, relationship: Relationship) -> None:
+        by = f"{relationship.kind} `{relationship.name}`"
+        for expression in relationship.source:
+            for need, reference in self._read(expression, by, relationship.source_line):
+                self._place(need, reference, expression)
+        for expression in relationship.target_columns:
+            for need, reference in self._read(expression, by, relationship.target_line):
+                if reference.qualifier is None:
+                    self._on_target(relationship.target, replace(need, maybe_alias=False))
+                else:
+                    self._place(need, reference, expression)
+
+    def _read(self, expression: str, by: str, line: int) -> list[tuple[Need, ColumnName]]:
+        names = self._names(expression, by, line)
+        return [(Need(name.name, by, line, maybe_alias=self._maybe_alias(name.name)), name) for name in names]
+
+    def _names(self, expression: str, by: str, line: int) -> Sequence[ColumnName]:
+        """The columns in an expression; why there are none, if it cannot be read, is kept."""
+        references = referenced_columns(expression, self.dialect)
+        problem = references.problem
+        if problem is None and len(references.names) > _MOST_COLUMNS:
+            problem = f"it refers to more than {_MOST_COLUMNS} columns"
+        if problem is None:
+            return references.names
+        self.needs.unread.append(Unread(expression, by, line, problem))
+        return ()
+
+    def _place(self, need: Need, reference: ColumnName, expression: str) -> None:
+        qualifier = reference.qualifier
+        if qualifier is None:
+            self.needs.columns.append(need)
+            return
+        meaning = self._meaning(qualifier)
+        need = replace(need, qualifier=qualifier, expression=expression)
+        if meaning is None:
+            self.needs.unplaced.append(replace(need, type=None))
+            return
+        if meaning.column is not None:  # a field of it: the declared type is not the column's
+            need = replace(need, column=meaning.column, type=None, maybe_alias=False)
+        if not meaning.targets:
+            self.needs.columns.append(need)
+        elif len(meaning.targets) == 1:
+            self._on_target(meaning.targets[0], replace(need, maybe_alias=False))
+        else:  # relationships of one name to several datasets
+            self.needs.unplaced.append(replace(need, type=None))
+
+    def _meaning(self, qualifier: str) -> Meaning | None:
+        if qualifier not in self._meanings:
+            self._meanings[qualifier] = meaning_of(qualifier, self.definition, self.at)
+        return self._meanings[qualifier]
+
+    def _on_target(self, target: str, need: Need) -> None:
+        self.needs.on_targets.setdefault(target, []).append(need)
+
+    def _maybe_alias(self, column: str, item: Field | None = None) -> bool:
+        """True when a field other than the one that is being read has the name, and stands for something else.
+
+        A field that reads the column of its own name (``amount: sum(amount)``) means the column, unless another field
+        gives that name to something else again.
+        """
+        if not self._aliases:
+            return False
+        folded = _folded(column)
+        if item is not None and _folded(item.name) == folded:
+            return self._aliases[folded] > int(_is_alias(item)) and folded in self._renaming()
+        return folded in self._aliases
+
+    def _renaming(self) -> frozenset[str]:
+        """Names of fields whose expressions do not read the column of that name."""
+        if self._renamed is None:
+            self._renamed = frozenset(
+                folded
+                for item in self.definition.fields
+                if item.expr is not None and item.expr != item.name
+                for folded in (_folded(item.name),)
+                if all(_folded(each.name) != folded for each in referenced_columns(item.expr, self.dialect).names)
+            )
+        return self._renamed
+
+
+def _is_alias(item: Field) -> bool:
+    if item.expr is None:
+        return item.kind in (FieldKind.METRIC, FieldKind.FILTER)
+    return item.expr != item.name
+
+
+def _comparable_type(item: Field) -> str | None:
+    if not item.kind.is_of_columns:
+        return None
+    return item.type if item.agg is None or item.agg.lower() in _KEEPS_TYPE else None
+
+
+def _is_plain(expression: str, names: Sequence[ColumnName]) -> bool:
+    """True when the expression is nothing but the column: only then is the declared type the column's."""
+    if len(names) != 1:
+        return False
+    qualifier, name = names[0]
+    text = expression.strip()
+    return text == name or text in (f"{qualifier}.{name}", f"{{TABLE}}.{name}", f"${{TABLE}}.{name}")
+
+
+def _folded(name: str) -> str:
+    return unquote(name)[0].casefold()

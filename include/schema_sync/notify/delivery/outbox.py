@@ -1,0 +1,406 @@
+"""Send a message once, whatever crashes: reserve its row, post it, confirm the row.
+
+A message's id follows from what it is about, so every attempt finds the row of the one before:
+
+- confirmed: it was sent, nothing is posted;
+- reserved: an attempt died somewhere. Slack's history is asked for the message's marker (its metadata, or the id of
+  its first block). Found: confirmed without posting. Not found: posted;
+- absent: reserved, posted, confirmed.
+
+The row stays locked from the look to the confirmation (:mod:`tracking_rows`). A reservation carries the attempt that
+made it: only an attempt that finds its own word still there knows that nobody can have posted, and may skip the
+look-up. Others look only when the dead attempt's request has had time to arrive. Directly before each request the lock
+is proved to be there still; a worker that lost it between that and Slack's answer takes its message back if another
+one's is there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
+from include.schema_sync.notify.delivery import rows as tracking_rows
+from include.schema_sync.notify.delivery.rows import MIGRATION, Outgoing, Reservation, Row
+from include.schema_sync.notify.slack import web_api
+from include.schema_sync.notify.slack.history import LookUp
+from include.schema_sync.notify.slack.transports import Slack, WebApi, Webhook
+from include.schema_sync.notify.slack.web_api import Posted
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+    from include.schema_sync.application.rows import Connection
+    from include.schema_sync.notify.messages.organization import Message, MessageKind
+
+log = logging.getLogger(__name__)
+
+# Fixed for ever: with another value every message of a running attempt would be sent again.
+NAMESPACE = uuid.UUID("5ad0c9f4-8a53-5c0e-9d0b-6d2f6c6c1f7e")
+
+# The clocks of the database and of Slack differ; without a row, how long ago an attempt may have been.
+CLOCK_DIFFERENCE_S = 300.0
+_UNRECORDED_LOOK_BACK_S = 24 * 3600.0
+# A request whose sender gave up may still be on its way: history is not believed before it had time to arrive.
+SETTLE_S = 5.0
+# How often a row may vanish under us because another worker's message was refused.
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is in Slack.
+
+    :ivar ts: Slack's id of the message within ``channel``.
+    :ivar already_sent: an earlier attempt had posted it; this one did not.
+    :ivar recorded: False when an older database cannot hold its row.
+    :ivar replies: pages of the thread that are in Slack.
+    :ivar thread_error: why the rest of the thread will not follow, or None.
+    :ivar kept: how many blocks of its body it has, None: all; the others are a page of the thread.
+    """
+
+    internal_message_id: str
+    channel: str
+    ts: str
+    already_sent: bool
+    recorded: bool
+    replies: int = 0
+    thread_error: str | None = None
+    kept: int | None = None
+
+
+class ThreadIncompleteError(TransientError):
+    """The message is in Slack (``delivery``), the rest of its thread is not; another attempt continues there."""
+
+    def __init__(self, message: str, *, delivery: Delivery) -> None:
+        super().__init__(message)
+        self.delivery = delivery
+
+
+class OvertakenError(SchemaSyncError):
+    """Another run has spoken since, or another attempt of this one: what was to be said is out of date."""
+
+
+def deliver(
+    connection: Connection | None,
+    client: WebClient,
+    *,
+    message: Message,
+    kind: MessageKind,
+    organization_id: str | None,
+    integration_id: str | None,
+    channel: str,
+    run_id: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
+) -> Delivery:
+    """Send ``message`` and its replies, each once and each with its row, however often this is called.
+
+    :param connection: to the application database, not in autocommit mode and in no transaction: this commits.
+        None when it cannot be reached: the message is sent all the same, and not recorded.
+    :param organization_id: None for the data team, whose messages have no integration either.
+    :raises TerminalError: Slack refused the message and nothing was posted; the message says what to do.
+    :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
+    :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
+    """
+    tracking_rows.refuse_autocommit(connection)
+    sender = Sender(connection, WebApi(client, sleep), now, sleep)
+    parent = Outgoing(
+        id=message_id(organization_id, integration_id, kind, run_id),
+        kind=kind,
+        integration_id=integration_id,
+        channel=channel,
+        thread_ts=None,
+        run_id=run_id,
+        text=message.text,
+        blocks=message.blocks,
+        whom=addressee(organization_id),
+    )
+    delivery = sender.send(parent)
+    pages = [
+        replace(
+            parent,
+            id=message_id(organization_id, integration_id, kind, run_id, page=page),
+            channel=delivery.channel,
+            thread_ts=delivery.ts,
+            text=reply.text,
+            blocks=reply.blocks,
+            action="page",
+        )
+        for page, reply in enumerate(message.replies, start=1)
+    ]
+    return sender.send_pages(parent, delivery, pages)
+
+
+def deliver_to_webhook(
+    connection: Connection | None,
+    url: str,
+    *,
+    message: Message,
+    kind: MessageKind,
+    channel: str,
+    run_id: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Delivery:
+    """Send ``message`` to the data team's webhook, with one row for it and its pages.
+
+    A webhook names no message and shows no history: the row's ts is ``webhook``, and an attempt that died between
+    posting and confirming posts again.
+
+    :param connection: as for :func:`deliver`.
+    :param channel: what the row names as the channel.
+    :raises TerminalError, TransientError: as :func:`deliver`.
+    """
+    tracking_rows.refuse_autocommit(connection)
+    outgoing = Outgoing(
+        id=message_id(None, None, kind, run_id),
+        kind=kind,
+        integration_id=None,
+        channel=channel,
+        thread_ts=None,
+        run_id=run_id,
+        text=message.text,
+        blocks=message.blocks,
+        whom=addressee(None),
+    )
+    return Sender(connection, Webhook(url, message), now, lambda _: None).send(outgoing)
+
+
+def message_id(
+    organization_id: str | None,
+    integration_id: str | None,
+    kind: MessageKind,
+    run_id: str,
+    *,
+    page: int = 0,
+    action: str = "",
+) -> str:
+    """The UUIDv5 that stands for one message of one run in the database and in Slack.
+
+    :param page: 0 is the message itself.
+    :param action: tells apart what a run says of one kind; empty for a message of its own.
+    """
+    about = [organization_id, integration_id, str(kind), run_id, *([action] if action else [])]
+    return str(uuid.uuid5(NAMESPACE, json.dumps([*about, page] if page else about)))
+
+
+def addressee(organization_id: str | None) -> str:
+    return "the data team" if organization_id is None else f"organization {organization_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends messages once each.
+
+    :ivar connection: None when the application database cannot be reached.
+    """
+
+    connection: Connection | None
+    slack: Slack
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    def send(
+        self,
+        outgoing: Outgoing,
+        *,
+        reservation: Reservation | None = None,
+        guard: Callable[[Connection], None] | None = None,
+        also: Callable[[Connection], None] | None = None,
+    ) -> Delivery:
+        """Send one message.
+
+        :param reservation: the row as the caller has reserved it, in one transaction with its reasons. If it is gone,
+            so are they.
+        :param guard: called in the transaction that posts, before the message's own row is locked; raises
+            :class:`OvertakenError` when it must not be posted any more.
+        :param also: what becomes true in the transaction that confirms.
+        """
+        connection = self.connection
+        if connection is None:
+            return self._send_unrecorded(outgoing, "the application database cannot be reached")
+        given = reservation
+        settled = turn_taken = False
+        for _ in range(_ROUNDS):
+            try:
+                if reservation is None:
+                    reservation = tracking_rows.reserve(connection, outgoing, str(uuid.uuid4()), self.now())
+                    turn_taken = False
+                if reservation is None:
+                    why = f"its column integration_id does not allow NULL in this database. Apply {MIGRATION}"
+                    return self._send_unrecorded(outgoing, why)
+                if reservation.made and not turn_taken:  # before the lock, so that nobody has to wait for a queue
+                    self.slack.take_turn(outgoing)
+                    turn_taken = True
+                with tracking_rows.row_errors("lock a row of slack_message_tracking", whom=outgoing.whom):
+                    tracking_rows.begin(connection)
+                row: Row | None
+                try:
+                    if guard is not None:
+                        guard(connection)
+                    row = tracking_rows.lock(connection, outgoing.id, whom=outgoing.whom)
+                except OvertakenError:
+                    self._release(outgoing, made_by=reservation.attempt)
+                    raise
+                if row is None:
+                    if given is not None:
+                        raise OvertakenError(f"Another worker has given up message {outgoing.id}.")
+                    reservation = None
+                    continue
+                if row.ts:
+                    log.info("Slack message %s was sent before: nothing is posted", outgoing.id)
+                    return Delivery(outgoing.id, row.channel, row.ts, already_sent=True, recorded=True, kept=row.kept)
+                fresh = row.attempt == reservation.attempt
+                if not fresh and not settled and (left := _unsettled_s(row)) > 0:
+                    settled = True
+                    tracking_rows.roll_back(connection)
+                    self.sleep(left)
+                    continue
+                return self._send_locked(connection, outgoing, row, fresh, also)
+            finally:
+                # Gives the lock back on every path; after a commit there is nothing to roll back.
+                tracking_rows.roll_back(connection)
+        raise TransientError(f"Several workers at once failed to send message {outgoing.id} for {outgoing.whom}.")
+
+    def send_pages(
+        self,
+        parent: Outgoing,
+        delivery: Delivery,
+        pages: list[Outgoing],
+        *,
+        guard: Callable[[Connection], None] | None = None,
+    ) -> Delivery:
+        """Send what follows a message in its thread.
+
+        :raises ThreadIncompleteError: a page met a transient error.
+        """
+        thread_ts = parent.thread_ts or delivery.ts
+        queue = [*_remainder(parent, delivery, thread_ts), *pages]
+        total = len(queue)
+        while queue:
+            outgoing = queue.pop(0)
+            number = delivery.replies + 1
+            failed = f"The message is in Slack, page {number} of {total} of its thread is not"
+            incomplete: ThreadIncompleteError | None = None
+            try:
+                sent = self.send(outgoing, guard=guard)
+            except TransientError as error:
+                incomplete = ThreadIncompleteError(f"{failed}. {error}", delivery=delivery)
+            except TerminalError as error:
+                log.warning("%s. %s", failed, error)
+                return replace(delivery, thread_error=str(error))
+            if incomplete is not None:
+                raise incomplete
+            more = _remainder(outgoing, sent, thread_ts)
+            queue[:0] = more
+            total += len(more)
+            delivery = replace(delivery, replies=number)
+        return delivery
+
+    def _send_locked(
+        self,
+        connection: Connection,
+        outgoing: Outgoing,
+        row: Row,
+        fresh: bool,
+        also: Callable[[Connection], None] | None,
+    ) -> Delivery:
+        # An earlier attempt may have been told another channel, or thread.
+        earlier = replace(outgoing, channel=row.channel, thread_ts=row.thread_ts)
+        seen = LookUp() if fresh else self.slack.look_up(earlier, since=row.reserved_at - CLOCK_DIFFERENCE_S)
+        if seen.ts is not None:
+            log.info("Slack message %s was posted by an attempt that did not finish: confirming it", outgoing.id)
+            posted = Posted(seen.ts, row.channel, web_api.kept_of(outgoing.blocks, seen.blocks))
+            outgoing = earlier
+        else:
+            if not fresh:
+                self.slack.take_turn(outgoing)
+            posted = self._post(connection, outgoing, seen)
+        try:
+            tracking_rows.confirm(
+                connection,
+                outgoing,
+                ts=posted.ts,
+                channel=posted.channel,
+                kept=posted.kept,
+                note=seen.note,
+                now=self.now(),
+                also=also,
+            )
+        except SchemaSyncError:
+            # Whoever cannot confirm has lost its row, perhaps before Slack took the message.
+            if seen.ts is None:
+                self.slack.withdraw_second(replace(outgoing, channel=posted.channel), posted.ts)
+            raise
+        return Delivery(
+            outgoing.id, posted.channel, posted.ts, already_sent=seen.ts is not None, recorded=True, kept=posted.kept
+        )
+
+    def _post(self, connection: Connection, outgoing: Outgoing, seen: LookUp) -> Posted:
+        failure: SchemaSyncError | None = None
+        try:
+            return self.slack.post(outgoing, lambda: tracking_rows.still_held(connection, whom=outgoing.whom))
+        except SchemaSyncError as error:
+            failure = error
+        if isinstance(failure, TransientError):
+            tracking_rows.note_unanswered(connection, outgoing.id)
+        elif seen.note is None:
+            # An attempt that history could not tell about may have posted: then the row must stay.
+            self._release(outgoing)
+        raise failure
+
+    def _release(self, outgoing: Outgoing, *, made_by: str | None = None) -> None:
+        """Remove the reservation. What the caller raises matters more than a failure of this."""
+        import psycopg
+
+        assert self.connection is not None  # noqa: S101 - the caller's; for the type checker
+        try:
+            tracking_rows.release(self.connection, outgoing.id, made_by=made_by)
+            self.connection.commit()
+        except psycopg.Error as error:
+            log.warning("The reservation of message %s could not be removed: %s", outgoing.id, type(error).__name__)
+
+    def _send_unrecorded(self, outgoing: Outgoing, why: str) -> Delivery:
+        log.warning(
+            "Message %s for %s is sent but not recorded in slack_message_tracking: %s.", outgoing.id, outgoing.whom, why
+        )
+        # Without a row only Slack can tell whether an earlier attempt posted.
+        seen = self.slack.look_up(outgoing, since=self.now().timestamp() - _UNRECORDED_LOOK_BACK_S)
+        if seen.ts is not None:
+            kept = web_api.kept_of(outgoing.blocks, seen.blocks)
+            return Delivery(outgoing.id, outgoing.channel, seen.ts, already_sent=True, recorded=False, kept=kept)
+        self.slack.take_turn(outgoing)
+        posted = self.slack.post(outgoing, lambda: None)
+        return Delivery(outgoing.id, posted.channel, posted.ts, already_sent=False, recorded=False, kept=posted.kept)
+
+
+def _unsettled_s(row: Row) -> float:
+    """How long a dead attempt's request may still be under way."""
+    if row.waited:  # its worker ended while we stood behind it
+        return SETTLE_S
+    return 0.0 if row.quiet_s is None else max(SETTLE_S - row.quiet_s, 0.0)
+
+
+def _remainder(outgoing: Outgoing, delivery: Delivery, thread_ts: str) -> list[Outgoing]:
+    """What Slack did not take of a message that was too long, as one more page of its thread."""
+    blocks = () if delivery.kept is None else web_api.rest(outgoing.blocks, delivery.kept)
+    if not blocks:
+        return []
+    return [
+        replace(
+            outgoing,
+            id=str(uuid.uuid5(NAMESPACE, json.dumps([outgoing.id, "rest"]))),
+            channel=delivery.channel,
+            thread_ts=thread_ts,
+            blocks=blocks,
+            action="page",
+            broadcast=False,
+            content=None,
+        )
+    ]

@@ -1,0 +1,370 @@
+"""All SQL on ``slack_message_tracking``: one row for each message that goes, or may go, to Slack.
+
+A row is *reserved* (its ts is empty) before its message is posted, and *confirmed* afterwards. It is locked
+(FOR UPDATE) from the look to the confirmation, so workers that run at once take turns; the lock lives in one
+transaction and therefore works behind a transaction pooler. It is also the lease: it ends with its worker's
+connection, and the server ends it when the worker is silent for ``LEASE_S``.
+
+``sender_info`` says in JSON: app, state (reserved, sent), action (post, reply, broadcast, update…), run_id, attempt
+(the one that reserved, or took over), since and earlier (when this attempt and the one before began), unanswered (when
+Slack last owed an answer), kept (blocks that Slack took of a longer message), note.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from include.schema_sync.application.rows import application_errors
+from include.schema_sync.errors import TransientError
+
+if TYPE_CHECKING:
+    from include.schema_sync.application.rows import Connection
+    from include.schema_sync.notify.messages.organization import MessageKind
+
+MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
+
+# How long a worker waits for another one's row before it gives the attempt back to the scheduler.
+LOCK_WAIT_S = 30
+# Longer than any call to Slack with all of its waiting (three times Retry-After of a minute, four timeouts).
+LEASE_S = 300
+
+_TIMEOUTS = """
+SELECT set_config('lock_timeout', %(lock)s, true), set_config('idle_in_transaction_session_timeout', %(lease)s, true)
+"""
+
+_RESERVE = """
+INSERT INTO slack_message_tracking (integration_id, internal_message_id, slack_channel_id, slack_message_ts,
+                                    slack_thread_ts, message_type, content, sender_info, sent_at)
+VALUES (%(integration_id)s, %(id)s, %(channel)s, '', %(thread_ts)s, %(kind)s, %(content)s,
+        %(sender)s::jsonb || jsonb_build_object('since', clock_timestamp()), %(now)s)
+ON CONFLICT (internal_message_id) DO NOTHING
+"""
+
+# Tells the attempt that made the reservation that it is no longer alone.
+_TAKE_OVER = """
+UPDATE slack_message_tracking
+   SET sender_info = coalesce(sender_info, '{}'::jsonb)
+       || jsonb_build_object('attempt', %(taken_over)s::text, 'since', clock_timestamp(),
+                             'earlier', coalesce(sender_info ->> 'since', created_at::text))
+ WHERE internal_message_id = %(id)s AND slack_message_ts = ''
+   AND sender_info ->> 'attempt' IS DISTINCT FROM %(attempt)s
+"""
+
+_LOCK = """
+SELECT slack_message_ts, slack_channel_id, slack_thread_ts, sender_info ->> 'attempt', sender_info ->> 'kept',
+       extract(epoch FROM coalesce(created_at, sent_at))::float8,
+       extract(epoch FROM clock_timestamp() - greatest((sender_info ->> 'earlier')::timestamptz,
+                                                       (sender_info ->> 'unanswered')::timestamptz))::float8
+  FROM slack_message_tracking
+ WHERE internal_message_id = %(id)s
+   FOR UPDATE
+"""
+
+_CONFIRM = """
+UPDATE slack_message_tracking
+   SET slack_message_ts = %(ts)s, slack_channel_id = %(channel)s, slack_thread_ts = %(thread_ts)s,
+       content = %(content)s, sender_info = %(sender)s::jsonb, sent_at = %(now)s
+ WHERE internal_message_id = %(id)s
+"""
+
+_UNANSWERED = """
+UPDATE slack_message_tracking
+   SET sender_info = coalesce(sender_info, '{}'::jsonb) || jsonb_build_object('unanswered', clock_timestamp())
+ WHERE internal_message_id = %(id)s AND slack_message_ts = ''
+"""
+
+_RELEASE = """
+DELETE FROM slack_message_tracking
+ WHERE internal_message_id = %(id)s AND slack_message_ts = ''
+   AND (%(made_by)s::text IS NULL OR sender_info ->> 'attempt' = %(made_by)s)
+"""
+
+# An update is a row of its own, so that everything that was said is recorded; the same update again overwrites it.
+_RECORD = """
+INSERT INTO slack_message_tracking (integration_id, internal_message_id, slack_channel_id, slack_message_ts,
+                                    slack_thread_ts, message_type, content, sender_info, sent_at)
+VALUES (%(integration_id)s, %(id)s, %(channel)s, %(ts)s, %(thread_ts)s, %(kind)s, %(content)s, %(sender)s::jsonb,
+        %(now)s)
+ON CONFLICT (internal_message_id) DO UPDATE
+   SET slack_message_ts = EXCLUDED.slack_message_ts, content = EXCLUDED.content, sender_info = EXCLUDED.sender_info,
+       sent_at = EXCLUDED.sent_at
+"""
+
+_SENDER = "SELECT sender_info FROM slack_message_tracking WHERE internal_message_id = %(id)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way.
+
+    :ivar channel: where it goes; an id, or a name that Slack resolves.
+    :ivar text, blocks: as of :class:`Message`.
+    :ivar whom: for texts: "organization …", "the data team".
+    :ivar content: what its row keeps, None: the text.
+    :ivar facts: more for ``sender_info``, JSON values.
+    """
+
+    id: str
+    kind: MessageKind
+    integration_id: str | None
+    channel: str
+    thread_ts: str | None
+    run_id: str
+    text: str
+    blocks: tuple[dict[str, Any], ...]
+    whom: str
+    action: str = "post"
+    broadcast: bool = False
+    content: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def marker(self) -> str:
+        return f"schema_sync:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """``made``: this attempt put the row there, just now; else it found the one of another."""
+
+    attempt: str
+    made: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a message's row says.
+
+    :ivar ts: empty while it is not known to be in Slack.
+    :ivar kept: how many blocks of its body Slack took, None: all.
+    :ivar reserved_at: seconds since the epoch.
+    :ivar quiet_s: since when no earlier attempt can have begun to post, in seconds; None: there was none.
+    :ivar waited: another worker held the row.
+    """
+
+    ts: str
+    channel: str
+    thread_ts: str | None
+    attempt: str | None
+    kept: int | None
+    reserved_at: float
+    quiet_s: float | None
+    waited: bool
+
+
+def refuse_autocommit(connection: Connection | None) -> None:
+    if connection is not None and connection.autocommit:
+        raise ValueError("a row is locked across statements: the connection must not be in autocommit mode")
+
+
+def begin(connection: Connection) -> None:
+    """Open a transaction that neither waits for another worker for ever nor lets others wait for a dead one."""
+    connection.execute(_TIMEOUTS, {"lock": f"{LOCK_WAIT_S}s", "lease": f"{LEASE_S}s"})
+
+
+def roll_back(connection: Connection) -> None:
+    """Give every lock back. After a commit there is nothing to do."""
+    import psycopg
+
+    # On a lost connection the server has rolled back already, and the error that told is on its way.
+    with contextlib.suppress(psycopg.Error):
+        connection.rollback()
+
+
+@contextmanager
+def row_errors(what: str, *, whom: str) -> Iterator[None]:
+    """As :func:`application_errors`, and says what it means that somebody else holds the row.
+
+    :param whom: whose message it is about.
+    """
+    from psycopg.errors import LockNotAvailable
+
+    busy = False
+    try:
+        with application_errors(what):
+            try:
+                yield
+            except LockNotAvailable:
+                busy = True
+    finally:
+        if busy:
+            raise TransientError(
+                f"Another worker has been sending to {whom} for more than {LOCK_WAIT_S} s and holds the message's row "
+                f"in slack_message_tracking. It loses it after {LEASE_S} s of silence; the task is tried again."
+            )
+
+
+def still_held(connection: Connection, *, whom: str) -> None:
+    """Any statement proves that the transaction, and with it the lock, is still there.
+
+    :raises TransientError: it is not; then another worker may be posting the same.
+    """
+    import psycopg
+
+    lost: str | None = None
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        lost = type(error).__name__
+    if lost is not None:
+        raise TransientError(
+            f"The lock on the message for {whom} was lost ({lost}), so it is not posted by this attempt: another one "
+            "may be doing it. The task is tried again."
+        )
+
+
+def reserve(connection: Connection, outgoing: Outgoing, attempt: str, now: datetime) -> Reservation | None:
+    """Make sure that the row is there, and commit. None when this database cannot hold it."""
+    from psycopg.errors import NotNullViolation
+
+    with row_errors("reserve a row in slack_message_tracking", whom=outgoing.whom):
+        begin(connection)
+        try:
+            reservation = insert_reservation(connection, outgoing, attempt, now)
+        except NotNullViolation as error:
+            if outgoing.integration_id is None and error.diag.column_name == "integration_id":
+                return None
+            raise
+        connection.commit()
+    return reservation
+
+
+def insert_reservation(connection: Connection, outgoing: Outgoing, attempt: str, now: datetime) -> Reservation:
+    """The row, as part of the caller's transaction; one that another attempt made is taken over."""
+    reserved = connection.execute(
+        _RESERVE,
+        {
+            "id": outgoing.id,
+            "integration_id": outgoing.integration_id,
+            "channel": outgoing.channel,
+            "thread_ts": outgoing.thread_ts,
+            "kind": str(outgoing.kind),
+            "content": _content(outgoing),
+            "sender": sender_info(outgoing, "reserved", attempt=attempt),
+            "now": now,
+        },
+    )
+    if not reserved.rowcount:
+        connection.execute(_TAKE_OVER, {"id": outgoing.id, "attempt": attempt, "taken_over": f"after {attempt}"})
+    return Reservation(attempt, made=bool(reserved.rowcount))
+
+
+def lock(connection: Connection, id_: str, *, whom: str) -> Row | None:
+    """Lock the row until the transaction ends; None when it is not there."""
+    began = time.monotonic()
+    with row_errors("lock a row of slack_message_tracking", whom=whom):
+        found: Any = connection.execute(_LOCK, {"id": id_}).fetchone()
+    if found is None:
+        return None
+    ts, channel, thread_ts, attempt, kept, reserved_at, quiet_s = found
+    return Row(
+        ts=ts,
+        channel=channel,
+        thread_ts=thread_ts,
+        attempt=attempt,
+        kept=None if kept is None else int(kept),
+        reserved_at=reserved_at,
+        quiet_s=quiet_s,
+        waited=time.monotonic() - began > 0.05,
+    )
+
+
+def confirm(
+    connection: Connection,
+    outgoing: Outgoing,
+    *,
+    ts: str,
+    channel: str,
+    kept: int | None,
+    note: str | None,
+    now: datetime,
+    also: Callable[[Connection], None] | None,
+) -> None:
+    """The message is in Slack. ``also`` is what becomes true in the same transaction. Commits."""
+    with application_errors(f"record message {outgoing.id}, which is in Slack"):
+        connection.execute(
+            _CONFIRM,
+            {
+                "id": outgoing.id,
+                "ts": ts,
+                "channel": channel,
+                "thread_ts": outgoing.thread_ts,
+                "content": _content(outgoing),
+                "sender": sender_info(outgoing, "sent", note=note, kept=kept),
+                "now": now,
+            },
+        )
+        if also is not None:
+            also(connection)
+        connection.commit()
+
+
+def record(connection: Connection, outgoing: Outgoing, *, ts: str, note: str | None, now: datetime) -> None:
+    """The row of something that needed no reservation, because doing it twice is doing it once."""
+    connection.execute(
+        _RECORD,
+        {
+            "id": outgoing.id,
+            "integration_id": outgoing.integration_id,
+            "channel": outgoing.channel,
+            "ts": ts,
+            "thread_ts": outgoing.thread_ts,
+            "kind": str(outgoing.kind),
+            "content": _content(outgoing),
+            "sender": sender_info(outgoing, "sent", note=note),
+            "now": now,
+        },
+    )
+
+
+def recorded_facts(connection: Connection, id_: str) -> Mapping[str, Any] | None:
+    """``sender_info`` of a row, None when there is no such row."""
+    found: Any = connection.execute(_SENDER, {"id": id_}).fetchone()
+    return None if found is None else found[0] or {}
+
+
+def note_unanswered(connection: Connection, id_: str) -> None:
+    """Slack may still take the message: whoever looks for it next must not look too early. Commits.
+
+    What the caller is about to raise matters more than a failure of this.
+    """
+    import psycopg
+
+    with contextlib.suppress(psycopg.Error):
+        connection.execute(_UNANSWERED, {"id": id_})
+        connection.commit()
+
+
+def release(connection: Connection, id_: str, *, made_by: str | None = None) -> None:
+    """Remove a reservation whose message is not in Slack; part of the caller's transaction.
+
+    :param made_by: only if this attempt made it, and no other one has touched it since.
+    """
+    connection.execute(_RELEASE, {"id": id_, "made_by": made_by})
+
+
+def sender_info(
+    outgoing: Outgoing, state: str, *, attempt: str | None = None, note: str | None = None, kept: int | None = None
+) -> str:
+    info = {
+        "app": "schema-sync",
+        "state": state,
+        "action": outgoing.action,
+        "run_id": outgoing.run_id,
+        "attempt": attempt,
+        "note": note,
+        "kept": kept,
+        **outgoing.facts,
+    }
+    return json.dumps({key: value for key, value in info.items() if value is not None})
+
+
+def _content(outgoing: Outgoing) -> str:
+    return outgoing.text if outgoing.content is None else outgoing.content

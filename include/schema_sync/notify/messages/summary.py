@@ -1,0 +1,250 @@
+"""What one run found over all organizations: its result, and the data team's message (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from include.schema_sync.notify.messages.blocks import Item, Listing, header, name, prose, section
+from include.schema_sync.notify.messages.organization import Message, RunFacts, compose, run_context
+from include.schema_sync.notify.messages.wording import EMOJI, counted, severity_counts, unchecked_line
+from include.schema_sync.nouns.models import OrganizationState, OrganizationTotals, RunError, RunResult, Severity
+
+_Row = TypeVar("_Row")
+
+# How many of the slowest sources are named.
+_SLOWEST = 5
+
+_STATE_WORDS = {
+    OrganizationState.FAILED: "failed",
+    OrganizationState.PARTIAL: "checked only in part",
+    OrganizationState.DRIFTED: "with drift",
+    OrganizationState.CLEAN: "clean",
+    OrganizationState.EMPTY: "without a dataset to check",
+}
+
+
+def run_result(
+    totals: Sequence[OrganizationTotals],
+    *,
+    timestamp: str,
+    execution_time_ms: int,
+    delivered: bool = True,
+    run_error: str | None = None,
+) -> RunResult:
+    """Sum up a run.
+
+    :param timestamp: the run's logical date or start, ISO 8601, UTC.
+    :param delivered: whether the data team got its summary.
+    :param run_error: what went wrong with the run itself, beyond any organization.
+    :return: ``success`` is False exactly when every organization failed outright (and there is one), when the
+        summary was not delivered, or when there is a ``run_error``.
+    """
+    errors = [RunError("", "", None, run_error)] if run_error is not None else []
+    for of in totals:
+        if of.error is not None:
+            errors.append(RunError(of.organization_id, of.organization_name, None, of.error))
+        errors += [
+            RunError(of.organization_id, of.organization_name, source.data_source_id, source.error)
+            for source in of.unchecked
+        ]
+    all_failed = bool(totals) and all(of.state is OrganizationState.FAILED for of in totals)
+    return RunResult(
+        success=delivered and run_error is None and not all_failed,
+        timestamp=timestamp,
+        execution_time_ms=execution_time_ms,
+        organizations=tuple(totals),
+        errors=tuple(errors),
+    )
+
+
+def result_json(result: RunResult) -> dict[str, Any]:
+    """The run result in the contract's words and key order (section 2), plain JSON values only.
+
+    An error of the run itself has ``organizationId`` and ``organizationName`` null.
+    """
+    critical = _sum(result, lambda of: of.critical)
+    warnings = _sum(result, lambda of: of.warnings)
+    return {
+        "success": result.success,
+        "timestamp": result.timestamp,
+        "result": {
+            "success": result.success,
+            "executionTimeMs": result.execution_time_ms,
+            "organizationsProcessed": len(result.organizations),
+            "totalDiscrepancies": critical + warnings,
+            "criticalIssues": critical,
+            "warnings": warnings,
+            "infos": _sum(result, lambda of: of.infos),
+            "datasetsChecked": _sum(result, lambda of: of.datasets_checked),
+            "datasetsUnchecked": _sum(result, lambda of: of.datasets_unchecked),
+            "notificationsSent": _sum(result, lambda of: int(of.notified)),
+            "errors": [
+                {
+                    "organizationId": error.organization_id or None,
+                    "organizationName": error.organization_name or None,
+                    "dataSourceId": error.data_source_id,
+                    "error": error.error,
+                }
+                for error in result.errors
+            ],
+        },
+    }
+
+
+def summary_message(result: RunResult, *, run: RunFacts) -> Message:
+    """The data team's message: totals and what changed, failures and gaps with their reasons, drift with what is new
+    and critical first, alerts that did not arrive, and which sources took longest.
+    """
+    failed = [of for of in result.organizations if of.error is not None]
+    gaps = [(of, source) for of in result.organizations for source in of.unchecked]
+    drifted = sorted(
+        (of for of in result.organizations if of.critical or of.warnings),
+        key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings, of.organization_name, of.organization_id),
+    )
+    slowest = sorted(
+        (of for of in result.organizations if of.slowest_source is not None),
+        key=lambda of: (-_elapsed_ms(of), of.organization_name, of.organization_id),
+    )[:_SLOWEST]
+    undelivered = [of for of in result.organizations if of.notification_error is not None]
+    title = _headline(result)
+    facts = _facts(result)
+    return compose(
+        text=f"{title}. " + " ".join(facts),
+        title="Schema Sync summary",
+        head=(header(title), section("\n".join(facts))),
+        listings=(
+            _listing(
+                failed,
+                "*Failed*",
+                lambda of: f"🔴 {name(of.organization_name)}: {prose(of.error)}",
+                ("failed organization", "failed organizations"),
+            ),
+            _listing(
+                gaps,
+                "*Not checked*",
+                lambda gap: f"⚪ {name(gap[0].organization_name)}, {unchecked_line(gap[1])}",
+                ("unchecked data source", "unchecked data sources"),
+            ),
+            _listing(drifted, "*Drift*", _drift_line, ("organization with drift", "organizations with drift")),
+            _listing(
+                undelivered,
+                "*Alerts that were not delivered*",
+                lambda of: f"⚠️ {name(of.organization_name)}: {prose(of.notification_error)}",
+                ("undelivered alert", "undelivered alerts"),
+            ),
+            _listing(slowest, "*Slowest sources*", _slowest_line, ("slow source", "slow sources")),
+        ),
+        foot=(run_context(run),),
+    )
+
+
+def fetch_failed_message(error: str, *, run: RunFacts) -> Message:
+    """The data team's message when the list of organizations could not be made: nothing was checked."""
+    title = "🔴 Schema Sync: the run failed at its start"
+    happened = f"No organization was checked. Reason: {prose(error, 2_000)}"
+    return compose(
+        text=f"{title}. {happened}",
+        title="Schema Sync failure",
+        head=(header(title), section(happened)),
+        listings=(),
+        foot=(run_context(run),),
+    )
+
+
+def _headline(result: RunResult) -> str:
+    organizations = len(result.organizations)
+    failed, partial, clean = (
+        _in_state(result, state)
+        for state in (OrganizationState.FAILED, OrganizationState.PARTIAL, OrganizationState.CLEAN)
+    )
+    drifted = _sum(result, lambda of: int(bool(of.critical or of.warnings)))
+    of_all = f"of {counted(organizations, 'organization', 'organizations')}"
+    if not organizations:
+        said = "⚪ Schema Sync: no active organization exists, nothing was checked"
+    elif failed:
+        said = f"🔴 Schema Sync: {failed} {of_all} failed"
+    elif partial:
+        said = f"⚠️ Schema Sync: {partial} {of_all} checked only in part"
+    elif drifted:
+        worst = Severity.CRITICAL if _sum(result, lambda of: of.critical) else Severity.WARNING
+        said = f"{EMOJI[worst]} Schema Sync: drift in {drifted} {of_all}"
+    elif clean:
+        said = f"✅ Schema Sync: no drift in {counted(clean, 'organization', 'organizations')}"
+    else:
+        said = f"⚪ Schema Sync: none {of_all} has a dataset to check"
+    return said
+
+
+def _facts(result: RunResult) -> list[str]:
+    """Sentences of totals, escaped."""
+    of_run = [error for error in result.errors if not error.organization_id][:1]  # a run has one error of its own
+    facts = [f"*This run failed:* {prose(error.error, 1_000)}" for error in of_run]
+    if not result.organizations:
+        facts.append("No active organization exists: none has a data source whose onboarding is completed.")
+        return facts
+    by_state = [f"{number} {words}" for state, words in _STATE_WORDS.items() if (number := _in_state(result, state))]
+    counts = severity_counts(
+        _sum(result, lambda of: of.critical), _sum(result, lambda of: of.warnings), _sum(result, lambda of: of.infos)
+    )
+    checked = counted(_sum(result, lambda of: of.datasets_checked), "dataset", "datasets")
+    unchecked = _sum(result, lambda of: of.datasets_unchecked)
+    notified = counted(_sum(result, lambda of: int(of.notified)), "organization was", "organizations were")
+    ignored = _sum(result, lambda of: of.ignored)
+    more = f"; {ignored} more ignored by the datasets' authors" if ignored else ""
+    return [
+        *facts,
+        f"{counted(len(result.organizations), 'organization', 'organizations')}: {', '.join(by_state)}.",
+        f"Found: {counts}{more}.",
+        *_changes(result),
+        f"{checked} checked, {unchecked} not checked.",
+        f"{notified} notified. The run took {result.execution_time_ms / 1000:.0f} s.",
+    ]
+
+
+def _changes(result: RunResult) -> list[str]:
+    """What is not as the run before left it, where somebody keeps that account; an organization without one is not
+    unchanged, but not known.
+    """
+    followed = [of for of in result.organizations if of.new is not None]
+    if not followed:
+        return []
+    new, critical, ongoing, resolved = (
+        sum(numbers)
+        for numbers in zip(
+            *((of.new or 0, of.new_critical or 0, of.ongoing or 0, of.resolved or 0) for of in followed), strict=True
+        )
+    )
+    line = f"Since the run before: {new} new, {critical} of them critical; {ongoing} ongoing, {resolved} resolved"
+    if len(followed) < len(result.organizations):
+        line += f" (known for {len(followed)} of {len(result.organizations)} organizations)"
+    return [f"{line}."]
+
+
+def _drift_line(of: OrganizationTotals) -> str:
+    worst = Severity.CRITICAL if of.critical else Severity.WARNING
+    line = f"{EMOJI[worst]} {name(of.organization_name)}: {severity_counts(of.critical, of.warnings, of.infos)}"
+    if of.new:
+        line += f" · *{of.new} new{f', {of.new_critical} of them critical' if of.new_critical else ''}*"
+    return f"{line} (checked only in part)" if of.unchecked else line
+
+
+def _slowest_line(of: OrganizationTotals) -> str:
+    source = name(of.slowest_source.data_source_name if of.slowest_source is not None else None)
+    return f"⏱️ {name(of.organization_name)}, {source}: {_elapsed_ms(of) / 1000:.1f} s"
+
+
+def _elapsed_ms(of: OrganizationTotals) -> int:
+    return 0 if of.slowest_source is None else of.slowest_source.elapsed_ms
+
+
+def _listing(rows: Sequence[_Row], heading: str, line: Callable[[_Row], str], noun: tuple[str, str]) -> Listing:
+    return Listing(len(rows), lambda index: Item(line(rows[index]), heading), noun)
+
+
+def _in_state(result: RunResult, state: OrganizationState) -> int:
+    return _sum(result, lambda of: int(of.state is state))
+
+
+def _sum(result: RunResult, of: Callable[[OrganizationTotals], int]) -> int:
+    return sum(map(of, result.organizations))

@@ -1,0 +1,295 @@
+"""Slack clients set up so that nothing is posted twice and no secret gets out; what Slack's errors mean.
+
+slack_sdk logs failures with the error's text, which can hold a token or a webhook's address. Its clients
+therefore get a logger that says nothing, and every error is translated here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from functools import cache
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, cast
+from urllib.error import URLError
+
+from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
+from include.schema_sync.notify.slack import rate_limits as turns
+from include.schema_sync.notify.slack.rate_limits import LONGEST_WAIT_S, SECONDS_PER_MESSAGE
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.http_retry import RetryHandler
+    from slack_sdk.http_retry.response import HttpResponse
+
+    from include.schema_sync.notify.messages.organization import Message
+
+log = logging.getLogger(__name__)
+
+# HTTP 429: how often a request waits for Retry-After; longer waits are the scheduler's.
+RATE_LIMIT_RETRIES = 3
+
+_CONNECT_AGAIN = "The bot token is not valid (any more): connect Slack again and store the new token."
+_CHECK_ADDRESS = "Check SCHEMA_SYNC_SLACK_BASE_URL, the connection's base_url and the proxy."
+_OUR_DEFECT = "This is a defect of Schema Sync: report it together with the run's id."
+_NEXT_STEP = {
+    "channel_not_found": "Choose another channel; if this one is private, invite the app to it.",
+    "not_in_channel": "Invite the app to the channel.",
+    "is_archived": "The channel is archived: choose another one.",
+    "channel_is_archived": "The channel is archived: choose another one.",
+    "restricted_action": "The workspace restricts who may post in the channel: let the app post, or choose another.",
+    "missing_scope": "Give the app the scope that is missing and install it again.",
+    "invalid_auth": _CONNECT_AGAIN,
+    "not_authed": _CONNECT_AGAIN,
+    "account_inactive": _CONNECT_AGAIN,
+    "token_revoked": _CONNECT_AGAIN,
+    "token_expired": _CONNECT_AGAIN,
+    "org_login_required": "The workspace is being moved to another Slack organization: connect Slack again.",
+    "team_access_not_granted": _CONNECT_AGAIN,
+    "ekm_access_denied": "The workspace's administrators have suspended posting: ask them.",
+    "restricted_action_read_only_channel": "Only some may post in the channel: let the app post, or choose another.",
+    "restricted_action_thread_locked": "The thread is locked: unlock it, or delete the alert to get a new one.",
+    "no_service": "The webhook does not exist (any more): create a new one and set its address.",
+    "msg_too_long": _OUR_DEFECT,
+    "msg_blocks_too_long": _OUR_DEFECT,
+    "invalid_blocks": _OUR_DEFECT,
+    "invalid_payload": _OUR_DEFECT,
+}
+_TRANSIENT_CODES = frozenset(
+    {
+        "ratelimited",
+        "rate_limited",
+        "message_limit_exceeded",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "rollup_error",
+        "team_added_to_org",
+        "external_channel_migrating",
+    }
+)
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
+_TOKEN = re.compile(r"[!-~]+")
+
+
+class SlackRefusedError(TerminalError):
+    """Slack refused a call for certain: nothing happened.
+
+    :ivar code: Slack's own word, such as ``not_in_channel``.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def slack_client(token: str, *, base_url: str | None, timeout_s: int = 15) -> WebClient:
+    """Build a Web API client that waits on HTTP 429 and repeats nothing else.
+
+    The SDK's default handler repeats a request whose connection was lost, although Slack may have accepted it.
+
+    :param base_url: Web API address, None means Slack's own.
+    :param timeout_s: for connecting and for each read, seconds.
+    :raises TerminalError: the token cannot be one; the message does not show it.
+    """
+    from slack_sdk import WebClient
+
+    if not _TOKEN.fullmatch(token.strip()):
+        raise TerminalError("The Slack token is empty or has characters that no token has: store it again.")
+
+    class PacedClient(WebClient):
+        """Waits while Slack pauses this token for the method, whichever thread was told so."""
+
+        def api_call(self, api_method: str, **arguments: Any) -> Any:
+            turns.wait_out_pause(turns.limit_key(self.token or "", self.base_url + api_method))
+            turns.pass_gate()
+            return super().api_call(api_method, **arguments)
+
+    return PacedClient(
+        token=token.strip(),
+        base_url=base_url or WebClient.BASE_URL,
+        timeout=timeout_s,
+        logger=_silent_logger(),
+        retry_handlers=[_rate_limit_handler()],
+    )
+
+
+def deferred_client(make: Callable[[], WebClient]) -> WebClient:
+    """A client that is made when it is used for the first time.
+
+    Most organizations have nothing to be told on most days, and finding a token costs a look-up.
+
+    :param make: what it raises on first use is passed on by :func:`translate`.
+    """
+    return cast("WebClient", _Deferred(make))
+
+
+class _Deferred:
+    def __init__(self, make: Callable[[], WebClient]) -> None:
+        self._made = cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made(), name)
+
+
+def post_webhook(
+    url: str, message: Message, *, timeout_s: int = 15, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Post to an incoming webhook. It knows no threads, so replies follow as messages of their own.
+
+    A reply that fails is logged, not raised: repeating would post the first message again.
+
+    :param url: a secret: whoever knows it can post.
+    :raises TransientError: rate limit, HTTP 5xx, timeout, connection lost.
+    :raises TerminalError: refused.
+    """
+    _post_webhook_once(url, message, timeout_s)
+    for number, reply in enumerate(message.replies, start=1):
+        sleep(SECONDS_PER_MESSAGE)
+        try:
+            _post_webhook_once(url, reply, timeout_s)
+        except SchemaSyncError as error:
+            log.warning("Page %d of %d was not posted: %s", number, len(message.replies), error)
+            break
+
+
+def translate(error: Exception, *, what: str) -> SchemaSyncError:
+    """What an error of the SDK means for us. Raise the result outside the ``except``, so that it has no context.
+
+    :param what: what failed and for whom, as the beginning of a sentence: "The message to … was not posted".
+    :return: TerminalError only for a definite refusal: nothing was posted. Everything else is a TransientError.
+    """
+    from slack_sdk.errors import SlackApiError, SlackRequestError
+
+    if isinstance(error, SchemaSyncError):  # from a pause or a gate: nothing was sent
+        return type(error)(f"{what}: {error}") if type(error) in (TransientError, TerminalError) else error
+    if isinstance(error, SlackApiError):
+        return _answered(error.response, what)
+    if isinstance(error, SlackRequestError):  # made before anything is sent: the address is no web address
+        return TerminalError(f"{what}: the request could not be made. {_CHECK_ADDRESS}")
+    if isinstance(error, (OSError, HTTPException, ValueError)):
+        cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+        return TransientError(f"{what}: no answer from Slack ({type(cause).__name__}).")
+    return TransientError(f"{what}: {type(error).__name__}.")
+
+
+def refusal_code(error: Exception) -> str | None:
+    """Slack's own word for a failed call, such as ``missing_scope``; None when it gave none."""
+    from slack_sdk.errors import SlackApiError
+
+    return _code(error.response) if isinstance(error, SlackApiError) else None
+
+
+def _answered(response: Any, what: str) -> SchemaSyncError:
+    status, code = int(response.status_code), _code(response)
+    if status in (408, 429) or code in _TRANSIENT_CODES:
+        return TransientError(f"{what}: Slack asks to try again later ({code or f'HTTP {status}'}).")
+    if status >= 500 or (status < 400 and code is None):
+        return TransientError(f"{what}: Slack answered HTTP {status} with nothing it documents.")
+    if code is None:
+        return TerminalError(f"{what}: HTTP {status}. {_CHECK_ADDRESS}")
+    needed = response.get("needed") if code == "missing_scope" else None
+    said = f"{code}: {needed}" if isinstance(needed, str) and re.fullmatch(r"[a-z:.,_ ]{1,100}", needed) else code
+    return SlackRefusedError(f"{what}: Slack refused it ({said}). {_next_step(code)}", code=code)
+
+
+def _next_step(code: str) -> str:
+    return _NEXT_STEP.get(code, "https://docs.slack.dev/reference/methods/chat.postMessage explains this word.")
+
+
+def _code(response: Any) -> str | None:
+    code = response.get("error") if isinstance(response.data, dict) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
+
+
+def _post_webhook_once(url: str, message: Message, timeout_s: int) -> None:
+    from slack_sdk.webhook import WebhookClient
+
+    what = "The message to the data team's webhook was not posted"
+    # Anything else in an address makes urllib raise an error that quotes it.
+    if not re.fullmatch(r"https?://[!-~]+", url):
+        raise TerminalError(f"{what}: DATA_TEAM_SLACK_WEBHOOK_URL is not a web address. Copy it again from Slack.")
+    failure: SchemaSyncError | None = None
+    try:
+        client = WebhookClient(url, timeout=timeout_s, logger=_silent_logger(), retry_handlers=[_rate_limit_handler()])
+        response = client.send(text=message.text, blocks=list(message.blocks), unfurl_links=False, unfurl_media=False)
+    except Exception as error:  # noqa: BLE001 - its text may hold the address; translated, never swallowed
+        failure = translate(error, what=what)
+    else:
+        # A webhook answers in plain text: "ok", or its word for a refusal.
+        code = response.body if _CODE.fullmatch(response.body or "") else None
+        if response.status_code in (408, 429) or response.status_code >= 500:
+            failure = TransientError(f"{what}: Slack answered HTTP {response.status_code}.")
+        elif response.status_code >= 300:
+            said = f"HTTP {response.status_code}, {code}" if code else f"HTTP {response.status_code}"
+            failure = TerminalError(f"{what}: Slack refused it ({said}). {_next_step(code or 'no_service')}")
+    if failure is not None:
+        raise failure
+
+
+def _silent_logger() -> logging.Logger:
+    """A logger outside the hierarchy, so that no configuration makes it speak."""
+    return logging.Logger("slack_sdk, silenced", level=logging.CRITICAL + 1)
+
+
+def _rate_limit_handler() -> RetryHandler:
+    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+    from slack_sdk.http_retry.request import HttpRequest
+    from slack_sdk.http_retry.state import RetryState
+
+    class BoundedRateLimitHandler(RateLimitErrorRetryHandler):
+        """Waits as Slack asks, unless that takes longer than a task should hold its worker."""
+
+        def _can_retry(
+            self,
+            *,
+            state: RetryState,  # noqa: ARG002 - the SDK's signature
+            request: HttpRequest,
+            response: HttpResponse | None = None,
+            error: Exception | None = None,  # noqa: ARG002
+        ) -> bool:
+            if response is None or response.status_code != 429:
+                return False
+            # Also when this request is given up: the others need not find out for themselves.
+            seconds = _retry_after(response)
+            if seconds is not None:
+                turns.pause(_key_of(request), seconds)
+            return seconds is not None and seconds <= LONGEST_WAIT_S
+
+        def can_retry(self, **arguments: Any) -> bool:
+            # The SDK counts attempts first; the pause holds for the other threads even after the last one.
+            wanted = self._can_retry(**arguments)
+            return bool(wanted and super().can_retry(**arguments))
+
+        def prepare_for_next_attempt(
+            self,
+            *,
+            state: RetryState,
+            request: HttpRequest,
+            response: HttpResponse | None = None,
+            error: Exception | None = None,
+        ) -> None:
+            if response is None:
+                raise error or RuntimeError("a rate limit without an answer")
+            log.info("Slack asks to wait %s s (HTTP 429)", _retry_after(response))
+            state.next_attempt_requested = True
+            turns.wait_out_pause(_key_of(request))
+            turns.pass_gate()
+            state.increment_current_attempt()
+
+    def _key_of(request: HttpRequest) -> str:
+        authorization = next((values for key, values in request.headers.items() if key.lower() == "authorization"), "")
+        sent = authorization if isinstance(authorization, str) else (authorization or [""])[0]
+        return turns.limit_key(str(sent).partition(" ")[2], request.url)
+
+    return BoundedRateLimitHandler(max_retry_count=RATE_LIMIT_RETRIES)
+
+
+def _retry_after(response: HttpResponse) -> int | None:
+    """Seconds that Slack asks for; 1 when it names none, None for nonsense."""
+    asked = [value for key, value in response.headers.items() if key.lower() == "retry-after"]
+    seconds = str(asked[0][0]) if asked and asked[0] else "1"
+    return int(seconds) if seconds.isdecimal() else None

@@ -1,0 +1,119 @@
+"""Is the message in Slack already? Its marker, metadata or the id of its first block, tells.
+
+Asked only after an attempt that did not finish. The ordinary case needs no history, and no scope for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.schema_sync.errors import SchemaSyncError, TerminalError
+from include.schema_sync.notify.slack.client import SlackRefusedError, translate
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+    from include.schema_sync.notify.delivery.rows import Outgoing
+
+log = logging.getLogger(__name__)
+
+_PAGE, _PAGES = 200, 5
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """What history says of a message.
+
+    :ivar ts: None: it is not there.
+    :ivar blocks: how many it has there.
+    :ivar note: why history could not tell; then ``ts`` None means nothing.
+    """
+
+    ts: str | None = None
+    blocks: int = 0
+    note: str | None = None
+
+
+def look_up(client: WebClient, outgoing: Outgoing, *, since: float) -> LookUp:
+    """Search the channel, or for a reply its thread, for the message's marker.
+
+    :param since: seconds since the epoch; a channel's history is not read further back.
+    :return: the earliest, should there be two.
+    :raises TransientError: Slack could not answer; posting now could post twice.
+    """
+    cursor: str | None = None
+    found = LookUp()
+    for _ in range(_PAGES):
+        failure: SchemaSyncError | None = None
+        try:
+            page = _page(client, outgoing, since, cursor)
+        except Exception as error:  # noqa: BLE001 - translated, never swallowed
+            failure = translate(error, what=f"Slack's history of channel {outgoing.channel} was not read")
+        if isinstance(failure, SlackRefusedError) and failure.code == "thread_not_found":
+            return LookUp()
+        if isinstance(failure, TerminalError):
+            log.warning("Whether message %s was posted before cannot be told. %s", outgoing.id, failure)
+            code = failure.code if isinstance(failure, SlackRefusedError) else "refused"
+            return LookUp(note=f"history not readable ({code})")
+        if failure is not None:
+            raise failure
+        for message in page.get("messages") or []:
+            if _is_marked(message, outgoing) and (found.ts is None or str(message["ts"]) < found.ts):
+                found = LookUp(ts=str(message["ts"]), blocks=len(message.get("blocks") or []))
+        cursor = (page.get("response_metadata") or {}).get("next_cursor")
+        if found.ts is not None or not cursor:
+            return found
+    return LookUp(note=f"history longer than {_PAGES * _PAGE} messages")
+
+
+def withdraw_second(client: WebClient, outgoing: Outgoing, *, ts: str) -> bool:
+    """Take back a message that another worker has posted, too; True when it was one.
+
+    For a worker that posted and then found that it had lost its row: while it slept between its last look and the
+    post, somebody else may have done its work. The earlier message stays, so of two such workers one gives way.
+    """
+    try:
+        earliest = look_up(client, outgoing, since=float(ts) - 24 * 3600)
+    except SchemaSyncError as error:
+        log.warning("Whether message %s is in Slack twice cannot be told. %s", outgoing.id, error)
+        return False
+    if earliest.ts is None or earliest.ts >= ts:
+        return False
+    failure: SchemaSyncError | None = None
+    try:
+        client.chat_delete(channel=outgoing.channel, ts=ts)
+    except Exception as error:  # noqa: BLE001 - its frames may hold the token
+        failure = translate(error, what=f"The second copy of message {outgoing.id} was not taken back")
+    if failure is not None:
+        log.warning("%s", failure)
+        return False
+    log.warning("Message %s was posted by another worker meanwhile: the second copy is taken back", outgoing.id)
+    return True
+
+
+def _page(client: WebClient, outgoing: Outgoing, since: float, cursor: str | None) -> dict[str, Any]:
+    if outgoing.thread_ts is None:
+        response = client.conversations_history(
+            channel=outgoing.channel,
+            oldest=f"{max(since, 0):.6f}",
+            limit=_PAGE,
+            cursor=cursor,
+            include_all_metadata=True,
+        )
+    else:
+        response = client.conversations_replies(
+            channel=outgoing.channel,
+            ts=outgoing.thread_ts,
+            limit=_PAGE,
+            cursor=cursor,
+            include_all_metadata=True,
+        )
+    return response.data if isinstance(response.data, dict) else {}
+
+
+def _is_marked(message: dict[str, Any], outgoing: Outgoing) -> bool:
+    payload = (message.get("metadata") or {}).get("event_payload") or {}
+    blocks = message.get("blocks") or [{}]
+    return payload.get("internal_message_id") == outgoing.id or blocks[0].get("block_id") == outgoing.marker

@@ -1,0 +1,243 @@
+"""Nouns ↔ plain JSON, for XCom.
+
+Airflow refuses dataclasses on read, turns nested ones into dicts, and may reorder keys; so every value that
+crosses a task boundary is spelled out here. Snapshots are kept compact: each type text, and each reason why something
+could not be confirmed, is written once a group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from include.schema_sync.nouns.models import (
+    Column,
+    DataSource,
+    Discrepancy,
+    DiscrepancyType,
+    GroupSnapshot,
+    Organization,
+    OrganizationReport,
+    OrganizationSnapshot,
+    OrganizationTotals,
+    Probe,
+    ProbeAnswer,
+    Severity,
+    SourceSnapshot,
+    SourceTiming,
+    SuggestedPatch,
+    Table,
+    UncheckedSource,
+)
+
+Json = dict[str, Any]
+
+
+def batch_to_json(label: str, organizations: Iterable[Organization]) -> Json:
+    """A batch as ``fetch_organizations`` returns it; its organizations are one text.
+
+    Every mapped task reads the batches of all, and Airflow takes every nested value apart and puts it together again:
+    a text it leaves alone.
+    """
+    return {"label": label, "organizations": json.dumps([organization_to_json(each) for each in organizations])}
+
+
+def batch_from_json(value: Json) -> list[Organization]:
+    """The organizations of a batch, in its order."""
+    return [organization_from_json(each) for each in json.loads(value["organizations"])]
+
+
+def organization_to_json(organization: Organization) -> Json:
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "data_sources": [asdict(source) for source in organization.data_sources],
+    }
+
+
+def organization_from_json(value: Json) -> Organization:
+    return Organization(value["id"], value["name"], tuple(DataSource(**source) for source in value["data_sources"]))
+
+
+def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
+    return {
+        "organization_id": snapshot.organization_id,
+        "organization_name": snapshot.organization_name,
+        "sources": [
+            {
+                "data_source": asdict(source.data_source),
+                "own_database": source.own_database,
+                "datasets": source.datasets,
+                "groups": [_group_to_json(group) for group in source.groups],
+                "error": source.error,
+                "elapsed_ms": source.elapsed_ms,
+            }
+            for source in snapshot.sources
+        ],
+    }
+
+
+def snapshot_from_json(value: Json) -> OrganizationSnapshot:
+    return OrganizationSnapshot(
+        organization_id=value["organization_id"],
+        organization_name=value["organization_name"],
+        sources=tuple(
+            SourceSnapshot(
+                data_source=DataSource(**source["data_source"]),
+                own_database=source["own_database"],
+                datasets=source["datasets"],
+                groups=tuple(_group_from_json(source["data_source"]["id"], group) for group in source["groups"]),
+                error=source["error"],
+                elapsed_ms=source["elapsed_ms"],
+            )
+            for source in value["sources"]
+        ),
+    )
+
+
+def report_to_json(report: OrganizationReport) -> Json:
+    return {
+        "organization_id": report.organization_id,
+        "organization_name": report.organization_name,
+        "datasets_checked": report.datasets_checked,
+        "datasets_unchecked": report.datasets_unchecked,
+        "discrepancies": [_discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
+        "unchecked": [_unchecked_to_json(source) for source in report.unchecked],
+        "error": report.error,
+        "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
+        "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
+        "slowest_source": _timing_to_json(report.slowest_source),
+    }
+
+
+def report_from_json(value: Json) -> OrganizationReport:
+    return OrganizationReport(
+        organization_id=value["organization_id"],
+        organization_name=value["organization_name"],
+        datasets_checked=value["datasets_checked"],
+        datasets_unchecked=value["datasets_unchecked"],
+        discrepancies=tuple(
+            _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["discrepancies"]
+        ),
+        unchecked=tuple(map(_unchecked_from_json, value["unchecked"])),
+        error=value["error"],
+        ignored=tuple(
+            _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["ignored"]
+        ),
+        patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
+        slowest_source=_timing_from_json(value["slowest_source"]),
+    )
+
+
+def totals_to_json(totals: OrganizationTotals) -> Json:
+    return {**asdict(totals), "unchecked": [_unchecked_to_json(source) for source in totals.unchecked]}
+
+
+def totals_from_json(value: Json) -> OrganizationTotals:
+    return OrganizationTotals(
+        **{
+            **value,
+            "unchecked": tuple(map(_unchecked_from_json, value["unchecked"])),
+            "slowest_source": _timing_from_json(value["slowest_source"]),
+        }
+    )
+
+
+def _unchecked_to_json(source: UncheckedSource) -> Json:
+    return {**asdict(source), "dataset_ids": list(source.dataset_ids)}
+
+
+def _unchecked_from_json(value: Json) -> UncheckedSource:
+    return UncheckedSource(**{**value, "dataset_ids": tuple(value["dataset_ids"])})
+
+
+def _timing_to_json(timing: SourceTiming | None) -> Json | None:
+    return None if timing is None else asdict(timing)
+
+
+def _timing_from_json(value: Json | None) -> SourceTiming | None:
+    return None if value is None else SourceTiming(**value)
+
+
+def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
+    value = asdict(discrepancy)
+    del value["organization_id"]  # the report says it once
+    return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
+
+
+def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
+    derived = {"severity", "fingerprint", "type"}
+    rest = {key: item for key, item in value.items() if key not in derived}
+    rest["own_severity"] = None if rest["own_severity"] is None else Severity(rest["own_severity"])
+    return Discrepancy(type=DiscrepancyType(value["type"]), organization_id=organization_id, **rest)
+
+
+def _group_to_json(group: GroupSnapshot) -> Json:
+    types: dict[tuple[str, str | None], int] = {}
+    reasons: dict[str | None, int] = {}
+    tables = [
+        {
+            "name": table.name,
+            "kind": table.kind,
+            "readable": table.readable,
+            "columns": [column.name for column in table.columns],
+            "types": [types.setdefault((column.type, column.base_type), len(types)) for column in table.columns],
+            "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
+        }
+        for table in group.tables
+    ]
+    return {
+        "database": _without_nul(group.database),
+        "schema": _without_nul(group.schema),
+        "exists": group.exists,
+        "error": group.error,
+        "neighbours": list(group.neighbours),
+        "types": [list(pair) for pair in types],
+        "tables": tables,
+        "probes": [
+            [probe.table, probe.column, str(probe.answer), reasons.setdefault(probe.reason, len(reasons))]
+            for probe in group.probes
+        ],
+        "reasons": list(reasons),
+    }
+
+
+def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
+    types = value["types"]
+
+    def table_from_json(table: Json) -> Table:
+        unreadable = set(table["unreadable"])
+        return Table(
+            name=table["name"],
+            kind=table["kind"],
+            readable=table["readable"],
+            columns=tuple(
+                Column(name, types[type_index][0], types[type_index][1], position not in unreadable)
+                for position, (name, type_index) in enumerate(zip(table["columns"], table["types"], strict=True))
+            ),
+        )
+
+    return GroupSnapshot(
+        data_source_id=data_source_id,
+        database=_with_nul(value["database"]),
+        schema=_with_nul(value["schema"]),
+        exists=value["exists"],
+        tables=tuple(table_from_json(table) for table in value["tables"]),
+        neighbours=tuple(value["neighbours"]),
+        error=value["error"],
+        probes=tuple(
+            Probe(table, column, ProbeAnswer(answer), value["reasons"][reason])
+            for table, column, answer, reason in value["probes"]
+        ),
+    )
+
+
+def _without_nul(name: Any) -> Any:
+    """YAML can write a NUL; PostgreSQL's jsonb, where Airflow keeps XComs, has none: such a name becomes a list."""
+    return name.split("\0") if name is not None and "\0" in name else name
+
+
+def _with_nul(value: Any) -> Any:
+    return "\0".join(value) if isinstance(value, list) else value

@@ -1,0 +1,164 @@
+"""SQL expression of a dataset's field → the columns that it reads.
+
+What most fields hold – a name, a number, a text – is told apart here, without a parser. The rest is read by sqlglot
+in the engine's own dialect, once for each text. What cannot be read safely has a *problem* and no columns: to name
+a column that is none would be a false alarm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from include.schema_sync.sql.template import UnsafeTemplateError, mask
+from include.schema_sync.sql.words import SEQUENCE_WORDS, is_pseudo_column, is_value, quotes_of
+from include.schema_sync.warehouses import DIALECTS
+from include.schema_sync.warehouses.names import unquote
+
+MAX_LENGTH = 10_000
+
+# Longer texts are rare and must not fill the memory: they have a small cache of their own.
+_SHORT = 300
+_SHORT_TEXTS, _LONG_TEXTS = 16_384, 128
+
+_PLAIN_PATH = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*){0,3}")
+_QUOTED_NAME = re.compile(r'"(?:[^"\\{]|"")+"|`[^`\\{]+`|\[[^\[\]{]+\]')
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TEXT = re.compile(r"'[^'\\]*'")
+_WORD = re.compile(r"[^\W\d][\w$]*")
+
+_SQLGLOT_WORDS = {word: dialect.sqlglot for dialect in DIALECTS.values() for word in (dialect.name, *dialect.aliases)}
+
+
+class ColumnName(NamedTuple):
+    """A column as an expression writes it: quotes kept, because they decide about letter case.
+
+    :ivar qualifier: what stands before the name's dot (several parts are joined with dots), or None.
+    :ivar name: the column's name.
+    """
+
+    qualifier: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The columns that an expression reads.
+
+    :ivar columns: each ``"col"`` or ``"qualifier.col"``, without quotes, in the case as written.
+    :ivar names: the same columns with their quotes, sorted, each once.
+    :ivar problem: why the expression cannot be read safely, for people; None when it was read. With a problem
+        there are no columns.
+    """
+
+    columns: frozenset[str]
+    names: tuple[ColumnName, ...] = ()
+    problem: str | None = None
+
+
+NOTHING = References(frozenset())
+
+
+def referenced_columns(expression: str, dialect: str) -> References:
+    """Find the columns that an expression reads. Never raises, whatever the text.
+
+    :param expression: any SQL expression or query, with placeholders (``{arg}``, ``{{ jinja }}``, ``${TABLE}``) or
+        without. A path (``a.b.c``) is a qualifier ``a.b`` and a name, whether ``a`` is a table or a struct; of a
+        path into JSON or into an element (``payload:a.b``, ``items[0].price``) only the root is named.
+    :param dialect: a ``data_sources.type`` or one of sqlglot's words. Any other is read as standard SQL.
+    """
+    engine = _SQLGLOT_WORDS.get(dialect) or _engine(dialect)
+    text = expression.strip()
+    if len(text) <= _SHORT:
+        found = _plain(text, engine)
+        if found is not None:
+            return found
+    elif len(text) > MAX_LENGTH:
+        return _problem(f"it is longer than {MAX_LENGTH:,} characters")
+    try:
+        return _read_short(text, engine) if len(text) <= _SHORT else _read_long(text, engine)
+    except RecursionError:  # depends on the caller's stack as well: not kept
+        return _problem("it is nested too deeply")
+
+
+def words_of(expression: str) -> set[str]:
+    """Every word in an expression, lower-cased: what an unverifiable expression might refer to."""
+    return {word.lower() for word in _WORD.findall(expression)}
+
+
+@lru_cache(maxsize=64)
+def _engine(dialect: str) -> str:
+    word = dialect.strip().lower()
+    if word in _SQLGLOT_WORDS:
+        return _SQLGLOT_WORDS[word]
+    from include.schema_sync.sql.reader import engine_of
+
+    return engine_of(word)
+
+
+@lru_cache(maxsize=_SHORT_TEXTS)
+def _plain(text: str, engine: str) -> References | None:
+    """What needs no parser; None for the rest."""
+    if _PLAIN_PATH.fullmatch(text):
+        return _plain_path(text, engine)
+    if not text or text == "*" or _NUMBER.fullmatch(text) or _TEXT.fullmatch(text):
+        return NOTHING
+    if text[0] in quotes_of(engine) and _QUOTED_NAME.fullmatch(text):
+        name, _ = unquote(text)
+        if engine != "bigquery" or "." not in name:
+            return References(frozenset({name}), (ColumnName(None, text),))
+    return None
+
+
+def _plain_path(text: str, engine: str) -> References | None:
+    qualifier, dot, name = text.rpartition(".")
+    if not dot:
+        if is_value(name, engine, alone=True) or is_pseudo_column(name, engine):
+            return NOTHING
+        return References(frozenset({name}), (ColumnName(None, name),))
+    if is_pseudo_column(name, engine) or name.lower() in SEQUENCE_WORDS:
+        return None
+    return References(frozenset({text}), (ColumnName(qualifier, name),))
+
+
+@lru_cache(maxsize=_SHORT_TEXTS)
+def _read_short(text: str, engine: str) -> References:
+    return _read(text, engine)
+
+
+@lru_cache(maxsize=_LONG_TEXTS)
+def _read_long(text: str, engine: str) -> References:
+    return _read(text, engine)
+
+
+def _read(text: str, engine: str) -> References:
+    from include.schema_sync.sql.reader import UnreadableError, read
+    from include.schema_sync.sql.tokens import TooComplexError
+
+    if "\0" in text:
+        return _problem("it holds a NUL character, which no engine takes")
+    try:
+        masked = mask(text)
+        paths = read(masked, engine)
+    except (UnsafeTemplateError, UnreadableError, TooComplexError) as error:
+        return _problem(str(error))
+    if masked.templated and not paths:
+        return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
+    return _references(paths)
+
+
+def _references(paths: Iterable[list[tuple[str, str]]]) -> References:
+    columns: set[str] = set()
+    names: set[ColumnName] = set()
+    for path in paths:
+        columns.add(".".join(name for _, name in path))
+        *qualifier, last = (written for written, _ in path)
+        names.add(ColumnName(".".join(qualifier) or None, last))
+    return References(frozenset(columns), tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))))
+
+
+def _problem(reason: str) -> References:
+    return References(frozenset(), (), reason)

@@ -1,0 +1,268 @@
+"""An expression's syntax tree, by sqlglot → the columns in it. Imported only when an expression is read.
+
+sqlglot's parser goes back and tries again; some texts would make it do so for minutes. It counts its steps and
+gives up, so that how long an expression takes depends on nothing but its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
+
+from include.schema_sync.sql.scopes import AmbiguousError, Path, in_scope, names_of_ctes, walk
+from include.schema_sync.sql.template import Masked
+from include.schema_sync.sql.tokens import (
+    GRAMMAR,
+    TEXTS,
+    TooComplexError,
+    UnitPositions,
+    name_keywords,
+    unit_positions,
+    within_bounds,
+)
+from include.schema_sync.sql.words import COLUMN_METHODS, HAVE_LAMBDAS, SEQUENCE_WORDS, is_pseudo_column, is_value
+from include.schema_sync.warehouses.names import can_be_asked, unquote
+
+# As far as engines go: MySQL's and Databricks' names may begin with a digit, BigQuery's tables hold hyphens.
+_NAME = re.compile(r"\w[\w$#@-]*")
+
+STEPS_PER_TOKEN = 20  # an ordinary expression takes two or three
+SPARE_STEPS = 5_000
+
+
+class UnreadableError(ValueError):
+    """An expression that is not surely understood; the text says why."""
+
+
+def engine_of(word: str) -> str:
+    """sqlglot's word for a dialect, or the empty one (standard SQL) for a dialect that it does not know."""
+    return word if Dialect.get(word) is not None else ""
+
+
+def read(masked: Masked, engine: str) -> list[Path]:
+    """Find the columns of an expression.
+
+    :return: each column as its parts, the name last: (as written, without quotes).
+    :raises UnreadableError: not SQL, not one expression, or columns that nobody can tell the table of.
+    :raises TooComplexError: beyond the bounds.
+    :raises RecursionError: the caller's own stack leaves too little room.
+    """
+    dialect = _dialect(engine)
+    # A text that begins with a word of commands (REPLACE, END, SET) is cut after it; behind a bracket it is not.
+    text = f"({masked.text}"
+    try:
+        tokens = dialect.tokenize(text)[1:]
+    except SqlglotError:
+        raise UnreadableError("a quote or a comment in it is not closed, or a sign in it is no SQL") from None
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    if any(token.token_type is TokenType.SEMICOLON for token in tokens):
+        raise UnreadableError("it is several statements")
+    if not tokens:
+        return []
+    within_bounds(tokens)
+    _refuse_glued(tokens, masked)
+    tree = _parse(dialect, tokens, text, engine)
+    try:
+        return list(_columns(tree, _Source(text, masked, engine, unit_positions(tokens, engine))))
+    except AmbiguousError as error:
+        raise UnreadableError(str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def _dialect(engine: str) -> Dialect:
+    dialect: Any = type(Dialect.get_or_raise(engine))()
+    # This instance's own: nothing in the log about an odd path, or about counting elements from 0 or from 1.
+    dialect.STRICT_JSON_PATH_SYNTAX = False
+    dialect.INDEX_OFFSET = 0
+    return cast("Dialect", dialect)
+
+
+@lru_cache(maxsize=64)
+def _bounded_parser(engine: str) -> type[Any]:
+    base: Any = _dialect(engine).parser_class
+
+    class BoundedParser(base):  # type: ignore[misc]
+        """The dialect's parser, which stops after so many steps forward or back."""
+
+        steps_left = 0
+
+        def _advance(self, times: int = 1) -> None:
+            self.steps_left -= 1
+            if self.steps_left < 0:
+                raise TooComplexError("its parts can be read in too many ways")
+            super()._advance(times)
+
+        def _warn_unsupported(self) -> None:
+            raise UnreadableError("it is a command, not an expression")
+
+    return BoundedParser
+
+
+def _parse(dialect: Dialect, tokens: list[Token], text: str, engine: str) -> exp.Expr:
+    named = name_keywords(tokens, engine)
+    try:
+        return _parse_tokens(dialect, named, text, engine)
+    except UnreadableError:
+        if all(one.token_type is other.token_type for one, other in zip(named, tokens, strict=True)):
+            raise
+    return _parse_tokens(dialect, tokens, text, engine)
+
+
+def _parse_tokens(dialect: Dialect, tokens: list[Token], text: str, engine: str) -> exp.Expr:
+    parser = _bounded_parser(engine)(dialect=dialect, error_level=ErrorLevel.IMMEDIATE)
+    parser.steps_left = SPARE_STEPS + STEPS_PER_TOKEN * len(tokens)
+    try:
+        if tokens[0].token_type in (TokenType.SELECT, TokenType.WITH):
+            trees = parser.parse(tokens, text)
+        else:
+            trees = parser.parse_into(exp.Expr, tokens, text)
+    except (UnreadableError, TooComplexError, RecursionError):
+        raise
+    except ParseError as error:
+        raise UnreadableError(f"it is no SQL expression of {engine or 'any engine'}{_near(error)}") from None
+    except Exception as error:  # noqa: BLE001  sqlglot's own slips (TypeError, AttributeError…) on text that is no SQL
+        raise UnreadableError(f"the SQL parser fails on it ({type(error).__name__})") from None
+    if len(trees) != 1 or trees[0] is None:
+        raise UnreadableError("it is not one expression")
+    return cast("exp.Expr", trees[0])
+
+
+def _near(error: ParseError) -> str:
+    found = str(error.errors[0].get("highlight") or "").strip() if error.errors else ""
+    return f", from {found[:40]!r} on" if found else ""
+
+
+def _refuse_glued(tokens: list[Token], masked: Masked) -> None:
+    """A placeholder that is a part of a name, or of a number: nobody knows the whole."""
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        text = token.text.lower()
+        if masked.prefix not in text or token.token_type in TEXTS:
+            continue
+        glued = before is not None and before.end + 1 == token.start and before.text[-1:].isalnum()
+        if glued or not (text.startswith(masked.prefix) and text[len(masked.prefix) :].isdigit()):
+            raise UnreadableError("a placeholder is only a part of a name in it")
+
+
+class _Source(NamedTuple):
+    """What a tree was read from; and what is known about its units of time."""
+
+    text: str
+    masked: Masked
+    engine: str
+    units: UnitPositions
+
+
+def _columns(tree: exp.Expr, source: _Source) -> Iterator[Path]:
+    ctes = names_of_ctes(tree)
+    if tree.find(exp.Select) is None:
+        yield from ([(name, name)] for name in source.units.names if source.masked.prefix not in name)
+    for node, around in walk(tree):
+        if isinstance(node, exp.Command | exp.DDL | exp.DML) and not isinstance(node, exp.Query):
+            raise UnreadableError("it is a command, not an expression")
+        if isinstance(node, exp.Alias) and not isinstance(node.parent, exp.Select) and not _has_as(node, source.text):
+            raise UnreadableError("it is two expressions without an operator between them")
+        if isinstance(node, exp.Column):
+            parts = _parts_of(node, source.text)
+            if parts and parts[0][1] not in around.variables and not _is_no_column(node, parts, source):
+                path = in_scope(_without_placeholders(parts, source.masked), around, tree, ctes)
+                if path is not None:
+                    yield path
+        elif isinstance(node, exp.Lambda):
+            yield from _arrow_into_json(node, source)
+        elif isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
+            yield from _method_of_column(node, source)
+
+
+def _has_as(alias: exp.Alias, text: str) -> bool:
+    start = _start_of(alias.args.get("alias"))
+    return start is not None and text[:start].rstrip().lower().endswith("as")
+
+
+def _start_of(node: Any) -> int | None:
+    start = node.meta.get("start") if isinstance(node, exp.Expr) else None
+    return start if isinstance(start, int) else None
+
+
+def _parts_of(column: exp.Column, text: str) -> Path:
+    """The names of a column's path, outermost first; empty for ``t.*`` and for parameters."""
+    parts = [column.args.get(key) for key in ("catalog", "db", "table", "this")]
+    node: exp.Expr = column
+    while isinstance(node.parent, exp.Dot) and node.parent.this is node:
+        node = node.parent
+        if not isinstance(node.expression, exp.Identifier):
+            break
+        parts.append(node.expression)
+    found = [part for part in parts if part is not None]
+    if not all(isinstance(part, exp.Identifier) for part in found):
+        return []
+    path = [_part(part, text) for part in found]
+    if not all(name and can_be_asked(name) and (written != name or _NAME.fullmatch(name)) for written, name in path):
+        raise UnreadableError("it holds a name that no engine takes")
+    return path
+
+
+def _part(identifier: exp.Expr, text: str) -> tuple[str, str]:
+    """(as written, without quotes)."""
+    name = str(identifier.this)
+    start, end = identifier.meta.get("start"), identifier.meta.get("end")
+    if isinstance(start, int) and isinstance(end, int):
+        written = text[start : end + 1]
+        if unquote(written)[0] == name:
+            return written, name
+    return ('"' + name.replace('"', '""') + '"', name) if identifier.args.get("quoted") else (name, name)
+
+
+def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
+    written, name = parts[-1]
+    parent = column.parent
+    if name.lower().startswith(source.masked.prefix):
+        return True
+    if isinstance(parent, exp.Collate) and parent.expression is column:
+        return True
+    if written != name:  # quoted: no keyword
+        return False
+    if is_pseudo_column(name, source.engine):
+        return True
+    if len(parts) == 1 and parent is not None and name.lower() in GRAMMAR:
+        raise UnreadableError(f"the word {name.upper()} stands where a name is expected in it")
+    if len(parts) > 1:
+        return source.engine == "snowflake" and name.lower() in SEQUENCE_WORDS
+    return _start_of(column.this) in source.units.units or is_value(name, source.engine, alone=parent is None)
+
+
+def _without_placeholders(parts: Path, masked: Masked) -> Path:
+    """A column's path with the tables that placeholders stand for; the dataset's own table is left out."""
+    *qualifier, name = parts
+    while qualifier and qualifier[0][1].lower().startswith(masked.prefix):
+        placeholder = qualifier[0][1].lower()
+        if placeholder not in masked.tables:
+            raise UnreadableError("a placeholder stands for a table in it")
+        table = masked.tables[placeholder]
+        qualifier = ([(part, part) for part in table.split(".")] if table else []) + qualifier[1:]
+    if any(part.lower().startswith(masked.prefix) for _, part in qualifier):
+        raise UnreadableError("a placeholder is only a part of a path in it")
+    return [*qualifier, name]
+
+
+def _arrow_into_json(node: exp.Lambda, source: _Source) -> Iterator[Path]:
+    """``f(payload -> 'a')`` is read as a function without a name where it is a path into JSON."""
+    body = node.this
+    if source.engine in HAVE_LAMBDAS and not (source.engine == "duckdb" and isinstance(body, exp.Literal)):
+        return
+    for parameter in node.expressions:
+        if isinstance(parameter, exp.Identifier):
+            yield [_part(parameter, source.text)]
+
+
+def _method_of_column(node: exp.Dot, source: _Source) -> Iterator[Path]:
+    """SQL Server's ``geo.STAsText()``; elsewhere what stands before a function is its schema."""
+    method = node.expression
+    if source.engine == "tsql" and isinstance(method, exp.Func) and method.name.lower() in COLUMN_METHODS:
+        yield [_part(node.this, source.text)]

@@ -1,0 +1,165 @@
+"""What a dialect is: documented facts about one warehouse, and the SQL that asks for columns.
+
+A dialect touches no connection. ``introspection.py`` executes what a dialect builds and parses the rows;
+callers never branch on a warehouse's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.warehouses.names import NameCase as NameCase
+from include.schema_sync.warehouses.names import fold, unquote
+
+
+class Failure(StrEnum):
+    """What a driver's error means for us.
+
+    At connect and for the columns query only three differ: the database (or schema) is missing, trying again may
+    help (transient), or it does not (all others). A probe needs all of them: only an answer that surely means
+    *no such table or column* confirms that something is missing.
+    """
+
+    MISSING_DATABASE = "missing_database"  # or the schema
+    MISSING_TABLE = "missing_table"
+    MISSING_COLUMN = "missing_column"
+    DENIED = "denied"  # the object exists (or may), the role may not read it
+    TERMINAL = "terminal"
+    TRANSIENT = "transient"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement and its bound parameters, in the driver's own placeholder style."""
+
+    sql: str
+    parameters: dict[str, object] | tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Facts about one warehouse.
+
+    :ivar name: the canonical ``data_sources.type``; ``aliases`` are further words for it.
+    :ivar sqlglot: the name of sqlglot's dialect for this engine.
+    :ivar table_case, column_case: how unquoted names resolve.
+    :ivar max_name_bytes: longer names are cut by the engine (None: never).
+    :ivar pseudo_columns: names that can be selected from a table though no catalogue lists them.
+    :ivar reconnects_per_database: True where one connection sees one database only.
+    :ivar columns_query: (request) → one statement that yields rows
+        ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
+        by the columns' order in it; ``kind`` in words. Requested tables are found whatever their letter case.
+        A table without columns yields one row with ``column`` NULL. A schema that is there without any requested
+        table yields at least one row with ``table`` NULL; no row means: no such schema.
+        A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
+        returning only when a requested one is absent (it may be the same under a new name).
+    :ivar session_statements: run in this order at the start of every transaction (a fresh connection, or after a
+        rollback), ``{timeout_ms}`` filled in (an integer of ours).
+    :ivar classify: (SQLSTATE or code, or None; error text) → Failure.
+    :ivar quote: a name as a quoted identifier of this engine, whatever it holds; never a string literal.
+    :ivar probe: (request, table, columns) → a statement without parameters that selects exactly these columns from
+        this table and returns no row. No columns: any column. Names may come quoted (:meth:`spellings` quotes where
+        it can say which name is meant, and the schema of ``request`` may be quoted too); of the others, plain ones
+        are left to the engine to fold and the rest is quoted. ``zero_row_select`` serves most engines.
+    """
+
+    name: str
+    label: str
+    aliases: tuple[str, ...]
+    sqlglot: str
+    table_case: NameCase
+    column_case: NameCase
+    columns_query: Callable[[GroupRequest], Query]
+    classify: Callable[[str | None, str], Failure]
+    quote: Callable[[str], str]
+    probe: Callable[[GroupRequest, str, Sequence[str]], str]
+    reconnects_per_database: bool = False
+    max_name_bytes: int | None = None
+    session_statements: tuple[str, ...] = ()
+    pseudo_columns: frozenset[str] = field(default_factory=frozenset)
+
+    def is_pseudo_column(self, name: str) -> bool:
+        """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
+        return name.lower() in self.pseudo_columns
+
+    def identifier(self, stored: str, case: NameCase) -> str:
+        """How SQL names exactly this stored name: as it is where that is safe, else quoted.
+
+        :param case: the engine's rule for this sort of name.
+        """
+        plain = _PLAIN.fullmatch(stored) and stored.upper() not in _RESERVED
+        return stored if plain and fold(stored, case, self.max_name_bytes) == stored else self.quote(stored)
+
+    def spellings(self, name: str, case: NameCase) -> tuple[str, ...]:
+        """How a probe spells a name of a YML: what it means first, and what else ``NameIndex`` accepts for it.
+
+        Quoted wherever the stored name is known, because unquoted a plain name may be a word of SQL: reserved
+        (``only``), or a function without parentheses (``session_user``), which runs whatever the table holds.
+
+        :param case: the engine's rule for this sort of name.
+        """
+        if unquote(name)[1]:
+            return (name,)
+        if case in (NameCase.LOWER, NameCase.UPPER):
+            meant = (fold(name, case, self.max_name_bytes), fold(name, NameCase.SENSITIVE, self.max_name_bytes))
+            return tuple(dict.fromkeys(map(self.quote, meant)))
+        return (self.quote(fold(name, case, self.max_name_bytes)) if _PLAIN.fullmatch(name) else name,)
+
+    def spelling_of(self, name: str, stored: str, case: NameCase) -> str:
+        """How a probe spells a name of a YML that the catalogue resolved to ``stored``."""
+        meant = fold(name, case, self.max_name_bytes)
+        same = meant.casefold() == stored.casefold() if case is NameCase.INSENSITIVE else meant == stored
+        return self.spellings(name, case)[0] if same else self.quote(stored)
+
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROBE_ALIAS = "schema_sync_probe"
+
+
+def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str], str]:
+    """A quoting function: the closing quote is doubled inside the name."""
+    close = close_quote or open_quote
+
+    def quote(name: str) -> str:
+        return f"{open_quote}{name.replace(close, close * 2)}{close}"
+
+    return quote
+
+
+def zero_row_select(
+    quote: Callable[[str], str], *, qualify_database: bool
+) -> Callable[[GroupRequest, str, Sequence[str]], str]:
+    """``SELECT columns FROM [database.]schema.table AS … WHERE 1 = 0``, for engines that speak plain SQL.
+
+    The alias is there because PostgreSQL, Redshift, DuckDB and BigQuery take the table's own name for the whole row:
+    without it a table ``orders`` would seem to have a column ``orders``.
+
+    :param qualify_database: True where a connection sees several databases.
+    """
+
+    def as_written(name: str) -> str:
+        bare, quoted = unquote(name)
+        return name if not quoted and _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quote(bare)
+
+    def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+        path = [request.database] if qualify_database and request.database else []
+        place = ".".join(as_written(part) for part in (*path, request.schema, table))
+        selected = ", ".join(map(as_written, columns)) or "1"
+        return f"SELECT {selected} FROM {place} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
+
+    return probe
+
+
+# Reserved in most engines' SQL: as a plain identifier they would be a syntax error, not a name.
+_RESERVED = frozenset(
+    """
+    ALL AND ANY AS ASC BETWEEN BY CASE CAST CHECK COLUMN CREATE CROSS DEFAULT DELETE DESC DISTINCT DROP ELSE END EXCEPT
+    EXISTS FALSE FOR FOREIGN FROM FULL GRANT GROUP HAVING IN INNER INSERT INTERSECT INTO IS JOIN KEY LEFT LIKE LIMIT NOT
+    NULL OFFSET ON OR ORDER OUTER OVER PARTITION PRIMARY RANK REFERENCES RIGHT ROW ROWS SELECT SET TABLE THEN TO TRUE
+    UNION UNIQUE UPDATE USER USING VALUES WHEN WHERE WINDOW WITH
+    """.split()  # noqa: SIM905 (a list of words reads better without 60 quotes)
+)

@@ -1,0 +1,76 @@
+"""How the data team is reached: its channel, else its webhook, else the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from include.schema_sync.application.rows import Connection
+    from include.schema_sync.notify.messages.organization import Message, MessageKind
+    from include.schema_sync.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings: Settings) -> bool:
+    """Send and record one message a (kind, run), however often this is called.
+
+    :return: False when there is nobody to tell: then the message is in the log.
+    :raises TerminalError, TransientError: it could not be delivered.
+    """
+    from include.schema_sync.notify.delivery.outbox import deliver, deliver_to_webhook
+    from include.schema_sync.notify.messages.organization import render_text
+    from include.schema_sync.notify.slack.client import slack_client
+    from schema_sync_airflow.connections import data_team_token
+
+    text = render_text(message)
+    found = data_team_token()
+    if found is not None and settings.data_team_channel is not None:
+        token, base_url = found
+        client = slack_client(token, base_url=settings.slack_base_url or base_url)
+        with _application_if_reachable(settings) as application:
+            delivery = deliver(
+                application,
+                client,
+                message=message,
+                kind=kind,
+                organization_id=None,
+                integration_id=None,
+                channel=settings.data_team_channel,
+                run_id=run_id,
+            )
+    elif (url := settings.data_team_webhook_url) is not None:
+        channel = settings.data_team_channel or "webhook"
+        with _application_if_reachable(settings) as application:
+            delivery = deliver_to_webhook(application, url, message=message, kind=kind, channel=channel, run_id=run_id)
+    else:
+        log.warning(
+            "Nobody is told: neither the Airflow connection `data_team_slack` with DATA_TEAM_SLACK_CHANNEL_ID nor "
+            "DATA_TEAM_SLACK_WEBHOOK_URL is set. The data team's message:\n%s",
+            text,
+        )
+        return False
+    if delivery.already_sent:
+        log.info("The data team was told before: nothing is sent")
+    else:
+        log.info("Told the data team:\n%s", text)
+    return True
+
+
+@contextmanager
+def _application_if_reachable(settings: Settings) -> Iterator[Connection | None]:
+    """The application database for the message's row, or None: that it is down is what the data team must hear."""
+    from include.schema_sync.errors import SchemaSyncError
+    from schema_sync_airflow.connections import application_db, transactions
+
+    with ExitStack() as stack:
+        application: Connection | None = None
+        try:
+            application = stack.enter_context(application_db(settings))
+            stack.enter_context(transactions(application))
+        except SchemaSyncError as error:
+            log.warning("%s", error)
+        yield application

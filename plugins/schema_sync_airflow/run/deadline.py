@@ -1,0 +1,156 @@
+"""A run never ends in silence: the data team hears when it is late, and when it is over without a summary.
+
+Two mechanisms, neither of which needs a free worker:
+
+- late: a deadline alert of Airflow (3.3 calls them experimental), run by the **triggerer**. Airflow removes the
+  deadline of a run that succeeds in time, but not of one that fails, so a missed deadline of a run that is over says
+  nothing: such a run has told already.
+- over without a summary, because ``dagrun_timeout`` stopped it or because ``summarize`` died: the DAG's failure
+  callback, run by the **DAG processor**. The message takes the summary's place: it has the summary's id in the
+  database and in Slack, so whoever was told the summary is not told this.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MethodType
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from schema_sync_airflow.run.facts import run_facts
+from schema_sync_airflow.run.params import DRY_RUN
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG, Context
+
+    from include.schema_sync.notify.messages.organization import RunFacts
+
+log = logging.getLogger(__name__)
+
+_OVER = ("success", "failed")
+
+
+def late_run_alert(late_after_min: int) -> DeadlineAlert | None:
+    """The DAG's deadline, counted from when a run was queued; None for 0 minutes."""
+    if late_after_min == 0:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=late_after_min),
+        callback=AsyncCallback(tell_of_late_run),
+        name="the run has not finished in time",
+    )
+
+
+def testable(dag: DAG) -> DAG:
+    """Let ``airflow dags test`` run a DAG that has a deadline.
+
+    Up to 3.3.2 it fails at the end of every run that succeeded: the copy of the DAG that it schedules by holds
+    deadlines in full, where ids of the database are looked up (apache/airflow#73428). Such a run has nobody to be late
+    for, so it goes without. What Airflow stores of the DAG keeps its deadline.
+    """
+    dag.test = MethodType(_test_without_deadline, dag)  # type: ignore[method-assign]
+    return dag
+
+
+def _test_without_deadline(dag: DAG, *args: Any, **kwargs: Any) -> Any:
+    deadline, dag.deadline = dag.deadline, None
+    try:
+        return type(dag).test(dag, *args, **kwargs)
+    finally:
+        dag.deadline = deadline
+
+
+async def tell_of_late_run(context: Mapping[str, Any]) -> str:
+    """Called by the triggerer, once a run and deadline.
+
+    :param context: ``{"dag_run": run as the REST API gives it, as of the missed deadline, "deadline": …}``.
+    :return: what was done; Airflow keeps it beside the callback.
+    """
+    from asgiref.sync import sync_to_async
+
+    # In a thread, because it talks to servers and would hold up all other triggers.
+    return await sync_to_async(_tell_of_late_run, thread_sensitive=False)(context["dag_run"])
+
+
+def tell_of_run_without_summary(context: Context) -> None:
+    """Called by the DAG processor for every run that failed; says nothing when the summary was delivered."""
+    from include.schema_sync.errors import SchemaSyncError
+    from include.schema_sync.notify.messages.organization import MessageKind
+    from include.schema_sync.notify.messages.run_alerts import ended_without_summary_message
+    from include.schema_sync.settings import DagSettings, Settings
+    from schema_sync_airflow.run.data_team_channel import tell_data_team
+
+    run_id = context["run_id"]
+    dag_run = context.get("dag_run")  # Airflow leaves it out when it knows of no task of the run
+    if dag_run is not None and _is_dry(dag_run.conf):
+        log.info("schema-sync run %s failed; it was a dry run, nobody is told", run_id)
+        return
+    message = ended_without_summary_message(
+        timed_out=context.get("reason") == "timed_out",
+        run_timeout_min=DagSettings.from_environment().run_timeout_min,
+        run=_facts(run_id, dag_run or _Moments(run_after=datetime.now(UTC))),
+    )
+    try:
+        tell_data_team(
+            message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=run_id, settings=Settings.from_environment()
+        )
+    except SchemaSyncError as error:
+        log.warning("schema-sync run %s has no summary, and the data team could not be told: %s", run_id, error)
+
+
+def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
+    from include.schema_sync.notify.messages.organization import MessageKind
+    from include.schema_sync.notify.messages.run_alerts import late_message
+    from include.schema_sync.settings import DagSettings, Settings
+    from schema_sync_airflow.run.data_team_channel import tell_data_team
+
+    run_id = str(dag_run["dag_run_id"])
+    if dag_run["state"] in _OVER:
+        return f"The run is over ({dag_run['state']}): nothing is said."
+    if _is_dry(dag_run.get("conf")):
+        return "A dry run: nothing is said."
+    limits = DagSettings.from_environment()
+    message = late_message(
+        late_after_min=limits.late_after_min,
+        run_timeout_min=limits.run_timeout_min,
+        run=_facts(run_id, _Moments.of(dag_run)),
+    )
+    told = tell_data_team(
+        message, kind=MessageKind.SCHEMA_SYNC_ERROR, run_id=run_id, settings=Settings.from_environment()
+    )
+    return "The data team was told." if told else "Nobody is set up to be told; the triggerer's log has the message."
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """What :func:`run_facts` asks of a run."""
+
+    run_after: datetime
+    logical_date: datetime | None = None
+    start_date: datetime | None = None
+
+    @classmethod
+    def of(cls, dag_run: Mapping[str, Any]) -> _Moments:
+        return cls(
+            logical_date=_moment(dag_run.get("logical_date")),
+            start_date=_moment(dag_run.get("start_date")),
+            run_after=_moment(dag_run["run_after"]) or datetime.now(UTC),
+        )
+
+
+def _facts(run_id: str, dag_run: Any) -> RunFacts:
+    return run_facts(cast("Context", {"run_id": run_id, "dag_run": dag_run}))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _is_dry(conf: Mapping[str, Any] | None) -> bool:
+    return bool((conf or {}).get(DRY_RUN))

@@ -1,0 +1,132 @@
+"""What Schema Sync counts, through Airflow's own metrics: StatsD, Datadog or OpenTelemetry, whichever is switched on.
+
+======================================= ======= =======================================================================
+name, after the prefix of Airflow       kind    what
+======================================= ======= =======================================================================
+schema_sync.organizations.clean         gauge   organizations without a problem after the run
+schema_sync.organizations.drifted       gauge   … with something critical or to warn of
+schema_sync.organizations.partial       gauge   … with a data source that was not checked
+schema_sync.organizations.failed        gauge   … of which nothing could be checked
+schema_sync.organizations.no_datasets   gauge   … with nothing to check
+schema_sync.discrepancies.critical      gauge   discrepancies of that severity, over all organizations
+schema_sync.discrepancies.warning       gauge   as above
+schema_sync.discrepancies.info          gauge   as above
+schema_sync.datasets.checked            gauge   datasets with a verdict
+schema_sync.datasets.unchecked          gauge   datasets of which nothing is known
+schema_sync.runs.succeeded              counter runs that ended well
+schema_sync.runs.failed                 counter runs that failed at their summary; see airflow's own dagrun.* for others
+schema_sync.messages.sent               counter organizations that were told of drift
+schema_sync.messages.failed             counter organizations that could not be told
+schema_sync.run.duration                timing  from the run's start to its summary, ms
+schema_sync.introspect.source.duration  timing  one data source with all of its groups, ms
+schema_sync.introspect.group.duration   timing  one (data source, database, schema), ms
+schema_sync.introspect.groups.unchecked counter groups that gave no answer; every try counts
+======================================= ======= =======================================================================
+
+State and severity are part of the name, not a tag: plain StatsD has no tags, and a gauge would overwrite its sister.
+For the same reason nothing is counted per organization or per data source: the log lines and the run result tell that.
+A run that was restricted to some organizations leaves the gauges as the last full run set them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
+
+if TYPE_CHECKING:
+    from include.schema_sync.introspect.organizations import Introspection
+    from include.schema_sync.nouns.models import RunResult
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "schema_sync"
+_P = ParamSpec("_P")
+
+
+def _harmless(record: Callable[_P, None]) -> Callable[_P, None]:
+    """Numbers are never worth a run: whatever goes wrong here is a warning."""
+
+    @wraps(record)
+    def recorded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            record(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 (a metrics client raises what it likes)
+            log.warning(
+                "schema-sync metrics: not recorded, nothing else is affected (%s: %s). Check [metrics] of Airflow.",
+                type(error).__name__,
+                error,
+            )
+
+    return recorded
+
+
+@_harmless
+def record_run(result: RunResult, *, restricted: bool) -> None:
+    """Count a run when it ends.
+
+    :param restricted: the run checked some organizations only.
+    """
+    from airflow.sdk.observability import stats
+
+    from include.schema_sync.nouns.models import OrganizationState
+
+    of = result.organizations
+    if not restricted:
+        gauges = {
+            **{
+                f"organizations.{state.replace(' ', '_')}": sum(1 for each in of if each.state is state)
+                for state in OrganizationState
+            },
+            "discrepancies.critical": sum(each.critical for each in of),
+            "discrepancies.warning": sum(each.warnings for each in of),
+            "discrepancies.info": sum(each.infos for each in of),
+            "datasets.checked": sum(each.datasets_checked for each in of),
+            "datasets.unchecked": sum(each.datasets_unchecked for each in of),
+        }
+        for name, value in gauges.items():
+            stats.gauge(f"{_PREFIX}.{name}", value)
+    counters = {
+        "runs.succeeded": int(result.success),
+        "runs.failed": int(not result.success),
+        "messages.sent": sum(1 for each in of if each.notified),
+        "messages.failed": sum(1 for each in of if each.notification_error is not None),
+    }
+    for name, value in counters.items():
+        if value:
+            stats.incr(f"{_PREFIX}.{name}", value)
+    stats.timing(f"{_PREFIX}.run.duration", result.execution_time_ms)
+
+
+@_harmless
+def record_introspection(introspection: Introspection) -> None:
+    """Time every data source and group that was asked, on every try."""
+    from airflow.sdk.observability import stats
+
+    unchecked = 0
+    for result in introspection.results:
+        if result.snapshot.elapsed_ms:
+            stats.timing(f"{_PREFIX}.introspect.source.duration", result.snapshot.elapsed_ms)
+        for outcome in result.outcomes:
+            stats.timing(f"{_PREFIX}.introspect.group.duration", outcome.elapsed_s * 1000)
+            unchecked += outcome.snapshot.error is not None
+    if unchecked:
+        stats.incr(f"{_PREFIX}.introspect.groups.unchecked", unchecked)
+
+
+@_harmless
+def write_embedded_metrics(result: RunResult, *, namespace: str, run_id: str, restricted: bool) -> None:
+    """Write the run's totals as one log line that CloudWatch makes metrics of.
+
+    Airflow writes a task's log as one JSON object a line, and its CloudWatch handler sends the same object: what is
+    logged as key and value is a member of its root, where the embedded metric format wants ``_aws``. A text, however
+    it is printed, would be the value of the member ``event``, where CloudWatch does not look.
+    """
+    import structlog
+
+    from include.schema_sync.report.embedded_metrics import embedded_metrics
+
+    members = embedded_metrics(result, namespace=namespace, at=datetime.now(UTC), run_id=run_id, restricted=restricted)
+    structlog.get_logger(__name__).info("schema-sync metrics", **members)

@@ -1,0 +1,92 @@
+"""The mapped group's second task: dataset YML against the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.schema_sync.nouns.models import Dataset, OrganizationReport, OrganizationSnapshot
+    from include.schema_sync.settings import Settings
+
+_MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups help nobody
+
+TOTALS = "totals"  # XCom key: the reports reduced to numbers, for the summary
+
+
+class DatasetYmlDiffOperator(BaseOperator):
+    """Compare every dataset of one batch of organizations with its warehouse.
+
+    :param batch: as for ``SchemaIntrospectionOperator``; names the instance in the grid.
+    :param snapshots: what ``SchemaIntrospectionOperator`` returned.
+    :return: one report an organization, as plain JSON.
+    """
+
+    template_fields: Sequence[str] = ("batch", "snapshots")
+    template_fields_renderers = {"batch": "json", "snapshots": "json"}  # noqa: RUF012 (Airflow reads it from the class)
+
+    def __init__(self, *, batch: Any, snapshots: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.snapshots = snapshots
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        from include.schema_sync.application.rows import fetch_datasets
+        from include.schema_sync.nouns.wire import report_to_json, snapshot_from_json, totals_to_json
+        from include.schema_sync.settings import Settings
+        from schema_sync_airflow.connections import application_db
+
+        settings = Settings.from_environment()
+        snapshots = [snapshot_from_json(value) for value in self.snapshots]
+        with application_db(settings) as application:
+            datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
+        reports = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
+        for report in reports:
+            self._log(report)
+        context["ti"].xcom_push(key=TOTALS, value=[totals_to_json(report.totals) for report in reports])
+        return [report_to_json(report) for report in reports]
+
+    def _report(
+        self, snapshot: OrganizationSnapshot, datasets: Sequence[Dataset], settings: Settings
+    ) -> OrganizationReport:
+        from include.schema_sync.compare.organization import diff_organization
+        from include.schema_sync.introspect.organizations import unreachable_report
+        from include.schema_sync.nouns.models import OrganizationReport
+
+        if not snapshot.reached:  # in a batch: alone, it would have failed introspection
+            return unreachable_report(snapshot)
+        try:
+            return diff_organization(snapshot, datasets, add_undocumented=settings.patch_undocumented)
+        except Exception as error:
+            if len(self.snapshots) == 1:
+                raise
+            self.log.exception("schema-sync organization=%r: a defect of Schema Sync", snapshot.organization_name)
+            return OrganizationReport(
+                organization_id=snapshot.organization_id,
+                organization_name=snapshot.organization_name,
+                datasets_unchecked=len(datasets),
+                error=f"Its datasets could not be compared ({type(error).__name__}): a defect of Schema Sync. "
+                "The log of the task diff says where; report it together with the run's id.",
+            )
+
+    def _log(self, report: OrganizationReport) -> None:
+        from include.schema_sync.report.task_log import discrepancy_table, patch_text, report_line, visible
+
+        self.log.info(report_line(report))
+        if report.discrepancies:
+            self.log.info("What differs in %r:\n%s", report.organization_name, discrepancy_table(report.discrepancies))
+        for patch in report.patches[:_MOST_PATCHES]:
+            self.log.info("::group::Suggested patch for the YML of dataset %s", visible(patch.dataset_name))
+            self.log.info("It settles %d finding(s):\n%s", len(patch.fixes), patch_text(patch))
+            self.log.info("::endgroup::")
+        if len(report.patches) > _MOST_PATCHES:
+            self.log.info("…and patches for %d more datasets, in this task's XCom", len(report.patches) - _MOST_PATCHES)
+        for source in report.unchecked:
+            self.log.warning(
+                "Unchecked in %r: %d dataset(s) of %r, %s",
+                report.organization_name, source.datasets, source.data_source_name, visible(source.error, 1_000),
+            )  # fmt: skip

@@ -1,0 +1,507 @@
+"""The type rules of the contract's section 7, by rule; then what holds for every text."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.schema_sync.types.compare import Family, Verdict, compare_types, type_family
+from include.schema_sync.types.text import MAX_DEPTH, MAX_LENGTH, read_type_text
+from include.schema_sync.types.words import vocabulary_of
+from include.schema_sync.warehouses import DIALECTS as DIALECTS_OF_WAREHOUSES
+
+DIALECTS = ("postgres", "redshift", "snowflake", "bigquery", "mysql", "sqlserver", "databricks", "duckdb", "sqlite")
+ALIASES = {
+    "postgresql": "postgres",
+    "supabase": "postgres",
+    "mariadb": "mysql",
+    "mssql": "sqlserver",
+    "motherduck": "duckdb",
+}
+
+# Per rule: dialect | type in the warehouse | type in the YML | verdict.
+RULES = {
+    "nothing that names a type cannot be judged": """
+        postgres  | integer                      |                         | unknown
+        postgres  |                              | integer                 | unknown
+        postgres  | USER-DEFINED                 | user-defined            | unknown
+        mysql     | int                          | {{ column_type }}       | unknown
+        mysql     | int                          | ${TYPE}                 | unknown
+        mysql     | int                          | <type>                  | unknown
+        snowflake | NUMBER(38,0)                 | sum                     | unknown
+        snowflake | NUMBER(38,0)                 | count_distinct          | unknown
+        snowflake | sum                          | sum                     | unknown
+        bigquery  | STRING                       | TBD                     | unknown
+        bigquery  | STRING                       | n/a                     | unknown
+        databricks| void                         | string                  | unknown
+        duckdb    | "NULL"                       | integer                 | unknown
+        sqlite    | TEXT                         | 42                      | unknown
+        sqlite    | TEXT                         | ???                     | unknown
+    """,
+    "a name that is no type's is equal to itself and unknown to all others": """
+        postgres  | order_status                 | order_status            | match
+        postgres  | public."OrderStatus"         | orderstatus             | match
+        postgres  | sales.status                 | hr.status               | unknown
+        postgres  | integer                      | phone                   | unknown
+        postgres  | phone                        | integer                 | unknown
+        postgres  | order_status[]               | array<string>           | unknown
+        sqlserver | [dbo].[Name]                 | string                  | unknown
+        sqlserver | [dbo].[Phone]                | phone                   | match
+        bigquery  | ARRAY<phone>                 | array<phone>            | match
+    """,
+    "comments, defaults, nullability, collations and character sets are no part of a type": """
+        postgres  | integer                      | int4 not null           | match
+        postgres  | integer                      | INT PRIMARY KEY         | match
+        postgres  | text                         | text DEFAULT 'a)b'::text| match
+        postgres  | character varying(10)        | varchar(10) collate "C" | match
+        postgres  | numeric(12,2)                | numeric(12,2) check (price > 0) | match
+        mysql     | varchar(9) character set utf8mb4 collate utf8mb4_bin | varchar(9) | match
+        mysql     | char(3) binary               | char(3)                 | match
+        mysql     | text /* free */ collate x    | text                    | match
+        bigquery  | STRING                       | STRING OPTIONS(description='a, b') | match
+        redshift  | character varying(20)        | varchar(20) encode lzo distkey | match
+        snowflake | NUMBER(38,0)                 | NUMBER(38,0) NOT NULL -- key | match
+    """,
+    "aliases of one type are equal": """
+        postgres  | timestamp with time zone     | timestamptz             | match
+        postgres  | timestamp(3) with time zone  | TIMESTAMP_TZ(3)         | match
+        postgres  | time with time zone          | timetz                  | match
+        postgres  | time without time zone       | time                    | match
+        postgres  | double precision             | float8                  | match
+        postgres  | bigint                       | long                    | match
+        postgres  | boolean                      | logical                 | match
+        postgres  | uuid                         | uniqueidentifier        | match
+        postgres  | bit varying(5)               | varbit(5)               | match
+        postgres  | pg_catalog.int4              | int                     | match
+        postgres  | json                         | jsonb                   | match
+        redshift  | binary varying(64)           | varbyte(64)             | match
+        redshift  | double precision             | double                  | match
+        snowflake | FLOAT                        | real                    | match
+        snowflake | TEXT                         | varchar2                | match
+        snowflake | BINARY(8388608)              | varbinary               | match
+        snowflake | BOOLEAN                      | bit                     | match
+        bigquery  | INT64                        | smallint                | match
+        bigquery  | FLOAT64                      | double                  | match
+        bigquery  | BIGNUMERIC                   | bigdecimal              | match
+        bigquery  | TIMESTAMP                    | timestamptz             | match
+        bigquery  | RECORD                       | struct                  | match
+        mysql     | double                       | real                    | match
+        mysql     | bigint(20) unsigned          | serial                  | match
+        mysql     | geomcollection               | geometrycollection      | match
+        mysql     | mediumtext                   | text                    | match
+        sqlserver | bit                          | boolean                 | match
+        sqlserver | float                        | float(53)               | match
+        sqlserver | real                         | float(24)               | match
+        sqlserver | image                        | varbinary               | match
+        sqlserver | uniqueidentifier             | guid                    | match
+        sqlserver | rowversion                   | binary(8)               | match
+        sqlserver | timestamp                    | rowversion              | match
+        sqlserver | money                        | numeric(19,4)           | match
+        sqlserver | sys.geography                | geography               | match
+        sqlserver | xml(CONTENT dbo.Orders)      | xml                     | match
+        sqlserver | sql_variant                  | variant                 | match
+        databricks| smallint                     | short                   | match
+        databricks| tinyint                      | byte                    | match
+        databricks| timestamp                    | timestamp_ltz           | match
+        duckdb    | BLOB                         | bytea                   | match
+        duckdb    | TIMESTAMP_NS                 | timestamp_ns            | match
+        duckdb    | VARINT                       | bignum                  | match
+        sqlite    | NATIVE CHARACTER(70)         | text                    | match
+        sqlite    | FLOATING POINT               | integer                 | match
+    """,
+    "parameters count only where both sides state them": """
+        postgres  | character varying(255)       | text                    | match
+        postgres  | character varying(255)       | varchar(100)            | compatible
+        postgres  | numeric(10,2)                | decimal                 | match
+        postgres  | numeric(10,2)                | decimal(12,4)           | compatible
+        postgres  | timestamp(3) without time zone | timestamp(6)          | compatible
+        postgres  | smallint                     | int                     | compatible
+        postgres  | integer                      | bigint                  | compatible
+        postgres  | real                         | double precision        | compatible
+        postgres  | interval year to month       | interval day to second  | compatible
+        postgres  | inet                         | cidr                    | compatible
+        postgres  | geometry(Point,4326)         | geometry(Polygon,4326)  | compatible
+        postgres  | geometry(Point,4326)         | geometry(point)         | match
+        redshift  | intervaly2m                  | interval day to second  | compatible
+        snowflake | NUMBER(38,0)                 | NUMBER(10,0)            | compatible
+        bigquery  | BYTES(16)                    | bytes(8)                | compatible
+        bigquery  | NUMERIC(10,2)                | numeric                 | match
+        mysql     | enum('a','b')                | enum('a','c')           | compatible
+        mysql     | enum('a','b')                | ENUM('A', 'B')          | match
+        mysql     | set('a','b')                 | set                     | match
+        mysql     | int(11)                      | int(10)                 | match
+        mysql     | int unsigned                 | int                     | match
+        sqlserver | nvarchar(max)                | nvarchar(4000)          | compatible
+        sqlserver | datetime2(7)                 | datetime2(3)            | compatible
+        duckdb    | INTEGER[3]                   | integer[]               | match
+        duckdb    | INTEGER[3]                   | integer[4]              | compatible
+        duckdb    | BIGNUM                       | bigint                  | compatible
+        sqlite    | INTEGER                      | bigint                  | match
+        sqlite    | FLOAT                        | double                  | match
+    """,
+    "generic words cover their members": """
+        postgres  | bigint                       | integer                 | match
+        postgres  | real                         | float                   | match
+        postgres  | money                        | number                  | match
+        postgres  | numeric                      | number                  | match
+        postgres  | timestamp without time zone  | datetime                | match
+        postgres  | uuid                         | categorical             | compatible
+        postgres  | enum                         | categorical             | compatible
+        postgres  | jsonb                        | categorical             | mismatch
+        postgres  | text[]                       | categorical             | mismatch
+        postgres  | ARRAY                        | array                   | match
+        snowflake | OBJECT(a NUMBER)             | object                  | match
+        bigquery  | STRUCT<a INT64>              | object                  | match
+        bigquery  | ARRAY<INT64>                 | list                    | match
+        databricks| map<string,int>              | object                  | match
+        duckdb    | UBIGINT                      | integer                 | match
+        sqlserver | datetime2(7)                 | datetime                | match
+    """,
+    "numbers widen": """
+        postgres  | bigint                       | numeric(20,2)           | compatible
+        postgres  | integer                      | double                  | compatible
+        postgres  | numeric(10,2)                | float                   | compatible
+        postgres  | double precision             | decimal                 | compatible
+        postgres  | money                        | decimal                 | compatible
+        snowflake | NUMBER(38,0)                 | float                   | compatible
+        sqlserver | bit                          | number                  | compatible
+        mysql     | year(4)                      | smallint                | compatible
+        sqlite    | BOOLEAN                      | integer                 | compatible
+    """,
+    "a decimal without fraction is nearly an integer, on Snowflake it is one": """
+        postgres  | numeric                      | integer                 | compatible
+        postgres  | numeric(5)                   | smallint                | compatible
+        bigquery  | NUMERIC(10)                  | integer                 | compatible
+        duckdb    | DECIMAL(18,0)                | bigint                  | compatible
+        snowflake | NUMBER(38,0)                 | smallint                | match
+        snowflake | NUMBER(38,0)                 | numeric                 | match
+        snowflake | NUMBER(9,0)                  | integer                 | compatible
+        snowflake | BYTEINT                      | NUMBER(38,0)            | match
+        snowflake | INTEGER                      | bigint                  | match
+    """,
+    "a fraction is no whole number": """
+        postgres  | numeric(10,2)                | integer                 | mismatch
+        postgres  | numeric(10,2)                | numeric(10,0)           | mismatch
+        postgres  | numeric(10,0)                | numeric(10,2)           | mismatch
+        postgres  | real                         | bigint                  | mismatch
+        postgres  | money                        | integer                 | mismatch
+        snowflake | INTEGER                      | NUMBER(18,2)            | mismatch
+        snowflake | FLOAT                        | NUMBER(38,0)            | mismatch
+        bigquery  | BIGNUMERIC                   | int64                   | mismatch
+        sqlserver | smallmoney                   | int                     | mismatch
+    """,
+    "text may be declared over what reads as text": """
+        postgres  | macaddr8                     | varchar(30)             | compatible
+        postgres  | regclass                     | string                  | compatible
+        postgres  | ltree                        | text                    | compatible
+        postgres  | enum                         | string                  | compatible
+        mysql     | set('a','b')                 | varchar(20)             | compatible
+        mysql     | uuid                         | char(36)                | compatible
+        sqlserver | uniqueidentifier             | nvarchar(36)            | compatible
+        duckdb    | ENUM('a', 'b')               | string                  | compatible
+        postgres  | text                         | inet                    | mismatch
+        postgres  | text                         | enum                    | mismatch
+    """,
+    "time zones differ": """
+        postgres  | timestamp with time zone     | timestamp               | compatible
+        postgres  | timestamp with time zone     | datetime                | compatible
+        postgres  | time without time zone       | timetz                  | compatible
+        snowflake | TIMESTAMP_LTZ(9)             | timestamp_tz            | compatible
+        snowflake | TIMESTAMP_LTZ(9)             | timestamp_ltz           | match
+        bigquery  | TIMESTAMP                    | datetime                | compatible
+        mysql     | timestamp                    | datetime                | compatible
+        sqlserver | datetimeoffset(7)            | timestamp               | compatible
+        databricks| timestamp_ntz                | timestamp               | compatible
+    """,
+    "calendar kinds are different things, but for two generic words": """
+        postgres  | date                         | datetime                | compatible
+        postgres  | date                         | time                    | compatible
+        postgres  | timestamp with time zone     | time                    | compatible
+        postgres  | date                         | timestamptz             | mismatch
+        postgres  | timestamp with time zone     | date                    | mismatch
+        postgres  | timestamp without time zone  | time(6)                 | mismatch
+        postgres  | time without time zone       | datetime                | mismatch
+        mysql     | year                         | year(4)                 | match
+        mysql     | year                         | datetime                | mismatch
+        mysql     | date                         | year                    | mismatch
+    """,
+    "where an engine has no type, its carrier will do": """
+        mysql     | bit(1)                       | boolean                 | compatible
+        mysql     | tinyint                      | boolean                 | mismatch
+        mysql     | binary(16)                   | uuid                    | compatible
+        mysql     | varchar(255)                 | uuid                    | mismatch
+        mysql     | varchar(255)                 | json                    | mismatch
+        sqlserver | nvarchar(max)                | json                    | compatible
+        sqlserver | int                          | bit                     | mismatch
+        sqlite    | INTEGER                      | boolean                 | compatible
+        sqlite    | INTEGER                      | datetime                | compatible
+        sqlite    | BLOB                         | uuid                    | compatible
+        redshift  | character varying(36)        | uuid                    | compatible
+        bigquery  | STRING                       | uuid                    | compatible
+        bigquery  | STRING                       | json                    | mismatch
+        bigquery  | ARRAY<FLOAT64>               | vector                  | compatible
+        bigquery  | ARRAY<STRING>                | vector                  | mismatch
+        databricks| string                       | uuid                    | compatible
+        postgres  | character(36)                | uuid                    | mismatch
+        postgres  | bit(1)                       | boolean                 | mismatch
+        snowflake | NUMBER(1,0)                  | bool                    | mismatch
+    """,
+    "semi-structured values stand for each other": """
+        snowflake | VARIANT                      | json                    | compatible
+        snowflake | OBJECT                       | json                    | compatible
+        snowflake | OBJECT                       | map<string,string>      | compatible
+        snowflake | ARRAY                        | variant                 | compatible
+        snowflake | ARRAY                        | object                  | mismatch
+        redshift  | super                        | array<int>              | compatible
+        redshift  | super                        | variant                 | match
+        postgres  | jsonb                        | dict                    | compatible
+        postgres  | composite                    | json                    | compatible
+        postgres  | hstore                       | object                  | compatible
+        databricks| variant                      | struct<a:int>           | compatible
+        databricks| array<int>                   | struct<a:int>           | mismatch
+    """,
+    "what is inside is compared": """
+        postgres  | integer[]                    | array<string>           | mismatch
+        postgres  | integer[]                    | _int8                   | compatible
+        postgres  | integer[]                    | integer array[4]        | match
+        postgres  | integer[]                    | int[][]                 | match
+        postgres  | enum[]                       | list[str]               | compatible
+        postgres  | timestamp(3) with time zone[] | timestamptz[]          | match
+        postgres  | composite                    | record                  | match
+        postgres  | range                        | int4range               | match
+        postgres  | int4range                    | int8range               | compatible
+        postgres  | tsrange                      | daterange               | mismatch
+        postgres  | tsmultirange                 | multirange              | match
+        postgres  | vector(3)                    | halfvec(3)              | compatible
+        snowflake | VECTOR(FLOAT, 256)           | vector(256)             | match
+        snowflake | VECTOR(FLOAT, 256)           | vector(float, 3)        | mismatch
+        snowflake | VECTOR(FLOAT, 256)           | VECTOR(INT, 256)        | mismatch
+        snowflake | ARRAY                        | array<string>           | match
+        snowflake | MAP(VARCHAR, NUMBER(38,0))   | map<string, int>        | match
+        snowflake | OBJECT(a NUMBER, b VARCHAR NOT NULL) | object(b string, a number) | compatible
+        bigquery  | STRUCT<a INT64, b ARRAY<STRUCT<c STRING(9)>>> | struct<a:int64,b:array<struct<c:string>>> | match
+        bigquery  | STRUCT<a INT64, b STRING>    | struct<a:int64>         | compatible
+        bigquery  | STRUCT<a INT64>              | struct<a:int64,b:string>| mismatch
+        bigquery  | STRUCT<a INT64>              | struct<a:string>        | mismatch
+        bigquery  | STRUCT<INT64, STRING>        | struct<int64, string>   | match
+        bigquery  | RANGE<DATE>                  | range<timestamp>        | mismatch
+        databricks| map<string,int>              | map<string,string>      | mismatch
+        databricks| struct<my col:int>           | struct<`my col`:int>    | match
+        duckdb    | INTEGER[][]                  | array<array<int>>       | match
+        duckdb    | INTEGER[][]                  | array<int>              | mismatch
+        duckdb    | UNION(n INTEGER, s VARCHAR)  | union(n integer, s text)| match
+    """,
+    "SQL Server's timestamp is a rowversion": """
+        sqlserver | timestamp                    | timestamp               | compatible
+        sqlserver | timestamp                    | datetime                | mismatch
+        sqlserver | timestamp                    | timestamp(3)            | mismatch
+        sqlserver | datetime2                    | rowversion              | mismatch
+    """,
+    "everything else across families is drift": """
+        postgres  | jsonb                        | text                    | mismatch
+        postgres  | tsvector                     | tsquery                 | mismatch
+        postgres  | bytea                        | text                    | mismatch
+        postgres  | interval                     | time                    | mismatch
+        postgres  | date                         | string                  | mismatch
+        postgres  | boolean                      | number                  | mismatch
+        postgres  | uuid                         | binary                  | mismatch
+        postgres  | vector(3)                    | array                   | mismatch
+        redshift  | hllsketch                    | super                   | mismatch
+        snowflake | FILE                         | string                  | mismatch
+        snowflake | GEOGRAPHY                    | string                  | mismatch
+        mysql     | bit(8)                       | integer                 | mismatch
+        mysql     | year                         | string                  | mismatch
+        sqlserver | xml                          | json                    | mismatch
+        duckdb    | UNION(n INTEGER, s VARCHAR)  | varchar                 | mismatch
+    """,
+}
+
+
+def _rows(table: str) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for line in table.strip().splitlines():
+        dialect, actual, declared, verdict = (cell.strip() for cell in line.split("|"))
+        rows.append((dialect, actual, declared, verdict))
+    return rows
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_verdicts_follow_the_rule(rule: str) -> None:
+    wrong = [
+        (*row, compare_types(row[0], row[1], row[2]).value)
+        for row in _rows(RULES[rule])
+        if compare_types(row[0], row[1], row[2]).value != row[3]
+    ]
+    assert wrong == []
+
+
+def test_shared_vectors_all_pass() -> None:
+    path = Path(__file__).resolve().parents[4] / "shared" / "type_vectors.csv"
+    if not path.exists():
+        pytest.skip("the shared type vectors are not beside this repository")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    failing = [
+        f"{row['dialect']}: {row['db_type']!r} declared {row['yml_type']!r}: {verdict}, expected {row['expected']}"
+        f" ({row['rule']})"
+        for row in rows
+        if (verdict := compare_types(row["dialect"], row["db_type"], row["yml_type"]).value) != row["expected"]
+    ]
+    assert len(rows) > 200
+    assert failing == [], "\n".join(failing)
+
+
+# One spelling of each type as the engine's catalogue returns it, with its family.
+CATALOGUES = {
+    "postgres": """
+        smallint:integer integer:integer bigint:integer oid:integer numeric(10,2):decimal real:float money:money
+        text:string "char":string name:string citext:string bpchar:string inet:textual macaddr8:textual uuid:uuid
+        boolean:boolean bit(3):bit date:date interval:interval bytea:binary json:json jsonb:json hstore:object
+        text[]:array _int4:array point:geo box:geo public.geometry(Point,4326):geo vector(3):vector halfvec(3):vector
+        sparsevec(3):vector int4range:range nummultirange:range xml:other tsvector:other jsonpath:other pg_lsn:other
+        enum:enum enum[]:array composite:struct range:range multirange:range regclass:textual ltree:textual""",
+    "redshift": """
+        bigint:integer numeric(18,0):decimal super:variant hllsketch:other varbyte(64):binary geometry:geo
+        timestamptz:timestamp intervald2s:interval struct<a:int,b:string>:struct array<int>:array
+        map<string,int>:map""",
+    "snowflake": """
+        NUMBER(38,0):decimal FLOAT:float DECFLOAT:float TEXT:string BINARY:binary BOOLEAN:boolean DATE:date TIME(9):time
+        TIMESTAMP_LTZ(9):timestamp VARIANT:variant OBJECT:object ARRAY:array ARRAY(NUMBER):array GEOGRAPHY:geo
+        FILE:other GEOMETRY:geo VECTOR(FLOAT,256):vector MAP(VARCHAR,NUMBER):map UUID:uuid""",
+    "bigquery": """
+        INT64:integer NUMERIC:decimal BIGNUMERIC(50,10):decimal FLOAT64:float BOOL:boolean STRING(10):string
+        BYTES(16):binary DATE:date TIME:time DATETIME:timestamp TIMESTAMP:timestamp INTERVAL:interval JSON:json
+        GEOGRAPHY:geo RANGE<DATE>:range ARRAY<INT64>:array STRUCT<INT64,STRING>:struct RECORD:struct""",
+    "mysql": """
+        tinyint(1):integer mediumint(9):integer bigint(20):integer decimal(10,2):decimal double:float float(7,4):float
+        bit(1):bit year(4):date datetime(6):timestamp time(3):time longtext:string enum('a','b'):enum
+        set('a','b'):textual longblob:binary json:json point:geo geomcollection:geo inet6:textual uuid:uuid
+        vector(3):vector""",
+    "sqlserver": """
+        tinyint:integer money:money float(53):float bit:boolean nvarchar(max):string sysname:string ntext:string
+        uniqueidentifier:uuid datetimeoffset(7):timestamp smalldatetime:timestamp timestamp:binary rowversion:binary
+        image:binary xml:other hierarchyid:other sql_variant:other geography:geo json:json vector(3):vector""",
+    "databricks": """
+        bigint:integer decimal(10,2):decimal double:float string:string binary:binary timestamp_ntz:timestamp
+        variant:variant object:object map<string,int>:map array<int>:array struct<a:int>:struct void:unknown
+        geography(4326):geo""",
+    "duckdb": """
+        HUGEINT:integer UTINYINT:integer BIGNUM:integer DECIMAL(18,3):decimal DOUBLE:float VARCHAR:string UUID:uuid
+        ENUM('a','b'):enum BIT:bit BLOB:binary TIMESTAMP_S:timestamp TIME_NS:time INTEGER[]:array INTEGER[3]:array
+        MAP(VARCHAR,INTEGER):map JSON:json GEOMETRY:geo VARIANT:variant""",
+    "sqlite": """
+        INTEGER:integer REAL:float NUMERIC:decimal TEXT:string CLOB:string BLOB:binary BOOLEAN:boolean
+        DATETIME:timestamp VARCHAR2(10):string INT_UNSIGNED:integer BIGTEXT:string DOUBLEISH:float JSON:json""",
+}  # fmt: skip
+CATALOGUE_TYPES = [
+    (dialect, *entry.rsplit(":", 1)) for dialect, entries in CATALOGUES.items() for entry in entries.split()
+]
+KNOWN_TYPES = [(dialect, text) for dialect, text, family in CATALOGUE_TYPES if family != "unknown"]
+
+
+def test_every_catalogue_type_has_its_family() -> None:
+    wrong = [(d, t, f, type_family(d, t).value) for d, t, f in CATALOGUE_TYPES if type_family(d, t).value != f]
+    assert wrong == []
+    assert {dialect for dialect, _, _ in CATALOGUE_TYPES} == set(DIALECTS)
+
+
+def test_a_known_type_is_equal_to_itself_but_for_the_word_that_lies() -> None:
+    # SQL Server's `timestamp` on both sides is no drift, but the YML's author probably thinks of a time.
+    unequal = [(d, t) for d, t in KNOWN_TYPES if compare_types(d, t, t) is not Verdict.MATCH]
+    assert unequal == [("sqlserver", "timestamp")]
+
+
+@given(st.sampled_from(KNOWN_TYPES), st.sampled_from(KNOWN_TYPES), st.data())
+def test_case_space_and_comments_change_nothing(
+    actual: tuple[str, str], declared: tuple[str, str], data: st.DataObject
+) -> None:
+    dialect, found = actual
+    stated = declared[1]
+    noise = data.draw(st.sampled_from(["  {}\t", "/* was text */{}", "{} -- note", "{}\n", "{} NOT NULL"]))
+    disguised = noise.format(stated.swapcase().replace(",", " , ").replace("(", " ( ").replace("<", "< "))
+    assert compare_types(dialect, found, disguised) is compare_types(dialect, found, stated)
+    assert compare_types(dialect, noise.format(found.swapcase()), stated) is compare_types(dialect, found, stated)
+
+
+@given(st.sampled_from(KNOWN_TYPES), st.sampled_from(KNOWN_TYPES), st.sampled_from(sorted(ALIASES)))
+def test_an_alias_speaks_its_dialect(actual: tuple[str, str], declared: tuple[str, str], alias: str) -> None:
+    expected = compare_types(ALIASES[alias], actual[1], declared[1])
+    assert compare_types(alias, actual[1], declared[1]) is expected
+    assert compare_types(f" {alias.upper()} ", actual[1], declared[1]) is expected
+
+
+def test_every_warehouse_and_alias_has_a_vocabulary_of_its_own() -> None:
+    # The words of a warehouse are told by its name: a name or alias that is missing here would silently fall back to
+    # general words.
+    for dialect in DIALECTS_OF_WAREHOUSES.values():
+        assert vocabulary_of(dialect.name) is not vocabulary_of("some other engine"), dialect.name
+        for alias in dialect.aliases:
+            assert vocabulary_of(alias) is vocabulary_of(dialect.name), alias
+
+
+@given(st.sampled_from(KNOWN_TYPES), st.sampled_from(["{{TODO}}", "{{ t }}", "${T}", "{type}", "%s", "{% if x %}int"]))
+def test_templates_are_never_judged(actual: tuple[str, str], template: str) -> None:
+    assert compare_types(actual[0], actual[1], template) is Verdict.UNKNOWN
+    assert compare_types(actual[0], template, template) is Verdict.UNKNOWN
+
+
+_PIECES = st.sampled_from(
+    ["array", "struct", "map", "int", "varchar", "enum", "_", "<", ">", "(", ")", "[", "]", ",", ":", ".", "'", '"',
+     "`", "\\", "/*", "*/", "--", " ", "10", "max", "not null", "default", "interval", "with", "time zone", "²"]
+)  # fmt: skip
+_TEXTS = st.one_of(st.text(), st.lists(_PIECES, max_size=40).map("".join), st.text(alphabet=st.characters()))
+
+
+@settings(max_examples=400)
+@given(st.one_of(st.sampled_from(DIALECTS), st.text()), _TEXTS, _TEXTS)
+def test_no_text_raises(dialect: str, actual: str, declared: str) -> None:
+    assert isinstance(compare_types(dialect, actual, declared), Verdict)
+    assert isinstance(type_family(dialect, actual), Family)
+    assert compare_types(dialect, actual, actual) in (Verdict.MATCH, Verdict.UNKNOWN, Verdict.COMPATIBLE)
+
+
+@pytest.mark.parametrize("value", [None, 12, True, ["text"], {"type": "text"}])
+def test_what_is_not_text_cannot_be_judged(value: object) -> None:
+    assert compare_types("postgres", "integer", value) is Verdict.UNKNOWN  # type: ignore[arg-type]
+    assert compare_types("postgres", value, "integer") is Verdict.UNKNOWN  # type: ignore[arg-type]
+    assert compare_types(value, "integer", "integer") is Verdict.UNKNOWN  # type: ignore[arg-type]
+
+
+def test_an_unknown_dialect_still_knows_the_general_words() -> None:
+    assert compare_types("oracle", "NUMBER(10,2)", "number") is Verdict.MATCH
+    assert compare_types("", "character varying(20)", "string") is Verdict.MATCH
+    assert compare_types("clickhouse", "LowCardinality(Nullable(String))", "string") is Verdict.MATCH
+
+
+def test_nesting_is_read_up_to_its_bound_and_unknown_beyond() -> None:
+    def nested(levels: int) -> str:
+        return "array<" * levels + "int" + ">" * levels
+
+    assert compare_types("databricks", nested(MAX_DEPTH), nested(MAX_DEPTH).upper()) is Verdict.MATCH
+    assert compare_types("databricks", nested(MAX_DEPTH + 1), nested(MAX_DEPTH + 1)) is Verdict.UNKNOWN
+    assert compare_types("duckdb", "INTEGER" + "[]" * 5_000, "array") is Verdict.UNKNOWN
+    assert compare_types("databricks", "array<" * 5_000, "array") is Verdict.UNKNOWN
+
+
+def test_length_is_read_up_to_its_bound_and_unknown_beyond() -> None:
+    members = ",".join(f"'value {number}'" for number in range(1_000))
+    assert compare_types("mysql", f"enum({members})", "enum") is Verdict.MATCH
+    too_long = "x" * (MAX_LENGTH + 1)
+    assert compare_types("mysql", too_long, too_long) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("mark", ["'", "'\\", '"', "`", "/*", "(", "[", "<", "a ", "a.", "a-", "_", "int not null ("])
+def test_a_text_full_of_one_mark_is_read_in_one_pass(mark: str) -> None:
+    # Would take minutes if every opening mark were scanned to the end of the text.
+    text = mark * (MAX_LENGTH // len(mark))
+    assert compare_types("sqlite", text, "string") in (Verdict.UNKNOWN, Verdict.MISMATCH)
+
+
+def test_quoted_members_may_hold_brackets_commas_and_quotes() -> None:
+    read = read_type_text("enum('it''s', 'x,y', '(z)', '{a}')")
+    assert read is not None
+    assert read.parameters == ("'it''s'", "'x,y'", "'(z)'", "'{a}'")
