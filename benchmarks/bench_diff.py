@@ -12,15 +12,8 @@ from collections.abc import Callable
 import yaml
 
 from include.schema_sync.compare.organization import diff_organization
-from include.schema_sync.nouns.models import (
-    Column,
-    Dataset,
-    DataSource,
-    GroupSnapshot,
-    OrganizationSnapshot,
-    SourceSnapshot,
-    Table,
-)
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 
 DATASETS, COLUMNS, ROUNDS = 2_000, 30, 5
 TYPES = ("bigint", "text", "numeric(12,2)", "timestamp with time zone", "boolean", "uuid")

@@ -22,7 +22,7 @@ import psycopg
 
 from include.schema_sync.demo.postgres import running_postgres
 from include.schema_sync.introspect.source import introspect_source
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses import dialect_for
 
 ROUNDS = 15

@@ -33,12 +33,3 @@ class InvalidDatasetYml(TerminalError):  # noqa: N818 (its name is fixed: other 
         super().__init__(message)
         self.line = line
         self.column = column
-
-
-_LONGEST_TEXT = 500
-
-
-def one_line(text: str) -> str:
-    """A driver's error text fit for a message: one line, nothing unprintable, at most 500 characters."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"

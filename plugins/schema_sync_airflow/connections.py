@@ -17,11 +17,11 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from include.schema_sync.application.rows import application_errors, vault_secret
-from include.schema_sync.errors import TerminalError, TransientError, one_line
+from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.introspect.organizations import SourceAccess
-from include.schema_sync.nouns.models import DataSource
-from include.schema_sync.report.task_log import visible
+from include.schema_sync.nouns.dataset import DataSource
 from include.schema_sync.settings import Settings
+from include.schema_sync.text import one_line, visible
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, certificate_folder, warehouse_hook

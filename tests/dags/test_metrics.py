@@ -153,7 +153,7 @@ def test_a_run_without_a_metrics_server_sends_nothing_and_costs_next_to_nothing(
     from schema_sync_airflow.run.metrics import record_run
 
     from include.schema_sync.notify.messages.summary import run_result
-    from include.schema_sync.nouns.models import OrganizationTotals
+    from include.schema_sync.nouns.report import OrganizationTotals
 
     _initialize()
     totals = [OrganizationTotals(str(number), "x") for number in range(1_000)]

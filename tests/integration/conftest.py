@@ -17,9 +17,11 @@ from include.schema_sync.demo.slack import SlackStandIn, running_slack
 from include.schema_sync.notify.conversation.carry_out import Told, converse
 from include.schema_sync.notify.conversation.failures import tell_failure
 from include.schema_sync.notify.delivery.outbox import Delivery
-from include.schema_sync.notify.messages.organization import RunFacts, error_notice
+from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.slack.client import slack_client
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 
 TOKEN = "xoxb-very-secret-token"
 FIRST_DAY = datetime(2026, 1, 1, 7, tzinfo=UTC)

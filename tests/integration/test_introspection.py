@@ -17,8 +17,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from include.schema_sync.demo.postgres import running_postgres
 from include.schema_sync.errors import MissingSchemaError, TerminalError, TransientError
-from include.schema_sync.introspect.source import Connect, GroupOutcome, introspect_source
-from include.schema_sync.nouns.models import Column, GroupRequest, GroupSnapshot, Table
+from include.schema_sync.introspect.session import Connect
+from include.schema_sync.introspect.source import GroupOutcome, introspect_source
+from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.names import NameIndex

@@ -22,7 +22,7 @@ from include.schema_sync.notify.delivery import outbox
 from include.schema_sync.notify.delivery import rows as tracking_rows
 from include.schema_sync.notify.delivery.outbox import Delivery, ThreadIncompleteError, deliver, message_id
 from include.schema_sync.notify.messages.blocks import header, section
-from include.schema_sync.notify.messages.organization import Message, MessageKind
+from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
 
 pytestmark = pytest.mark.postgres

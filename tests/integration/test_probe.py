@@ -26,16 +26,10 @@ from include.schema_sync.introspect.organizations import (
     SourceResult,
     introspect_organizations,
 )
-from include.schema_sync.nouns.models import (
-    Dataset,
-    DataSource,
-    Discrepancy,
-    DiscrepancyType,
-    GroupRequest,
-    Organization,
-    OrganizationReport,
-    Severity,
-)
+from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.nouns.wire import snapshot_from_json, snapshot_to_json
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for

@@ -13,7 +13,7 @@ import pytest
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
 from include.schema_sync.notify.messages.blocks import header, section
-from include.schema_sync.notify.messages.organization import Message
+from include.schema_sync.notify.messages.layout import Message
 from include.schema_sync.notify.slack import rate_limits as turns
 from include.schema_sync.notify.slack.client import SlackRefusedError, post_webhook, slack_client, translate
 from include.schema_sync.notify.slack.rate_limits import LONGEST_WAIT_S

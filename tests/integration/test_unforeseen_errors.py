@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.schema_sync.introspect.organizations import SourceAccess, introspect_organizations
-from include.schema_sync.nouns.models import Dataset, DataSource, Organization
+from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 

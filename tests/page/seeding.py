@@ -12,15 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.schema_sync.notify.messages.summary import result_json, run_result
-from include.schema_sync.nouns.models import (
-    DataSource,
-    Discrepancy,
-    DiscrepancyType,
-    Organization,
-    OrganizationReport,
-    SuggestedPatch,
-    UncheckedSource,
-)
+from include.schema_sync.nouns.dataset import DataSource, Organization
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
+from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch, UncheckedSource
 from include.schema_sync.nouns.wire import report_to_json, totals_to_json
 
 DAG_ID = "schema_sync"

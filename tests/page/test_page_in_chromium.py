@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import text
 
-from include.schema_sync.nouns.models import DiscrepancyType
+from include.schema_sync.nouns.discrepancy import DiscrepancyType
 from tests.page import seeding
 
 playwright = pytest.importorskip("playwright.sync_api")

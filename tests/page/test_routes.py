@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from include.schema_sync.nouns.models import DiscrepancyType
+from include.schema_sync.nouns.discrepancy import DiscrepancyType
 from tests.page import seeding
 
 pytestmark = pytest.mark.airflow

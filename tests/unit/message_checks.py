@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from include.schema_sync.notify.messages import blocks
-from include.schema_sync.notify.messages.organization import Message, RunFacts
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, OrganizationReport, UncheckedSource
+from include.schema_sync.notify.messages.layout import Message
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 
 RUN = RunFacts(
     run_id="scheduled__2026-01-15T07:00:00+00:00",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from include.schema_sync.notify.slack.client import _NEXT_STEP, _TRANSIENT_CODES
-from include.schema_sync.nouns.models import DiscrepancyType
+from include.schema_sync.nouns.discrepancy import DiscrepancyType
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = ROOT / "docs" / "runbook.md"

@@ -17,13 +17,9 @@ from sqlglot import expressions as exp
 from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.introspect.source import SourceOutcome, introspect_source
 from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.nouns.models import (
-    Dataset,
-    DataSource,
-    OrganizationReport,
-    OrganizationSnapshot,
-    SourceSnapshot,
-)
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.snapshot import OrganizationSnapshot, SourceSnapshot
 from include.schema_sync.warehouses.engine import Dialect, Query
 from include.schema_sync.yml.dataset import parse_dataset_yml
 

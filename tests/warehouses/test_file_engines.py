@@ -11,7 +11,7 @@ import pytest
 
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.introspect.source import introspect_source
-from include.schema_sync.nouns.models import Column, GroupRequest, GroupSnapshot
+from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure

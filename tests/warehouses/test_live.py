@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from include.schema_sync.introspect.source import GroupOutcome, introspect_source
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.engine import Dialect

@@ -10,7 +10,7 @@ from engines import mariadb
 from engines.base import DROPPED_SCHEMA, Place
 
 from include.schema_sync.introspect.source import introspect_source
-from include.schema_sync.nouns.models import Column, GroupRequest, GroupSnapshot
+from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.names import NameIndex

@@ -8,7 +8,7 @@ import pytest
 from engines.redshift import RedshiftServer, missing, running_redshift
 
 from include.schema_sync.introspect.source import GroupOutcome, introspect_source
-from include.schema_sync.nouns.models import Column, GroupRequest, Table
+from include.schema_sync.nouns.snapshot import Column, GroupRequest, Table
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
 

@@ -14,15 +14,10 @@ from engines.base import DROPPED_SCHEMA, Engine, Found, Place, Scenario, Server
 from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.introspect.source import SourceOutcome, introspect_source
 from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.nouns.models import (
-    Dataset,
-    DataSource,
-    DiscrepancyType,
-    GroupRequest,
-    OrganizationReport,
-    OrganizationSnapshot,
-    SourceSnapshot,
-)
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.discrepancy import DiscrepancyType
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.engine import Dialect, Failure
 from include.schema_sync.warehouses.names import NameCase

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.schema_sync.errors import TerminalError, TransientError, one_line
-from include.schema_sync.nouns.models import Dataset, DataSource, Organization
-from include.schema_sync.report.task_log import visible
+from include.schema_sync.errors import TerminalError, TransientError
+from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
+from include.schema_sync.text import one_line, visible
 
 if TYPE_CHECKING:
     import psycopg

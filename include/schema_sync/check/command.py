@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from include.schema_sync.check.formats import Format, github_report, json_report, sarif_report, text_report
-from include.schema_sync.nouns.models import Severity
+from include.schema_sync.nouns.discrepancy import Severity
 
 if TYPE_CHECKING:
     from include.schema_sync.check.run import CheckResult

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from include.schema_sync.errors import InvalidDatasetYml, TerminalError
-from include.schema_sync.nouns.models import Dataset
+from include.schema_sync.nouns.dataset import Dataset
 from include.schema_sync.yml.document import MAX_BYTES, Mapping, read_documents
 from include.schema_sync.yml.document import Sequence as ListNode
 

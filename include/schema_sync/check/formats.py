@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, Severity
-from include.schema_sync.report.task_log import visible
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.text import visible
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -12,14 +12,9 @@ from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.errors import InvalidDatasetYml
 from include.schema_sync.introspect.organizations import SourceAccess, introspect_organizations
 from include.schema_sync.needs.placement import place as place_definition
-from include.schema_sync.nouns.models import (
-    DataSource,
-    Discrepancy,
-    Organization,
-    OrganizationReport,
-    Severity,
-    SuggestedPatch,
-)
+from include.schema_sync.nouns.dataset import DataSource, Organization
+from include.schema_sync.nouns.discrepancy import Discrepancy, Severity
+from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch
 from include.schema_sync.repair.suggest import suggest_patch
 from include.schema_sync.settings import Settings
 from include.schema_sync.yml.dataset import parse_dataset_yml

@@ -3,118 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
-from include.schema_sync.compare.subjects import Subject, Targets
-from include.schema_sync.compare.suggestions import closest_name
+from include.schema_sync.compare.subjects import Subject
+from include.schema_sync.compare.suggestions import closest_name, renamed_to
 from include.schema_sync.compare.tables import KnownTable
 from include.schema_sync.errors import InvalidDatasetYml
 from include.schema_sync.needs.needs import Need, Unread
 from include.schema_sync.needs.placement import Placement
-from include.schema_sync.nouns.models import (
-    Column,
-    Dataset,
-    Discrepancy,
-    DiscrepancyType,
-    GroupSnapshot,
-    ProbeAnswer,
-    SourceSnapshot,
-    Verdict,
-)
-from include.schema_sync.types.compare import compare_types
+from include.schema_sync.nouns.dataset import Dataset
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
+from include.schema_sync.nouns.snapshot import GroupSnapshot, SourceSnapshot
+from include.schema_sync.text import cut
 from include.schema_sync.warehouses.engine import Dialect
-
-_NAME_LIMIT = 256  # characters of a name that a report keeps; no engine allows longer ones
 
 NOT_IN_CATALOGUE = "not in the catalogue, but it can be queried"
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """Something that may be missing or not: nobody knows, so the dataset is unchecked.
-
-    :ivar column: what it is about, or None when it is more than one column.
-    """
-
-    reason: str
-    column: str | None = None
-
-
-def differences(subject: Subject, targets: Targets, dialect: Dialect) -> Iterator[Discrepancy | Unanswered]:
-    """Everything that is wrong with one definition, or cannot be judged; undocumented columns apart."""
-    for item in subject.needs.unread:
-        yield _unread_expression(subject, item)
-    table = subject.table
-    if table is None:
-        unknown = subject.group.unknown.get(subject.placement.table)
-        yield _missing_table(subject) if unknown is None else _unanswered(subject, unknown)
-        return
-    yield from _table_differences(subject, table, dialect)
-    if not table.table.readable:
-        return
-    for need in subject.needs.columns:
-        yield from _column_differences(subject, table, need, dialect)
-    for need in subject.needs.unplaced:
-        root = subject.root_column(need)
-        if root is None:
-            why = f"`{cut(need.qualifier or '')}` is none of its relationships and no column"
-            yield _unplaced_column(subject, need, why)
-        else:
-            yield from _column_differences(subject, table, replace(need, column=root), dialect)
-    for word, needs in subject.needs.on_targets.items():
-        yield from _target_differences(subject, word, needs, targets, dialect)
-
-
-def _table_differences(subject: Subject, table: KnownTable, dialect: Dialect) -> Iterator[Discrepancy]:
-    line = subject.placement.definition.line
-    if not table.listed and table.table.readable:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.UNVERIFIABLE_TYPE,
-            message="The catalogue does not list the table, but the warehouse can query it; types are not checked.",
-            actual=NOT_IN_CATALOGUE,
-            line=line,
-        )
-    if subject.case_differs:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.CASE_MISMATCH,
-            message=f"The table is there as `{cut(table.table.name)}`; {dialect.label} tells letter case apart.",
-            declared=subject.placement.table,
-            actual=table.table.name,
-            line=line,
-            suggestion=table.table.name,
-        )
-    if not table.table.readable:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.INACCESSIBLE_TABLE,
-            message=f"The {table.table.kind} exists but the role may not read it; grant it SELECT.",
-            line=line,
-        )
-
-
-def _target_differences(
-    subject: Subject, word: str, needs: Sequence[Need], targets: Targets, dialect: Dialect
-) -> Iterator[Discrepancy | Unanswered]:
-    """What is needed of another dataset's table. Where that leads nowhere, a relationship says nothing."""
-    target = targets.of(word)
-    if target.unanswered is not None:
-        yield Unanswered(f"what it needs of `{cut(word)}`: {target.unanswered}")
-    elif target.table is None:
-        for need in needs:
-            if need.qualifier is not None and target.problem is not None and subject.root_column(need) is None:
-                yield _unplaced_column(subject, need, f"`{cut(word)}`: {target.problem}")
-    elif target.table.table.readable:
-        for need in needs:
-            if not target.is_alias(need.column) or target.table.names.resolve(need.column).name is not None:
-                place = target.subjects[0].placement
-                yield from _column_differences(subject, target.table, need, dialect, place)
-
-
-def _unread_expression(subject: Subject, item: Unread) -> Discrepancy:
+def unread_expression(subject: Subject, item: Unread) -> Discrepancy:
     why = f" ({cut(item.reason)})" if item.reason else ""
-    return _discrepancy(
+    return discrepancy(
         subject,
         DiscrepancyType.UNVERIFIABLE_EXPRESSION,
         message=f"The expression of {cut(item.by)} cannot be read safely{why}, so its columns are not checked.",
@@ -124,9 +31,9 @@ def _unread_expression(subject: Subject, item: Unread) -> Discrepancy:
     )
 
 
-def _unplaced_column(subject: Subject, need: Need, why: str) -> Discrepancy:
+def unplaced_column(subject: Subject, need: Need, why: str) -> Discrepancy:
     column = f"{need.qualifier}.{need.column}"
-    return _discrepancy(
+    return discrepancy(
         subject,
         DiscrepancyType.UNVERIFIABLE_EXPRESSION,
         message=f"`{cut(column)}`, which {cut(need.by)} needs, is not checked: {why}.",
@@ -136,103 +43,10 @@ def _unplaced_column(subject: Subject, need: Need, why: str) -> Discrepancy:
     )
 
 
-def _column_differences(
-    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None = None
-) -> Iterator[Discrepancy | Unanswered]:
-    resolution = table.names.resolve(need.column)
-    if resolution.name is None:
-        of_a_column = subject.root_column(need) is not None  # ``address.city`` of a column ``address``
-        if not (need.maybe_alias or of_a_column or dialect.is_pseudo_column(need.column)):
-            yield from _not_listed_column(subject, table, need, dialect, at)
-        return
-    column = table.columns[resolution.name]
-    if resolution.case_differs:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.CASE_MISMATCH,
-            message=f"The column is there as `{cut(column.name)}`; {dialect.label} tells letter case apart.",
-            at=at,
-            table=table.table.name,
-            column=need.column,
-            declared=need.column,
-            actual=column.name,
-            line=need.line,
-            suggestion=column.name,
-        )
-    if not column.readable:
-        yield _inaccessible_column(subject, table, need, column.name, at)
-    if need.type is None:
-        return
-    verdict = _verdict(dialect, column, need.type)
-    if verdict is Verdict.MISMATCH:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.TYPE_MISMATCH,
-            message=f"The YML says `{cut(need.type)}`, the warehouse has `{cut(column.type)}`.",
-            at=at,
-            table=table.table.name,
-            column=column.name,
-            declared=need.type,
-            actual=column.type,
-            line=need.type_line,
-        )
-    elif verdict is Verdict.UNKNOWN:
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.UNVERIFIABLE_TYPE,
-            message=f"`{cut(need.type)}` against `{cut(column.type)}`: one of them is no type that can be judged.",
-            at=at,
-            table=table.table.name,
-            column=column.name,
-            declared=need.type,
-            actual=column.type,
-            line=need.type_line,
-        )
-
-
-def _verdict(dialect: Dialect, column: Column, declared: str) -> Verdict:
-    """A user-defined type is judged by its own name first, then by what it stands for."""
-    verdict = compare_types(dialect.name, column.type, declared)
-    if column.base_type is None or verdict is Verdict.MATCH:
-        return verdict
-    return compare_types(dialect.name, column.base_type, declared)
-
-
-def _not_listed_column(
-    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None = None
-) -> Iterator[Discrepancy | Unanswered]:
-    """What the warehouse itself said of a column; without its word, the catalogue's stands."""
-    probe = table.probes.get(need.column)
-    if probe is None:
-        yield _missing_column(subject, table, need, dialect, at)
-    elif probe.answer is ProbeAnswer.DENIED:
-        yield _inaccessible_column(subject, table, need, need.column, at)
-    elif probe.answer is ProbeAnswer.UNKNOWN:
-        yield _unanswered(subject, probe.reason or "", need.column)
-    elif table.listed:  # of a table that is not listed, this is told once
-        yield _discrepancy(
-            subject,
-            DiscrepancyType.UNVERIFIABLE_TYPE,
-            message=f"The catalogue does not list `{cut(need.column)}`, but the warehouse can query it; "
-            "its type is not checked.",
-            at=at,
-            table=table.table.name,
-            column=need.column,
-            declared=need.type,
-            actual=NOT_IN_CATALOGUE,
-            line=need.line,
-        )
-
-
-def _unanswered(subject: Subject, reason: str, column: str | None = None) -> Unanswered:
-    place = place_name(subject.placement.database, subject.placement.schema)
-    return Unanswered(f"{place}: what its catalogue does not list could not be confirmed: {reason}", column)
-
-
-def _inaccessible_column(
+def inaccessible_column(
     subject: Subject, table: KnownTable, need: Need, column: str, at: Placement | None
 ) -> Discrepancy:
-    return _discrepancy(
+    return discrepancy(
         subject,
         DiscrepancyType.INACCESSIBLE_TABLE,
         message=f"The role may not read `{cut(column)}`, which {cut(need.by)} needs; grant it SELECT.",
@@ -243,12 +57,12 @@ def _inaccessible_column(
     )
 
 
-def _missing_column(
+def missing_column(
     subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None
 ) -> Discrepancy:
     rivals = table.names.resolve(need.column).rivals
-    suggestion = rivals[0] if rivals else _renamed_to(table, need, dialect)
-    return _discrepancy(
+    suggestion = rivals[0] if rivals else renamed_to(table, need, dialect)
+    return discrepancy(
         subject,
         DiscrepancyType.MISSING_COLUMN,
         message=f"Column `{cut(need.column)}` is not in the {table.table.kind}, and {cut(need.by)} needs it.",
@@ -261,20 +75,10 @@ def _missing_column(
     )
 
 
-def _renamed_to(table: KnownTable, need: Need, dialect: Dialect) -> str | None:
-    """Only a column that nobody claims, and that may be read, can be the renamed one."""
-    candidates = [column for column in table.unclaimed if column.readable]
-    declared = need.type
-    agrees = None
-    if declared is not None:
-        agrees = [_verdict(dialect, each, declared) in (Verdict.MATCH, Verdict.COMPATIBLE) for each in candidates]
-    return closest_name(need.column, [column.name for column in candidates], same_type=agrees)
-
-
-def _missing_table(subject: Subject) -> Discrepancy:
+def missing_table(subject: Subject) -> Discrepancy:
     wanted = subject.placement.table
     rivals = subject.group.names.resolve(wanted).rivals
-    return _discrepancy(
+    return discrepancy(
         subject,
         DiscrepancyType.MISSING_TABLE,
         message=f"No table or view `{cut(wanted)}` is in schema `{cut(subject.placement.schema)}`.",
@@ -307,7 +111,7 @@ def missing_schema(organization_id: str, group: GroupSnapshot, dataset_names: Se
 
 def undocumented(subject: Subject, table: KnownTable) -> Iterator[Discrepancy]:
     for column in table.unclaimed:
-        yield _discrepancy(
+        yield discrepancy(
             subject,
             DiscrepancyType.UNDOCUMENTED_COLUMN,
             message=f"Column `{cut(column.name)}` is in the {table.table.kind} and in no dataset of it.",
@@ -335,7 +139,7 @@ def invalid_yml(dataset: Dataset, source: SourceSnapshot, error: InvalidDatasetY
     )
 
 
-def _discrepancy(
+def discrepancy(
     subject: Subject,
     kind: DiscrepancyType,
     *,
@@ -376,8 +180,3 @@ def _discrepancy(
 
 def place_name(database: str | None, schema: str) -> str:
     return f"`{cut(schema)}`" if database is None else f"`{cut(database)}.{cut(schema)}`"
-
-
-def cut(text: str) -> str:
-    text = text.replace("\0", "␀")  # YAML can write NUL; PostgreSQL's jsonb, where Airflow keeps reports, has none
-    return text if len(text) <= _NAME_LIMIT else f"{text[: _NAME_LIMIT - 1]}…"

@@ -8,22 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from include.schema_sync.compare.discrepancies import differences, invalid_yml, missing_schema, place_name, undocumented
+from include.schema_sync.compare.differences import differences
+from include.schema_sync.compare.discrepancies import invalid_yml, missing_schema, place_name, undocumented
 from include.schema_sync.compare.subjects import Subject, Targets, Unreached
 from include.schema_sync.compare.tables import KnownGroup, KnownTable
 from include.schema_sync.errors import InvalidDatasetYml, TerminalError
 from include.schema_sync.needs.placement import Placement, place
 from include.schema_sync.needs.qualifiers import names_for_relationships
-from include.schema_sync.nouns.models import (
-    Dataset,
-    Discrepancy,
-    OrganizationReport,
-    OrganizationSnapshot,
-    SourceSnapshot,
-    SourceTiming,
-    SuggestedPatch,
-    UncheckedSource,
-)
+from include.schema_sync.nouns.dataset import Dataset
+from include.schema_sync.nouns.discrepancy import Discrepancy
+from include.schema_sync.nouns.report import OrganizationReport, SourceTiming, SuggestedPatch, UncheckedSource
+from include.schema_sync.nouns.snapshot import OrganizationSnapshot, SourceSnapshot
 from include.schema_sync.repair.suggest import suggest_patch
 from include.schema_sync.sql.expressions import words_of
 from include.schema_sync.warehouses import dialect_for

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from include.schema_sync.compare.tables import KnownTable, column_verdict
+from include.schema_sync.needs.needs import Need
+from include.schema_sync.nouns.discrepancy import Verdict
+from include.schema_sync.warehouses.engine import Dialect
+
 _CLEARLY_CLOSE = 0.72
 _CLOSE_WITH_SAME_TYPE = 0.60  # a column that changed its name usually kept its type
 _LEAD = 0.04  # how far the best must be ahead of the second
@@ -53,3 +58,13 @@ def _similarity(wanted: str, candidate: str) -> float:
 def _bare(name: str) -> str:
     """``cust-ID`` and ``cust_id`` differ only in how words are put together."""
     return name[:200].lower().replace("_", " ").replace("-", " ").strip()
+
+
+def renamed_to(table: KnownTable, need: Need, dialect: Dialect) -> str | None:
+    """Only a column that nobody claims, and that may be read, can be the renamed one."""
+    candidates = [column for column in table.unclaimed if column.readable]
+    declared = need.type
+    agrees = None
+    if declared is not None:
+        agrees = [column_verdict(dialect, each, declared) in (Verdict.MATCH, Verdict.COMPATIBLE) for each in candidates]
+    return closest_name(need.column, [column.name for column in candidates], same_type=agrees)

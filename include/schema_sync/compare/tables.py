@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from include.schema_sync.nouns.models import Column, GroupSnapshot, Probe, ProbeAnswer, Table
+from include.schema_sync.nouns.discrepancy import Verdict
+from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
+from include.schema_sync.types.compare import compare_types
 from include.schema_sync.warehouses.engine import Dialect
 from include.schema_sync.warehouses.names import NameIndex
 
@@ -73,3 +75,11 @@ class KnownGroup:
         if resolution.name is None:
             return self.not_listed.get(written), False
         return self.tables[resolution.name], resolution.case_differs
+
+
+def column_verdict(dialect: Dialect, column: Column, declared: str) -> Verdict:
+    """A user-defined type is judged by its own name first, then by what it stands for."""
+    verdict = compare_types(dialect.name, column.type, declared)
+    if column.base_type is None or verdict is Verdict.MATCH:
+        return verdict
+    return compare_types(dialect.name, column.base_type, declared)

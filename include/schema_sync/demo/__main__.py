@@ -34,7 +34,7 @@ from include.schema_sync.demo.organizations import (
 )
 from include.schema_sync.demo.postgres import running_postgres
 from include.schema_sync.demo.slack import SlackStandIn, running_slack
-from include.schema_sync.notify.messages.organization import Message, render_text
+from include.schema_sync.notify.messages.layout import Message, render_text
 from include.schema_sync.nouns.wire import totals_from_json
 from include.schema_sync.report.task_log import totals_table
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import NamedTuple
 
-from include.schema_sync.nouns.models import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
+from include.schema_sync.nouns.snapshot import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
 from include.schema_sync.warehouses.engine import Dialect, Failure
 from include.schema_sync.warehouses.names import NameIndex, can_be_asked
 

@@ -20,18 +20,11 @@ from typing import Any
 from include.schema_sync.errors import InvalidDatasetYml, SchemaSyncError, TransientError
 from include.schema_sync.introspect.source import GroupOutcome, introspect_source
 from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.nouns.models import (
-    Dataset,
-    DataSource,
-    GroupRequest,
-    Organization,
-    OrganizationReport,
-    OrganizationSnapshot,
-    SourceSnapshot,
-    UncheckedSource,
-)
-from include.schema_sync.report.task_log import visible
+from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from include.schema_sync.settings import Settings
+from include.schema_sync.text import visible
 from include.schema_sync.warehouses.engine import Dialect, Failure
 from include.schema_sync.yml.dataset import parse_dataset_yml
 
@@ -79,7 +72,7 @@ class Introspection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     organization: Organization
     source: DataSource
     datasets: Sequence[Dataset]
@@ -148,14 +141,14 @@ def _prepare(
     datasets: Sequence[Dataset],
     open_source: OpenSource,
     stack: ExitStack,
-) -> _Job:
+) -> Job:
     try:
         access = stack.enter_context(open_source(source))
     except SchemaSyncError as error:
-        return _Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
+        return Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
     except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
-        return _Job(organization, source, datasets, None, _unexpected("looking up its credentials", error), True)
-    return _Job(organization, source, datasets, access, None)
+        return Job(organization, source, datasets, None, _unexpected("looking up its credentials", error), True)
+    return Job(organization, source, datasets, access, None)
 
 
 def _unexpected(doing: str, error: Exception) -> str:
@@ -170,13 +163,13 @@ def _unexpected(doing: str, error: Exception) -> str:
     )
 
 
-def _run(jobs: Sequence[_Job], settings: Settings, *, ends: float) -> Iterable[SourceResult]:
+def _run(jobs: Sequence[Job], settings: Settings, *, ends: float) -> Iterable[SourceResult]:
     """Bounded twice: so many organizations at once, and within each so many sources."""
-    by_organization: dict[str, list[_Job]] = {}
+    by_organization: dict[str, list[Job]] = {}
     for job in jobs:
         by_organization.setdefault(job.organization.id, []).append(job)
 
-    def run_organization(own: Sequence[_Job]) -> list[SourceResult]:
+    def run_organization(own: Sequence[Job]) -> list[SourceResult]:
         with ThreadPoolExecutor(settings.source_concurrency, thread_name_prefix="source") as sources:
             return list(sources.map(lambda job: _introspect(job, hosts, settings, ends), own))
 
@@ -186,13 +179,13 @@ def _run(jobs: Sequence[_Job], settings: Settings, *, ends: float) -> Iterable[S
             yield from results
 
 
-def _hosts(jobs: Sequence[_Job], settings: Settings) -> dict[str, threading.Semaphore]:
+def _hosts(jobs: Sequence[Job], settings: Settings) -> dict[str, threading.Semaphore]:
     """How many connections each server gets from this process at once: customers' servers do other work too."""
     names = {job.access.host for job in jobs if job.access is not None and job.access.host is not None}
     return {name: threading.Semaphore(settings.host_concurrency) for name in names}
 
 
-def _introspect(job: _Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
+def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
     hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
     requests = _requests(job)
     if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
@@ -237,7 +230,7 @@ def _introspect(job: _Job, hosts: Mapping[str, threading.Semaphore], settings: S
     return SourceResult(job.organization, snapshot, outcome.groups, transient)
 
 
-def _requests(job: _Job) -> list[GroupRequest]:
+def _requests(job: Job) -> list[GroupRequest]:
     own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
     for dataset in job.datasets:
@@ -249,7 +242,7 @@ def _requests(job: _Job) -> list[GroupRequest]:
     return group_requests(job.source.id, placements, dialect)
 
 
-def _log_group(job: _Job, outcome: GroupOutcome) -> None:
+def _log_group(job: Job, outcome: GroupOutcome) -> None:
     snapshot = outcome.snapshot
     place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
     if snapshot.error is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from include.schema_sync.needs.needs import Need, Needs, needs_of
 from include.schema_sync.needs.qualifiers import DatasetNames, Whereabouts, names_for_relationships
-from include.schema_sync.nouns.models import Dataset, GroupRequest
+from include.schema_sync.nouns.dataset import Dataset
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.yml.dataset import DatasetDefinition
 
 

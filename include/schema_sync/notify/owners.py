@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from include.schema_sync.nouns.models import Severity
+from include.schema_sync.nouns.discrepancy import Severity
 
 Mentions = Mapping[Severity, tuple[str, ...]]  # ready to be written into a message
 

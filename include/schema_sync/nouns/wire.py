@@ -12,24 +12,23 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from include.schema_sync.nouns.models import (
-    Column,
-    DataSource,
-    Discrepancy,
-    DiscrepancyType,
-    GroupSnapshot,
-    Organization,
+from include.schema_sync.nouns.dataset import DataSource, Organization
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import (
     OrganizationReport,
-    OrganizationSnapshot,
     OrganizationTotals,
-    Probe,
-    ProbeAnswer,
-    Severity,
-    SourceSnapshot,
     SourceTiming,
     SuggestedPatch,
-    Table,
     UncheckedSource,
+)
+from include.schema_sync.nouns.snapshot import (
+    Column,
+    GroupSnapshot,
+    OrganizationSnapshot,
+    Probe,
+    ProbeAnswer,
+    SourceSnapshot,
+    Table,
 )
 
 Json = dict[str, Any]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from include.schema_sync.needs.needs import Need, Needs, needs_of
 from include.schema_sync.needs.qualifiers import Whereabouts, names_for_relationships
-from include.schema_sync.nouns.models import Dataset, Discrepancy, DiscrepancyType, Verdict
+from include.schema_sync.nouns.dataset import Dataset
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
 from include.schema_sync.sql.expressions import ColumnName, referenced_columns
 from include.schema_sync.types.compare import compare_types
 from include.schema_sync.warehouses.engine import Dialect

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, Verdict
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
 from include.schema_sync.repair.before_and_after import Context, Reading, differs
 from include.schema_sync.repair.column_names import Item, Mention, Name, WrittenDefinition, written_definitions
 from include.schema_sync.repair.expression_edits import rename_column
@@ -19,8 +19,8 @@ from include.schema_sync.repair.yaml_edits import (
     replace_scalar,
 )
 from include.schema_sync.repair.yaml_places import MappingPlace, ScalarPlace, SequencePlace, read_places, scalars_under
-from include.schema_sync.report.task_log import visible
 from include.schema_sync.sql.expressions import ColumnName
+from include.schema_sync.text import visible
 from include.schema_sync.types.compare import compare_types
 from include.schema_sync.warehouses.names import unquote
 

@@ -16,7 +16,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.nouns.models import Dataset, Discrepancy, DiscrepancyType, SuggestedPatch
+from include.schema_sync.nouns.dataset import Dataset
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
+from include.schema_sync.nouns.report import SuggestedPatch
 from include.schema_sync.repair.before_and_after import Context, Reading
 from include.schema_sync.repair.repairs import Repair, Sheet
 from include.schema_sync.repair.unified_diff import apply_edits, unified_diff

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 
-from include.schema_sync.nouns.models import Discrepancy, OrganizationReport, OrganizationTotals, SuggestedPatch
+from include.schema_sync.nouns.discrepancy import Discrepancy
+from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals, SuggestedPatch
+from include.schema_sync.text import visible
 
 _MOST_ROWS = 200
 _WIDTH = 200
 _LONGEST_LINE = 10_000
-_SIGNS = {"critical": "🔴", "warning": "🟡", "info": "🔵"}
 
 
 def discrepancy_table(discrepancies: Sequence[Discrepancy]) -> str:
     """One row a discrepancy, most severe first; what does not fit is counted below the table."""
     rows = [
         (
-            f"{_SIGNS[discrepancy.severity]} {discrepancy.type}",
+            f"{discrepancy.severity.sign} {discrepancy.type}",
             discrepancy.dataset_name or "",
             ".".join(part for part in (discrepancy.database, discrepancy.schema, discrepancy.table) if part),
             discrepancy.column or "",
@@ -86,9 +87,3 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     output = StringIO()
     Console(file=output, width=_WIDTH, color_system=None, legacy_windows=False).print(table)
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines()).strip("\n")
-
-
-def visible(text: str, limit: int = 60) -> str:
-    """A foreign text in one line, control and direction characters escaped, cut to ``limit`` characters."""
-    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with
 from include.schema_sync.warehouses.names import NameCase, unquote
 

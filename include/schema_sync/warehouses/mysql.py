@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
 from include.schema_sync.warehouses.names import NameCase, unquote
 

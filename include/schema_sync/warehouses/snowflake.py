@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
 from include.schema_sync.warehouses.names import NameCase, fold, unquote
 

@@ -21,7 +21,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include.schema_sync.nouns.models import Severity
+from include.schema_sync.nouns.discrepancy import Severity
 from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.organization import detail
 from schema_sync_airflow.results_page.overview import Choice, overview

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from include.schema_sync.nouns.models import OrganizationTotals, Severity
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.report import OrganizationTotals
 from schema_sync_airflow.results_page import reading, stored
 from schema_sync_airflow.results_page.overview import line
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from include.schema_sync.nouns.models import OrganizationState, OrganizationTotals
+from include.schema_sync.nouns.report import OrganizationState, OrganizationTotals
 from schema_sync_airflow.results_page import reading, stored
 
 if TYPE_CHECKING:

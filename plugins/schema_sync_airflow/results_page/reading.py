@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.schema_sync.nouns.models import OrganizationTotals, Severity, UncheckedSource
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.report import OrganizationTotals, UncheckedSource
 
 Json = Mapping[str, Any]
 

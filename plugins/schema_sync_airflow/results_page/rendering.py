@@ -9,8 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from include.schema_sync.nouns.models import Severity
-from include.schema_sync.report.task_log import visible
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.overview import STATES
 from schema_sync_airflow.run.facts import DAG_ID

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.organization import Message, MessageKind
+    from include.schema_sync.notify.messages.layout import Message, MessageKind
     from include.schema_sync.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings
     :raises TerminalError, TransientError: it could not be delivered.
     """
     from include.schema_sync.notify.delivery.outbox import deliver, deliver_to_webhook
-    from include.schema_sync.notify.messages.organization import render_text
+    from include.schema_sync.notify.messages.layout import render_text
     from include.schema_sync.notify.slack.client import slack_client
     from schema_sync_airflow.connections import data_team_token
 

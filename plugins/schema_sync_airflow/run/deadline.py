@@ -28,7 +28,7 @@ from schema_sync_airflow.run.params import DRY_RUN
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
 
-    from include.schema_sync.notify.messages.organization import RunFacts
+    from include.schema_sync.nouns.run import RunFacts
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ async def tell_of_late_run(context: Mapping[str, Any]) -> str:
 def tell_of_run_without_summary(context: Context) -> None:
     """Called by the DAG processor for every run that failed; says nothing when the summary was delivered."""
     from include.schema_sync.errors import SchemaSyncError
-    from include.schema_sync.notify.messages.organization import MessageKind
+    from include.schema_sync.notify.messages.layout import MessageKind
     from include.schema_sync.notify.messages.run_alerts import ended_without_summary_message
     from include.schema_sync.settings import DagSettings, Settings
     from schema_sync_airflow.run.data_team_channel import tell_data_team
@@ -105,7 +105,7 @@ def tell_of_run_without_summary(context: Context) -> None:
 
 
 def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
-    from include.schema_sync.notify.messages.organization import MessageKind
+    from include.schema_sync.notify.messages.layout import MessageKind
     from include.schema_sync.notify.messages.run_alerts import late_message
     from include.schema_sync.settings import DagSettings, Settings
     from schema_sync_airflow.run.data_team_channel import tell_data_team

@@ -9,7 +9,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.notify.messages.organization import RunFacts
+    from include.schema_sync.nouns.run import RunFacts
 
 DAG_ID = "schema_sync"
 
@@ -18,7 +18,7 @@ def run_facts(context: Context) -> RunFacts:
     """The run's id, its time and the link to it in the UI (None where Airflow's ``base_url`` is not set)."""
     from airflow.sdk.configuration import conf
 
-    from include.schema_sync.notify.messages.organization import RunFacts
+    from include.schema_sync.nouns.run import RunFacts
 
     base_url = conf.get("api", "base_url", fallback="")
     run_id = context["run_id"]

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 if TYPE_CHECKING:
     from include.schema_sync.introspect.organizations import Introspection
-    from include.schema_sync.nouns.models import RunResult
+    from include.schema_sync.nouns.run import RunResult
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def record_run(result: RunResult, *, restricted: bool) -> None:
     """
     from airflow.sdk.observability import stats
 
-    from include.schema_sync.nouns.models import OrganizationState
+    from include.schema_sync.nouns.report import OrganizationState
 
     of = result.organizations
     if not restricted:

@@ -11,7 +11,7 @@ from schema_sync_airflow.run.params import ORGANIZATION_IDS
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.nouns.models import RunResult
+    from include.schema_sync.nouns.run import RunResult
     from include.schema_sync.settings import Settings
 
 

@@ -10,7 +10,9 @@ from airflow.sdk import BaseOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.nouns.models import Dataset, OrganizationReport, OrganizationSnapshot
+    from include.schema_sync.nouns.dataset import Dataset
+    from include.schema_sync.nouns.report import OrganizationReport
+    from include.schema_sync.nouns.snapshot import OrganizationSnapshot
     from include.schema_sync.settings import Settings
 
 _MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups help nobody
@@ -55,7 +57,7 @@ class DatasetYmlDiffOperator(BaseOperator):
     ) -> OrganizationReport:
         from include.schema_sync.compare.organization import diff_organization
         from include.schema_sync.introspect.organizations import unreachable_report
-        from include.schema_sync.nouns.models import OrganizationReport
+        from include.schema_sync.nouns.report import OrganizationReport
 
         if not snapshot.reached:  # in a batch: alone, it would have failed introspection
             return unreachable_report(snapshot)
@@ -74,7 +76,8 @@ class DatasetYmlDiffOperator(BaseOperator):
             )
 
     def _log(self, report: OrganizationReport) -> None:
-        from include.schema_sync.report.task_log import discrepancy_table, patch_text, report_line, visible
+        from include.schema_sync.report.task_log import discrepancy_table, patch_text, report_line
+        from include.schema_sync.text import visible
 
         self.log.info(report_line(report))
         if report.discrepancies:

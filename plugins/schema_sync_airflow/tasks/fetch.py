@@ -11,7 +11,7 @@ from schema_sync_airflow.run.params import ORGANIZATION_IDS, unknown_keys_messag
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.nouns.models import Organization
+    from include.schema_sync.nouns.dataset import Organization
 
 FETCH_ERROR = "error"  # XCom key: why fetching failed, for the message to the data team
 

@@ -81,7 +81,7 @@ class SchemaIntrospectionOperator(BaseOperator):
 
     def _fail(self, reports: list[dict[str, Any]], context: Context) -> None:
         from include.schema_sync.errors import TerminalError
-        from include.schema_sync.report.task_log import visible
+        from include.schema_sync.text import visible
 
         context["ti"].xcom_push(key=FAILURES, value=reports)
         lines = [

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from include.schema_sync.application.rows import Connection, SlackIntegration
     from include.schema_sync.notify.incidents import IncidentChange
-    from include.schema_sync.notify.messages.organization import Message
-    from include.schema_sync.nouns.models import OrganizationReport, OrganizationTotals, Severity
+    from include.schema_sync.notify.messages.layout import Message
+    from include.schema_sync.nouns.discrepancy import Severity
+    from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals
     from include.schema_sync.settings import Settings
 
 OUTCOMES = "outcomes"  # XCom key: each organization's totals and whether it was told; pushed even before failing
@@ -91,7 +92,7 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
 
 def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context) -> list[OrganizationReport]:
     """One report an organization of the batch: as found, as failed, or that nothing is known."""
-    from include.schema_sync.nouns.models import OrganizationReport
+    from include.schema_sync.nouns.report import OrganizationReport
     from include.schema_sync.nouns.wire import batch_from_json, report_from_json
 
     if reports is None:
@@ -170,7 +171,7 @@ def _tell(
 
 
 def _with_change(totals: OrganizationTotals, change: IncidentChange) -> OrganizationTotals:
-    from include.schema_sync.nouns.models import Severity
+    from include.schema_sync.nouns.discrepancy import Severity
 
     return replace(
         totals,
@@ -188,7 +189,7 @@ def _notify(
     settings: Settings,
     context: Context,
 ) -> _Told:
-    from include.schema_sync.notify.messages.organization import render_text
+    from include.schema_sync.notify.messages.layout import render_text
     from include.schema_sync.notify.slack.client import deferred_client, slack_client
     from schema_sync_airflow.connections import slack_token, transactions
 
@@ -232,8 +233,9 @@ def _speak(
     """Go on with the organization's conversation, or say that its check failed."""
     from include.schema_sync.notify.conversation.carry_out import converse
     from include.schema_sync.notify.conversation.failures import tell_failure
-    from include.schema_sync.notify.messages.organization import error_notice, render_text
-    from include.schema_sync.nouns.models import Severity
+    from include.schema_sync.notify.messages.layout import render_text
+    from include.schema_sync.notify.messages.organization import error_notice
+    from include.schema_sync.nouns.discrepancy import Severity
 
     run = run_facts(context)
     where = integration.channel_name or channel
@@ -281,7 +283,7 @@ def _speak(
 def _first_message(report: OrganizationReport, context: Context) -> Message | None:
     """What an organization would read that never heard of these problems; None: nothing."""
     from include.schema_sync.notify.messages.organization import drift_alert, error_notice
-    from include.schema_sync.nouns.models import Severity
+    from include.schema_sync.nouns.discrepancy import Severity
 
     run = run_facts(context)
     if report.error is None:

@@ -19,8 +19,10 @@ from schema_sync_airflow.tasks.notify import OUTCOMES
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.schema_sync.notify.messages.organization import Message
-    from include.schema_sync.nouns.models import Organization, OrganizationTotals, RunResult
+    from include.schema_sync.notify.messages.layout import Message
+    from include.schema_sync.nouns.dataset import Organization
+    from include.schema_sync.nouns.report import OrganizationTotals
+    from include.schema_sync.nouns.run import RunResult
     from include.schema_sync.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -158,7 +160,7 @@ def _states_of(index: int, states: dict[str, Any]) -> str:
 
 
 def _unknown(organization: Organization, states: str) -> OrganizationTotals:
-    from include.schema_sync.nouns.models import OrganizationTotals
+    from include.schema_sync.nouns.report import OrganizationTotals
 
     return OrganizationTotals(
         organization_id=organization.id,
@@ -168,7 +170,7 @@ def _unknown(organization: Organization, states: str) -> OrganizationTotals:
 
 
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
-    from include.schema_sync.notify.messages.organization import MessageKind, render_text
+    from include.schema_sync.notify.messages.layout import MessageKind, render_text
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
     if context["params"][DRY_RUN]:

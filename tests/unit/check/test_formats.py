@@ -13,7 +13,8 @@ from include.schema_sync.check.files import Note, find_datasets, looks_like_data
 from include.schema_sync.check.formats import github_report, json_report, sarif_report, text_report
 from include.schema_sync.check.run import CheckResult, Finding
 from include.schema_sync.errors import TerminalError
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, Severity, SuggestedPatch
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import SuggestedPatch
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import DIALECTS
 

@@ -11,19 +11,15 @@ from hypothesis import strategies as st
 
 from include.schema_sync.compare.discrepancies import NOT_IN_CATALOGUE
 from include.schema_sync.compare.organization import CHANGED_MEANWHILE, diff_organization
-from include.schema_sync.nouns.models import (
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, OrganizationState
+from include.schema_sync.nouns.snapshot import (
     Column,
-    Dataset,
-    DataSource,
-    Discrepancy,
-    DiscrepancyType,
     GroupSnapshot,
-    OrganizationReport,
     OrganizationSnapshot,
-    OrganizationState,
     Probe,
     ProbeAnswer,
-    Severity,
     SourceSnapshot,
     Table,
 )

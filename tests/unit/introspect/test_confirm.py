@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from include.schema_sync.introspect.confirm import Refusal, confirm_missing
-from include.schema_sync.nouns.models import Column, GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
+from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Dialect, Failure, quote_with, zero_row_select
 from include.schema_sync.warehouses.names import NameCase

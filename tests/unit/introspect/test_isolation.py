@@ -16,17 +16,18 @@ from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.errors import InvalidDatasetYml
 from include.schema_sync.introspect.organizations import unreachable_report
 from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.notify.messages.organization import Message, RunFacts, drift_alert, error_notice, render_text
+from include.schema_sync.notify.messages.layout import Message, render_text
+from include.schema_sync.notify.messages.organization import drift_alert, error_notice
 from include.schema_sync.notify.messages.summary import result_json, run_result, summary_message
-from include.schema_sync.nouns.models import (
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.run import RunFacts
+from include.schema_sync.nouns.snapshot import (
     Column,
-    Dataset,
-    DataSource,
     GroupRequest,
     GroupSnapshot,
-    OrganizationReport,
     OrganizationSnapshot,
-    Severity,
     SourceSnapshot,
     Table,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.nouns.models import Dataset
+from include.schema_sync.nouns.dataset import Dataset
 from include.schema_sync.yml.dataset import parse_dataset_yml
 
 

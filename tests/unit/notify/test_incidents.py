@@ -21,8 +21,9 @@ from include.schema_sync.notify.incidents import (
     state_from_json,
     state_to_json,
 )
-from include.schema_sync.notify.messages.organization import RunFacts
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 from tests.unit.message_checks import HOSTILE, discrepancy
 
 KINDS = DiscrepancyType

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.schema_sync.notify.owners import called_for, mentions_by_organization, read_mentions
-from include.schema_sync.nouns.models import Severity
+from include.schema_sync.nouns.discrepancy import Severity
 
 
 def test_users_and_groups_become_slacks_markup():

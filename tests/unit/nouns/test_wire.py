@@ -7,20 +7,17 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.schema_sync.nouns.models import (
+from include.schema_sync.nouns.dataset import DataSource, Organization
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.snapshot import (
     Column,
-    DataSource,
-    Discrepancy,
-    DiscrepancyType,
     GroupSnapshot,
-    Organization,
-    OrganizationReport,
     OrganizationSnapshot,
     Probe,
     ProbeAnswer,
     SourceSnapshot,
     Table,
-    UncheckedSource,
 )
 from include.schema_sync.nouns.wire import (
     organization_from_json,

@@ -13,19 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.compare.organization import diff_organization
-from include.schema_sync.nouns.models import (
-    Column,
-    Dataset,
-    DataSource,
-    DiscrepancyType,
-    GroupSnapshot,
-    OrganizationReport,
-    OrganizationSnapshot,
-    Severity,
-    SourceSnapshot,
-    SuggestedPatch,
-    Table,
-)
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch
+from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 from include.schema_sync.repair.suggest import MAX_DIFF, MAX_TEXT, suggest_patch
 from include.schema_sync.warehouses import dialect_for
 

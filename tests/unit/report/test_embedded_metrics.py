@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 from include.schema_sync.notify.messages.summary import run_result
-from include.schema_sync.nouns.models import OrganizationTotals, UncheckedSource
+from include.schema_sync.nouns.report import OrganizationTotals, UncheckedSource
 from include.schema_sync.report.embedded_metrics import embedded_metrics
 
 AT = datetime(2026, 1, 15, 7, 0, 45, 123_000, tzinfo=UTC)

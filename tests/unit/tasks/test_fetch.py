@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from schema_sync_airflow.tasks.fetch import into_batches
 
-from include.schema_sync.nouns.models import DataSource, Organization
+from include.schema_sync.nouns.dataset import DataSource, Organization
 from include.schema_sync.nouns.wire import batch_from_json
 
 LONGEST_LABEL = 200  # Airflow keeps 250 characters of a mapped instance's label

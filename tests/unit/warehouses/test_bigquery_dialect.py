@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import expressions as exp
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.bigquery import BIGQUERY, classify, columns_query, probe, quote
 from include.schema_sync.warehouses.engine import Failure
 

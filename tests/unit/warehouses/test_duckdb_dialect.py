@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.duckdb import DUCKDB, classify, columns_query
 from include.schema_sync.warehouses.engine import Failure
 

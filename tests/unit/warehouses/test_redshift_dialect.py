@@ -7,7 +7,7 @@ import re
 import pytest
 from golden_rows import assert_golden_query
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.redshift import REDSHIFT, classify, columns_query
 

@@ -15,7 +15,7 @@ from golden_rows import (
     types_that_differ,
 )
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.snowflake import SNOWFLAKE, classify, columns_query
 

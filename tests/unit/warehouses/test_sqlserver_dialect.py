@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import expressions as exp
 
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.names import can_be_asked
 from include.schema_sync.warehouses.sqlserver import SQLSERVER, classify, columns_query, probe

@@ -9,7 +9,7 @@ import pytest
 import sqlglot
 
 from include.schema_sync.errors import TerminalError
-from include.schema_sync.nouns.models import GroupRequest
+from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses import DIALECTS, dialect_for
 from include.schema_sync.warehouses.engine import Dialect, Failure, Query
 from include.schema_sync.warehouses.names import NameCase
@@ -43,7 +43,9 @@ def test_every_dialect_is_listed_under_its_name_and_no_word_means_two() -> None:
 
 def test_every_file_of_a_warehouse_is_listed(project_root: Path) -> None:
     folder = project_root / "include" / "schema_sync" / "warehouses"
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__", "engine", "names", "driver_connections"} == set(DIALECTS)
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__", "engine", "names", "driver_connections"} == set(
+        DIALECTS
+    )
 
 
 @every_dialect

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.nouns.models import DiscrepancyType, Severity
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.warehouses.names import NameCase
 from include.schema_sync.yml.dataset import DatasetDefinition, Field, FieldKind, Relationship, parse_dataset_yml
 from include.schema_sync.yml.silence import Silence

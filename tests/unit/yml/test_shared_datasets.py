@@ -18,16 +18,14 @@ import pytest
 from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.errors import InvalidDatasetYml
 from include.schema_sync.needs.placement import Placement, group_requests, place
-from include.schema_sync.nouns.models import (
+from include.schema_sync.nouns.dataset import Dataset, DataSource
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.snapshot import (
     Column,
-    Dataset,
-    DataSource,
-    DiscrepancyType,
     GroupRequest,
     GroupSnapshot,
-    OrganizationReport,
     OrganizationSnapshot,
-    Severity,
     SourceSnapshot,
     Table,
 )

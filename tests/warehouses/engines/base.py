@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from include.schema_sync.nouns.models import DiscrepancyType
+from include.schema_sync.nouns.discrepancy import DiscrepancyType
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.engine import Dialect
 

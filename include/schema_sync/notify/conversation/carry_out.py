@@ -28,12 +28,14 @@ from include.schema_sync.notify.delivery import rows as tracking_rows
 from include.schema_sync.notify.delivery.outbox import Delivery, OvertakenError, Sender, ThreadIncompleteError
 from include.schema_sync.notify.delivery.rows import Outgoing, Reservation
 from include.schema_sync.notify.incidents import IncidentChange
-from include.schema_sync.notify.messages.organization import Message, MessageKind, RunFacts
+from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack import web_api
 from include.schema_sync.notify.slack.client import SlackRefusedError
 from include.schema_sync.notify.slack.transports import WebApi
 from include.schema_sync.notify.slack.web_api import FROZEN, GONE
-from include.schema_sync.nouns.models import OrganizationReport, Severity
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.run import RunFacts
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

@@ -17,11 +17,12 @@ from include.schema_sync.notify.delivery.outbox import Delivery, OvertakenError,
 from include.schema_sync.notify.delivery.rows import Outgoing, Reservation
 from include.schema_sync.notify.delivery.unfinished import Unfinished, settle, settle_thread
 from include.schema_sync.notify.incidents import is_older, run_moment, time_between
-from include.schema_sync.notify.messages.organization import Message, MessageKind, RunFacts
+from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack import web_api
 from include.schema_sync.notify.slack.client import SlackRefusedError
 from include.schema_sync.notify.slack.transports import WebApi
 from include.schema_sync.notify.slack.web_api import FROZEN, GONE
+from include.schema_sync.nouns.run import RunFacts
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

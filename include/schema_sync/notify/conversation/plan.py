@@ -15,8 +15,10 @@ from include.schema_sync.notify.delivery.rows import Outgoing, Reservation
 from include.schema_sync.notify.delivery.unfinished import Unfinished, settle, settle_thread
 from include.schema_sync.notify.incidents import IncidentChange, IncidentState, advance, continues, is_older
 from include.schema_sync.notify.messages.conversation import Turn, turn
-from include.schema_sync.notify.messages.organization import Message, MessageKind, RunFacts
-from include.schema_sync.nouns.models import OrganizationReport, Severity
+from include.schema_sync.notify.messages.layout import Message, MessageKind
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.run import RunFacts
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

@@ -1,4 +1,4 @@
-"""``python -m include.schema_sync.notify.delivery.clean_up``: old message rows, and Airflow's own old records of this DAG.
+"""``python -m include.schema_sync.notify.delivery.clean_up``: old message rows, and Airflow's own records of this DAG.
 
 Airflow is asked through its command line, as include/ never imports it: for the connection to the application database
 (so that every secrets backend works), and to clean its own tables.
@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.schema_sync.errors import SchemaSyncError, TerminalError, one_line
+from include.schema_sync.errors import SchemaSyncError, TerminalError
 from include.schema_sync.notify.delivery.retention import LEAST_DAYS, delete_old_messages
+from include.schema_sync.text import one_line
 
 DAG_ID = "schema_sync"
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.organization import Message, MessageKind
+    from include.schema_sync.notify.messages.layout import Message, MessageKind
 
 log = logging.getLogger(__name__)
 

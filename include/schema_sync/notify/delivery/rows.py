@@ -26,7 +26,7 @@ from include.schema_sync.errors import TransientError
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.organization import MessageKind
+    from include.schema_sync.notify.messages.layout import MessageKind
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.schema_sync.notify.delivery.outbox import CLOCK_DIFFERENCE_S
 from include.schema_sync.notify.delivery.rows import Outgoing
-from include.schema_sync.notify.messages.organization import MessageKind
+from include.schema_sync.notify.messages.layout import MessageKind
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection

@@ -19,20 +19,13 @@ from include.schema_sync.notify.incidents import (
     time_between,
 )
 from include.schema_sync.notify.messages.blocks import Item, Listing, header, name, prose, section
-from include.schema_sync.notify.messages.organization import (
-    Message,
-    MessageKind,
-    RunFacts,
-    compose,
-    drift_alert,
-    run_context,
-)
+from include.schema_sync.notify.messages.layout import Message, MessageKind, compose, run_context
+from include.schema_sync.notify.messages.organization import drift_alert
 from include.schema_sync.notify.messages.wording import (
     CONSEQUENCE,
     EMOJI,
     PROBLEMS,
     called_by_name,
-    counted,
     datasets_line,
     day,
     discrepancy_item,
@@ -42,7 +35,10 @@ from include.schema_sync.notify.messages.wording import (
     report_counts,
     unchecked_listing,
 )
-from include.schema_sync.nouns.models import Discrepancy, OrganizationReport, Severity
+from include.schema_sync.nouns.discrepancy import Discrepancy, Severity
+from include.schema_sync.nouns.report import OrganizationReport
+from include.schema_sync.nouns.run import RunFacts
+from include.schema_sync.text import counted
 
 # A week less what a daily run may be early against the one it is compared with.
 REMIND_AFTER = timedelta(days=7) - timedelta(hours=12)

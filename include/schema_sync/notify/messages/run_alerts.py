@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from include.schema_sync.notify.messages.blocks import header, section
-from include.schema_sync.notify.messages.organization import Message, RunFacts, compose, run_context
+from include.schema_sync.notify.messages.layout import Message, compose, run_context
+from include.schema_sync.nouns.run import RunFacts
 
 
 def late_message(*, late_after_min: int, run_timeout_min: int, run: RunFacts) -> Message:

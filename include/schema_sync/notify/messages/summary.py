@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from include.schema_sync.notify.messages.blocks import Item, Listing, header, name, prose, section
-from include.schema_sync.notify.messages.organization import Message, RunFacts, compose, run_context
-from include.schema_sync.notify.messages.wording import EMOJI, counted, severity_counts, unchecked_line
-from include.schema_sync.nouns.models import OrganizationState, OrganizationTotals, RunError, RunResult, Severity
+from include.schema_sync.notify.messages.layout import Message, compose, run_context
+from include.schema_sync.notify.messages.wording import EMOJI, severity_counts, unchecked_line
+from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.report import OrganizationState, OrganizationTotals
+from include.schema_sync.nouns.run import RunError, RunFacts, RunResult
+from include.schema_sync.text import counted
 
 _Row = TypeVar("_Row")
 

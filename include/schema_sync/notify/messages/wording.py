@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from include.schema_sync.notify.incidents import OpenProblem, place_of
 from include.schema_sync.notify.messages.blocks import Item, Listing, name, prose, units
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.text import counted
 
-EMOJI = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
+EMOJI = {severity: severity.sign for severity in Severity}
+
+
 PROBLEMS = ("problem", "problems")
-CONSEQUENCE = "Queries that use what is missing fail until the YML or the warehouse is changed."
 
+
+CONSEQUENCE = "Queries that use what is missing fail until the YML or the warehouse is changed."
 _WORDS = {
     DiscrepancyType.MISSING_SCHEMA: "Missing schema",
     DiscrepancyType.MISSING_TABLE: "Missing table",
@@ -25,6 +30,7 @@ _WORDS = {
     DiscrepancyType.UNVERIFIABLE_EXPRESSION: "Expression could not be read",
 }
 
+
 # For these, column, types and place do not tell all; the discrepancy's own sentence says what happened, or who needs
 # the column.
 _NEEDS_ITS_MESSAGE = frozenset(
@@ -36,6 +42,7 @@ _NEEDS_ITS_MESSAGE = frozenset(
         DiscrepancyType.UNVERIFIABLE_EXPRESSION,
     }
 )
+
 
 _TYPE_LENGTH = 200
 _MENTION_LENGTH = 500
@@ -135,10 +142,6 @@ def day(timestamp: str) -> str:
 
 def severity_counts(critical: int, warnings: int, infos: int) -> str:
     return f"{critical} critical, {counted(warnings, 'warning', 'warnings')}, {counted(infos, 'info', 'infos')}"
-
-
-def counted(number: int, singular: str, plural: str) -> str:
-    return f"{number} {singular if number == 1 else plural}"
 
 
 def unchecked_line(source: UncheckedSource) -> str:

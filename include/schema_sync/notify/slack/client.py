@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slack_sdk.http_retry import RetryHandler
     from slack_sdk.http_retry.response import HttpResponse
 
-    from include.schema_sync.notify.messages.organization import Message
+    from include.schema_sync.notify.messages.layout import Message
 
 log = logging.getLogger(__name__)
 

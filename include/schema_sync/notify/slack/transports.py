@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from include.schema_sync.notify.delivery.rows import Outgoing
-    from include.schema_sync.notify.messages.organization import Message
+    from include.schema_sync.notify.messages.layout import Message
 
 
 class Slack(Protocol):

@@ -12,8 +12,11 @@ import pytest
 
 from include.schema_sync.notify.incidents import IncidentState, advance, state_from_json, state_to_json
 from include.schema_sync.notify.messages.conversation import Turn, turn
-from include.schema_sync.notify.messages.organization import Message, MessageKind, RunFacts, drift_alert, render_text
-from include.schema_sync.nouns.models import Discrepancy, DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.notify.messages.layout import Message, MessageKind, render_text
+from include.schema_sync.notify.messages.organization import drift_alert
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 from tests.unit.message_checks import assert_golden, assert_harmless, discrepancy, report_of_every_type, texts_of
 
 KINDS = DiscrepancyType

@@ -13,24 +13,12 @@ from hypothesis import strategies as st
 
 from include.schema_sync.notify.incidents import IncidentChange, IncidentState, advance
 from include.schema_sync.notify.messages.conversation import Turn, turn
-from include.schema_sync.notify.messages.organization import (
-    MAX_REPLIES,
-    Message,
-    RunFacts,
-    drift_alert,
-    error_notice,
-    render_text,
-)
+from include.schema_sync.notify.messages.layout import MAX_REPLIES, Message, render_text
+from include.schema_sync.notify.messages.organization import drift_alert, error_notice
 from include.schema_sync.notify.messages.summary import run_result, summary_message
-from include.schema_sync.nouns.models import (
-    Discrepancy,
-    DiscrepancyType,
-    OrganizationReport,
-    OrganizationTotals,
-    Severity,
-    SourceTiming,
-    UncheckedSource,
-)
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals, SourceTiming, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 from tests.unit.message_checks import (
     HOSTILE,
     RUN,

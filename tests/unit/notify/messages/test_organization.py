@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.notify.messages import blocks
-from include.schema_sync.notify.messages.organization import Message, RunFacts, drift_alert, error_notice, render_text
+from include.schema_sync.notify.messages.layout import Message, render_text
+from include.schema_sync.notify.messages.organization import drift_alert, error_notice
 from include.schema_sync.notify.messages.wording import in_order
-from include.schema_sync.nouns.models import DiscrepancyType, OrganizationReport, Severity, UncheckedSource
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 from tests.unit.message_checks import (
     RUN,
     assert_golden,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from include.schema_sync.notify.messages.organization import RunFacts
 from include.schema_sync.notify.messages.run_alerts import ended_without_summary_message, late_message
+from include.schema_sync.nouns.run import RunFacts
 
 RUN = RunFacts("manual__<1>", "2026-01-15T07:00:00Z", "https://airflow.example.com/dags/schema_sync/runs/manual__1")
 

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.notify.messages.blocks import units
-from include.schema_sync.notify.messages.organization import Message, RunFacts, render_text
+from include.schema_sync.notify.messages.layout import Message, render_text
 from include.schema_sync.notify.messages.summary import fetch_failed_message, result_json, run_result, summary_message
-from include.schema_sync.nouns.models import OrganizationTotals, SourceTiming, UncheckedSource
+from include.schema_sync.nouns.report import OrganizationTotals, SourceTiming, UncheckedSource
+from include.schema_sync.nouns.run import RunFacts
 
 RUN = RunFacts("scheduled__1", "2026-01-15T07:00:00Z", "https://airflow.example.com/runs/1")
 GOLDEN = Path(__file__).resolve().parents[3] / "golden"

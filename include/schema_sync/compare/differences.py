@@ -1,0 +1,193 @@
+"""One definition against its table, and its relationships against theirs → what is wrong with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from include.schema_sync.compare.discrepancies import (
+    NOT_IN_CATALOGUE,
+    discrepancy,
+    inaccessible_column,
+    missing_column,
+    missing_table,
+    place_name,
+    unplaced_column,
+    unread_expression,
+)
+from include.schema_sync.compare.subjects import Subject, Targets
+from include.schema_sync.compare.tables import KnownTable, column_verdict
+from include.schema_sync.needs.needs import Need
+from include.schema_sync.needs.placement import Placement
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
+from include.schema_sync.nouns.snapshot import ProbeAnswer
+from include.schema_sync.text import cut
+from include.schema_sync.warehouses.engine import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Something that may be missing or not: nobody knows, so the dataset is unchecked.
+
+    :ivar column: what it is about, or None when it is more than one column.
+    """
+
+    reason: str
+    column: str | None = None
+
+
+def differences(subject: Subject, targets: Targets, dialect: Dialect) -> Iterator[Discrepancy | Unanswered]:
+    """Everything that is wrong with one definition, or cannot be judged; undocumented columns apart."""
+    for item in subject.needs.unread:
+        yield unread_expression(subject, item)
+    table = subject.table
+    if table is None:
+        unknown = subject.group.unknown.get(subject.placement.table)
+        yield missing_table(subject) if unknown is None else _unanswered(subject, unknown)
+        return
+    yield from _table_differences(subject, table, dialect)
+    if not table.table.readable:
+        return
+    for need in subject.needs.columns:
+        yield from _column_differences(subject, table, need, dialect)
+    for need in subject.needs.unplaced:
+        root = subject.root_column(need)
+        if root is None:
+            why = f"`{cut(need.qualifier or '')}` is none of its relationships and no column"
+            yield unplaced_column(subject, need, why)
+        else:
+            yield from _column_differences(subject, table, replace(need, column=root), dialect)
+    for word, needs in subject.needs.on_targets.items():
+        yield from _target_differences(subject, word, needs, targets, dialect)
+
+
+def _table_differences(subject: Subject, table: KnownTable, dialect: Dialect) -> Iterator[Discrepancy]:
+    line = subject.placement.definition.line
+    if not table.listed and table.table.readable:
+        yield discrepancy(
+            subject,
+            DiscrepancyType.UNVERIFIABLE_TYPE,
+            message="The catalogue does not list the table, but the warehouse can query it; types are not checked.",
+            actual=NOT_IN_CATALOGUE,
+            line=line,
+        )
+    if subject.case_differs:
+        yield discrepancy(
+            subject,
+            DiscrepancyType.CASE_MISMATCH,
+            message=f"The table is there as `{cut(table.table.name)}`; {dialect.label} tells letter case apart.",
+            declared=subject.placement.table,
+            actual=table.table.name,
+            line=line,
+            suggestion=table.table.name,
+        )
+    if not table.table.readable:
+        yield discrepancy(
+            subject,
+            DiscrepancyType.INACCESSIBLE_TABLE,
+            message=f"The {table.table.kind} exists but the role may not read it; grant it SELECT.",
+            line=line,
+        )
+
+
+def _target_differences(
+    subject: Subject, word: str, needs: Sequence[Need], targets: Targets, dialect: Dialect
+) -> Iterator[Discrepancy | Unanswered]:
+    """What is needed of another dataset's table. Where that leads nowhere, a relationship says nothing."""
+    target = targets.of(word)
+    if target.unanswered is not None:
+        yield Unanswered(f"what it needs of `{cut(word)}`: {target.unanswered}")
+    elif target.table is None:
+        for need in needs:
+            if need.qualifier is not None and target.problem is not None and subject.root_column(need) is None:
+                yield unplaced_column(subject, need, f"`{cut(word)}`: {target.problem}")
+    elif target.table.table.readable:
+        for need in needs:
+            if not target.is_alias(need.column) or target.table.names.resolve(need.column).name is not None:
+                place = target.subjects[0].placement
+                yield from _column_differences(subject, target.table, need, dialect, place)
+
+
+def _column_differences(
+    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None = None
+) -> Iterator[Discrepancy | Unanswered]:
+    resolution = table.names.resolve(need.column)
+    if resolution.name is None:
+        of_a_column = subject.root_column(need) is not None  # ``address.city`` of a column ``address``
+        if not (need.maybe_alias or of_a_column or dialect.is_pseudo_column(need.column)):
+            yield from _not_listed_column(subject, table, need, dialect, at)
+        return
+    column = table.columns[resolution.name]
+    if resolution.case_differs:
+        yield discrepancy(
+            subject,
+            DiscrepancyType.CASE_MISMATCH,
+            message=f"The column is there as `{cut(column.name)}`; {dialect.label} tells letter case apart.",
+            at=at,
+            table=table.table.name,
+            column=need.column,
+            declared=need.column,
+            actual=column.name,
+            line=need.line,
+            suggestion=column.name,
+        )
+    if not column.readable:
+        yield inaccessible_column(subject, table, need, column.name, at)
+    if need.type is None:
+        return
+    verdict = column_verdict(dialect, column, need.type)
+    if verdict is Verdict.MISMATCH:
+        yield discrepancy(
+            subject,
+            DiscrepancyType.TYPE_MISMATCH,
+            message=f"The YML says `{cut(need.type)}`, the warehouse has `{cut(column.type)}`.",
+            at=at,
+            table=table.table.name,
+            column=column.name,
+            declared=need.type,
+            actual=column.type,
+            line=need.type_line,
+        )
+    elif verdict is Verdict.UNKNOWN:
+        yield discrepancy(
+            subject,
+            DiscrepancyType.UNVERIFIABLE_TYPE,
+            message=f"`{cut(need.type)}` against `{cut(column.type)}`: one of them is no type that can be judged.",
+            at=at,
+            table=table.table.name,
+            column=column.name,
+            declared=need.type,
+            actual=column.type,
+            line=need.type_line,
+        )
+
+
+def _not_listed_column(
+    subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None = None
+) -> Iterator[Discrepancy | Unanswered]:
+    """What the warehouse itself said of a column; without its word, the catalogue's stands."""
+    probe = table.probes.get(need.column)
+    if probe is None:
+        yield missing_column(subject, table, need, dialect, at)
+    elif probe.answer is ProbeAnswer.DENIED:
+        yield inaccessible_column(subject, table, need, need.column, at)
+    elif probe.answer is ProbeAnswer.UNKNOWN:
+        yield _unanswered(subject, probe.reason or "", need.column)
+    elif table.listed:  # of a table that is not listed, this is told once
+        yield discrepancy(
+            subject,
+            DiscrepancyType.UNVERIFIABLE_TYPE,
+            message=f"The catalogue does not list `{cut(need.column)}`, but the warehouse can query it; "
+            "its type is not checked.",
+            at=at,
+            table=table.table.name,
+            column=need.column,
+            declared=need.type,
+            actual=NOT_IN_CATALOGUE,
+            line=need.line,
+        )
+
+
+def _unanswered(subject: Subject, reason: str, column: str | None = None) -> Unanswered:
+    place = place_name(subject.placement.database, subject.placement.schema)
+    return Unanswered(f"{place}: what its catalogue does not list could not be confirmed: {reason}", column)

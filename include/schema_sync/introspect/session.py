@@ -1,0 +1,209 @@
+"""The connection to one database: opened when first needed, errors explained, closed on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from include.schema_sync.errors import MissingSchemaError, SchemaSyncError, TransientError
+from include.schema_sync.introspect.watch import Watch
+from include.schema_sync.text import one_line
+from include.schema_sync.warehouses.engine import Dialect, Failure, Query
+
+_CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
+_ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
+
+
+class Cursor(Protocol):
+    """The part of a DB-API cursor that is used here. Without parameters, a ``%`` in the statement is only that."""
+
+    def execute(self, sql: Any, parameters: Any = ..., /) -> object: ...
+    def fetchmany(self, size: int, /) -> Sequence[Any]: ...
+    def close(self) -> object: ...
+
+
+class Connection(Protocol):
+    """The part of a DB-API connection that is used here."""
+
+    def cursor(self) -> Cursor: ...
+    def rollback(self) -> object: ...
+    def close(self) -> object: ...
+
+
+Connect = Callable[[str | None], Connection]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    connect: Connect
+    dialect: Dialect
+    timeout_s: float
+    confirm: bool
+    redact: Callable[[str], str]
+    log: Callable[[str], None]
+    watch: Watch
+
+
+class DriverError(Exception):
+    """A driver's error as a text for people: in one line, without secrets, and what it means."""
+
+    def __init__(self, failure: Failure, text: str) -> None:
+        super().__init__(text)
+        self.failure = failure
+
+
+class Session:
+    """The connection to one database: opened when first needed, once more when it broke, closed at the end."""
+
+    def __init__(self, job: Job, database: str | None) -> None:
+        self.queries = 0
+        self._job = job
+        self._database = database
+        self._connection: Connection | None = None
+        self._in_transaction = False
+        self._opened = 0
+        self._last_error: DriverError | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._discard()
+
+    def open(self) -> Connection:
+        """The open connection.
+
+        :raises DriverError: it cannot be opened, or broke too often; then the same again on every call.
+        """
+        if self._connection is not None:
+            return self._connection
+        if self._last_error is not None:
+            if self._opened >= _CONNECTIONS_PER_DATABASE:
+                raise self._last_error
+            self._job.log(f"{self._job.dialect.label}: the connection broke ({self._last_error}); connecting again")
+        self._job.watch.begin_step()
+        try:
+            self._connection = self._job.connect(self._database)
+            self._job.watch.hold(self._connection)
+            _prepare(self._connection)
+        except Exception as error:  # noqa: BLE001 (drivers share no base class)
+            self._last_error = self._explain(error, "cannot connect to")
+            self._opened = _CONNECTIONS_PER_DATABASE
+            self._discard()
+            raise self._last_error from None
+        self._opened += 1
+        return self._connection
+
+    def rows(self, query: Query) -> Iterator[Any]:
+        """Run the group's one statement; its rows are fetched in portions as they are used.
+
+        :raises DriverError: running or fetching failed; the connection is clean again, or gone.
+        """
+        connection = self.open()
+        self.queries += 1
+        cursor = self._execute(connection, query.sql, query.parameters)
+        return self._fetched(connection, cursor)
+
+    def probe(self, sql: str) -> None:
+        """Run one statement of which only matters that it runs.
+
+        :raises DriverError: it does not; the connection is clean again, or gone.
+        """
+        connection = self.open()
+        for _ in self._fetched(connection, self._execute(connection, sql)):
+            pass  # some drivers want every result fetched before the next statement
+
+    def _execute(self, connection: Connection, sql: str, *parameters: Any) -> Cursor:
+        self._job.watch.begin_step()
+        try:
+            cursor = connection.cursor()
+            if not self._in_transaction:
+                self._in_transaction = True
+                for statement in self._job.dialect.session_statements:
+                    cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+            cursor.execute(sql, *parameters)
+        except Exception as error:  # noqa: BLE001 (drivers share no base class)
+            raise self._failed(connection, error) from None
+        return cursor
+
+    def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
+        while True:
+            try:
+                portion = cursor.fetchmany(_ROWS_PER_PORTION)
+                if not portion:
+                    cursor.close()
+                    return
+            except Exception as error:  # noqa: BLE001 (drivers share no base class)
+                raise self._failed(connection, error) from None
+            yield from portion
+
+    def _failed(self, connection: Connection, error: Exception) -> DriverError:
+        self._last_error = self._explain(error, "cannot read")
+        self._recover(connection, answered=self._last_error.failure is not Failure.TRANSIENT)
+        return self._last_error
+
+    def _recover(self, connection: Connection, *, answered: bool) -> None:
+        self._in_transaction = False
+        closed: object = False
+        try:
+            connection.rollback()
+            closed = getattr(connection, "closed", False)
+        except Exception:  # noqa: BLE001 (whatever it says, the error before it is the one to tell)
+            # A server that gave a clear answer is still there: then there was only nothing to roll back.
+            closed = not answered
+        if isinstance(closed, int) and closed:
+            self._discard()
+
+    def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        self._in_transaction = False
+        if connection is None:
+            return
+        self._job.watch.let_go()
+        try:
+            connection.close()
+        except Exception as error:  # noqa: BLE001 (a broken connection may refuse even this; nothing is lost)
+            self._job.log(f"{self._job.dialect.label}: closing failed ({type(error).__name__})")
+
+    def _explain(self, error: Exception, doing: str) -> DriverError:
+        dialect = self._job.dialect
+        if self._job.watch.was_cut():
+            return DriverError(Failure.TRANSIENT, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
+        text = str(error) or type(error).__name__
+        told = one_line(self._job.redact(_message_of(error) or text))
+        if isinstance(error, SchemaSyncError):
+            return DriverError(_failure_of(error), told)
+        if isinstance(error, ImportError):
+            return DriverError(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
+        failure = dialect.classify(_code_of(error), text)
+        refused = failure in (Failure.TERMINAL, Failure.DENIED)
+        advice = "; check this data source's credentials" if refused and not self._opened else ""
+        return DriverError(failure, f"{doing} {dialect.label}: {told}{advice}")
+
+
+def _message_of(error: Exception) -> str | None:
+    """The sentence in an error that carries its fields in a dict, as redshift_connector's do."""
+    fields = error.args[0] if error.args else None
+    return str(fields["M"]) if isinstance(fields, dict) and fields.get("M") else None
+
+
+def _prepare(connection: Connection) -> None:
+    """Undo what an open connection may bring along and this work cannot have."""
+    settable: Any = connection
+    if getattr(connection, "autocommit", None) is True:
+        settable.autocommit = False  # session settings hold for a transaction: there must be one
+    if hasattr(connection, "prepare_threshold"):
+        settable.prepare_threshold = None  # psycopg would prepare a repeated statement, which poolers may lose
+
+
+def _failure_of(error: SchemaSyncError) -> Failure:
+    if isinstance(error, MissingSchemaError):
+        return Failure.MISSING_DATABASE
+    return Failure.TRANSIENT if isinstance(error, TransientError) else Failure.TERMINAL
+
+
+def _code_of(error: Exception) -> str | None:
+    """The code that a driver's error carries: SQLSTATE (psycopg 3 and 2), or the engine's own number."""
+    codes = (getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno"))
+    return next((str(code) for code in codes if code is not None), None)

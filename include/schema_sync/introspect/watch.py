@@ -1,0 +1,98 @@
+"""A worker thread and the thread that waits for it: steps that take too long are cut."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+from include.schema_sync.introspect.session import Connection
+from include.schema_sync.introspect.source import GroupOutcome
+
+
+class LeftBehindError(Exception):
+    """Nobody waits for the worker any more."""
+
+
+class Watch:
+    """What the worker does now, seen from the thread that waits for it. Every method may be called from either."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.done = threading.Event()
+        self.bug: BaseException | None = None
+        self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
+        self._step_s = timeout_s + max(1.0, timeout_s / 10)  # the server's own timeout comes first
+        self._lock = threading.Lock()
+        self._outcomes: dict[int, GroupOutcome] = {}
+        self._connection: Connection | None = None
+        self._step_ends = time.monotonic() + self._step_s
+        self._cut = False
+        self._left_behind = False
+
+    def begin_step(self) -> None:
+        """Connecting or a statement starts: its time runs from now."""
+        with self._lock:
+            if self._left_behind:
+                raise LeftBehindError
+            self._step_ends = time.monotonic() + self._step_s
+            self._cut = False
+
+    def hold(self, connection: Connection) -> None:
+        """This connection's socket is the one to shut when the step takes too long."""
+        with self._lock:
+            self._connection = connection
+
+    def let_go(self) -> None:
+        """Before closing: a closed socket's number may soon be another's."""
+        with self._lock:
+            self._connection = None
+
+    def was_cut(self) -> bool:
+        with self._lock:
+            return self._cut
+
+    def keep(self, index: int, outcome: GroupOutcome) -> None:
+        with self._lock:
+            self._outcomes[index] = outcome
+
+    def supervise(self, deadline: float | None) -> str | None:
+        """Wait until the work is done, and cut steps that take too long.
+
+        :param deadline: end of everything, on the monotonic clock, or None.
+        :return: None when the work is done, else why nobody waits any longer.
+        """
+        while True:
+            with self._lock:
+                ends = self._step_ends if deadline is None else min(self._step_ends, deadline)
+            if self.done.wait(max(0.0, ends - time.monotonic())):
+                return None
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                return "its time for this run is up"
+            with self._lock:
+                if now < self._step_ends:
+                    continue  # the next step began meanwhile
+                if self._cut or not self._shut():
+                    return self.no_answer
+                self._cut = True
+                self._step_ends = now + 1.0  # to notice it
+
+    def release(self) -> dict[int, GroupOutcome]:
+        """Nobody waits from here on: what was read so far. A worker that still runs ends at its next step."""
+        with self._lock:
+            self._left_behind = True
+            if not self.done.is_set():
+                self._shut()
+            return dict(self._outcomes)
+
+    def _shut(self) -> bool:
+        """Shut the socket under the driver, so that its waiting ends with an error; False if there is none."""
+        fileno = getattr(self._connection, "fileno", None)
+        if fileno is None:
+            return False
+        try:
+            with socket.fromfd(fileno(), socket.AF_INET, socket.SOCK_STREAM) as duplicate:
+                duplicate.shutdown(socket.SHUT_RDWR)
+        except Exception:  # noqa: BLE001 (a driver without a socket by now says so in an error of its own)
+            return False
+        return True

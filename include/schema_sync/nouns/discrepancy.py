@@ -1,0 +1,138 @@
+"""One difference between a YML and its warehouse: its type, how severe it is, where it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most severe; sorts ascending."""
+        return _SEVERITY_RANK[self]
+
+    @property
+    def sign(self) -> str:
+        return _SIGN_OF[self]
+
+    def at_least(self, other: Severity) -> bool:
+        """True when this severity is ``other`` or worse."""
+        return self.rank <= other.rank
+
+
+_SIGN_OF = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
+_SEVERITY_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class DiscrepancyType(StrEnum):
+    MISSING_SCHEMA = "missing_schema"
+    MISSING_TABLE = "missing_table"
+    MISSING_COLUMN = "missing_column"
+    INACCESSIBLE_TABLE = "inaccessible_table"
+    INVALID_YML = "invalid_yml"
+    TYPE_MISMATCH = "type_mismatch"
+    CASE_MISMATCH = "case_mismatch"
+    UNDOCUMENTED_COLUMN = "undocumented_column"
+    UNVERIFIABLE_TYPE = "unverifiable_type"
+    UNVERIFIABLE_EXPRESSION = "unverifiable_expression"
+
+    @property
+    def severity(self) -> Severity:
+        return _SEVERITY_OF[self]
+
+
+_SEVERITY_OF = {
+    DiscrepancyType.MISSING_SCHEMA: Severity.CRITICAL,
+    DiscrepancyType.MISSING_TABLE: Severity.CRITICAL,
+    DiscrepancyType.MISSING_COLUMN: Severity.CRITICAL,
+    DiscrepancyType.INACCESSIBLE_TABLE: Severity.CRITICAL,
+    DiscrepancyType.INVALID_YML: Severity.CRITICAL,
+    DiscrepancyType.TYPE_MISMATCH: Severity.WARNING,
+    DiscrepancyType.CASE_MISMATCH: Severity.WARNING,
+    DiscrepancyType.UNDOCUMENTED_COLUMN: Severity.INFO,
+    DiscrepancyType.UNVERIFIABLE_TYPE: Severity.INFO,
+    DiscrepancyType.UNVERIFIABLE_EXPRESSION: Severity.INFO,
+}
+
+
+class Verdict(StrEnum):
+    """What comparing a declared with an actual type can tell (contract, section 7)."""
+
+    MATCH = "match"
+    COMPATIBLE = "compatible"
+    MISMATCH = "mismatch"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One difference between a YML and its warehouse, or one thing that could not be judged.
+
+    :ivar line: 1-based line in the YML, or None.
+    :ivar suggestion: the existing name that was probably meant, or None.
+    :ivar subject: what else identifies the problem beyond its place (an expression's text, say); it goes
+        into the fingerprint, never into a message.
+    :ivar own_severity: what the dataset's author wants this problem to count as, or None: as its type says.
+    """
+
+    type: DiscrepancyType
+    organization_id: str
+    data_source_id: str
+    dataset_id: str | None
+    dataset_name: str | None
+    database: str | None
+    schema: str
+    table: str | None
+    column: str | None
+    declared: str | None
+    actual: str | None
+    message: str
+    line: int | None = None
+    suggestion: str | None = None
+    subject: str = ""
+    own_severity: Severity | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return self.own_severity or self.type.severity
+
+    @property
+    def fingerprint(self) -> str:
+        """20 hex digits, the same for the same problem on every run.
+
+        Independent of wording, line number, declared and actual text: a column that is retyped twice is
+        still one open problem.
+        """
+        parts = [
+            self.type,
+            self.organization_id,
+            self.data_source_id,
+            self.dataset_id,
+            self.database,
+            self.schema,
+            self.table,
+            self.column,
+            self.subject,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+    @property
+    def sort_key(self) -> tuple[int, str, str, str, str, str, int, str]:
+        """Most severe first, then by place, so that equal input gives equal output."""
+        return (
+            self.severity.rank,
+            self.database or "",
+            self.schema,
+            self.table or "",
+            self.dataset_name or "",
+            self.type,
+            self.line or 0,
+            self.column or "",
+        )

@@ -1,0 +1,134 @@
+"""The outcome of one organization in one run, whole and reduced to its totals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from include.schema_sync.nouns.discrepancy import Discrepancy, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedSource:
+    """Datasets of one data source about which nothing is known, with the reason for a person.
+
+    :ivar datasets: how many.
+    :ivar dataset_ids: which; sorted.
+    """
+
+    data_source_id: str
+    data_source_name: str
+    datasets: int
+    error: str
+    dataset_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedPatch:
+    """Repairs of one dataset's YML, ready to be applied with ``patch``.
+
+    :ivar diff: unified diff of the YML text.
+    :ivar fixes: fingerprints of the discrepancies that are gone once it is applied; sorted.
+    """
+
+    dataset_id: str
+    dataset_name: str
+    diff: str
+    fixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTiming:
+    """How long introspecting one data source took."""
+
+    data_source_id: str
+    data_source_name: str
+    elapsed_ms: int
+
+
+class OrganizationState(StrEnum):
+    CLEAN = "clean"
+    DRIFTED = "drifted"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    EMPTY = "no datasets"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationReport:
+    """The outcome of one organization in one run.
+
+    :ivar datasets_checked: datasets with a verdict (an unreadable YML is a verdict).
+    :ivar error: why the organization failed as a whole, or None.
+    :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
+    :ivar patches: one for each dataset that can be repaired safely.
+    :ivar slowest_source: None when no source was asked.
+    """
+
+    organization_id: str
+    organization_name: str
+    datasets_checked: int = 0
+    datasets_unchecked: int = 0
+    discrepancies: tuple[Discrepancy, ...] = ()
+    unchecked: tuple[UncheckedSource, ...] = ()
+    error: str | None = None
+    ignored: tuple[Discrepancy, ...] = ()
+    patches: tuple[SuggestedPatch, ...] = ()
+    slowest_source: SourceTiming | None = None
+
+    def count(self, severity: Severity) -> int:
+        return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
+
+    @property
+    def totals(self) -> OrganizationTotals:
+        return OrganizationTotals(
+            organization_id=self.organization_id,
+            organization_name=self.organization_name,
+            datasets_checked=self.datasets_checked,
+            datasets_unchecked=self.datasets_unchecked,
+            critical=self.count(Severity.CRITICAL),
+            warnings=self.count(Severity.WARNING),
+            infos=self.count(Severity.INFO),
+            unchecked=self.unchecked,
+            error=self.error,
+            ignored=len(self.ignored),
+            slowest_source=self.slowest_source,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationTotals:
+    """A report reduced to what the summary needs, small enough for thousands of organizations.
+
+    :ivar ignored: findings that the datasets' authors silenced.
+    :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
+        keeps that account (no Slack integration, a dry run, nothing was checked).
+    """
+
+    organization_id: str
+    organization_name: str
+    datasets_checked: int = 0
+    datasets_unchecked: int = 0
+    critical: int = 0
+    warnings: int = 0
+    infos: int = 0
+    unchecked: tuple[UncheckedSource, ...] = ()
+    error: str | None = None
+    notified: bool = False
+    notification_error: str | None = None
+    ignored: int = 0
+    new: int | None = None
+    new_critical: int | None = None
+    ongoing: int | None = None
+    resolved: int | None = None
+    slowest_source: SourceTiming | None = None
+
+    @property
+    def state(self) -> OrganizationState:
+        if self.error is not None:
+            return OrganizationState.FAILED
+        if self.unchecked:
+            return OrganizationState.PARTIAL
+        if self.critical or self.warnings:
+            return OrganizationState.DRIFTED
+        return OrganizationState.CLEAN if self.datasets_checked else OrganizationState.EMPTY
