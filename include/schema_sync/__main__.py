@@ -1,6 +1,6 @@
 """``python -m include.schema_sync``: the command line."""
 
-from include.schema_sync.check.command import app
+from .check.command import app
 
 if __name__ == "__main__":
     app(prog_name="python -m include.schema_sync")

@@ -1,5 +1,5 @@
 """A door for other programs, under a name that stays: two type texts → a verdict."""
 
-from include.schema_sync.types.compare import Verdict, compare_types
+from .types.compare import Verdict, compare_types
 
 __all__ = ["Verdict", "compare_types"]

@@ -1,5 +1,5 @@
 """A door for other programs, under a name that stays: an expression → the columns that it reads."""
 
-from include.schema_sync.sql.expressions import References, referenced_columns
+from .sql.expressions import References, referenced_columns
 
 __all__ = ["References", "referenced_columns"]

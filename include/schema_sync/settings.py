@@ -11,12 +11,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from include.schema_sync.errors import TerminalError
-
-if TYPE_CHECKING:
-    from include.schema_sync.notify.owners import Mentions
+from .errors import TerminalError
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -33,7 +30,7 @@ class Settings:
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
-    :ivar mentions: {organization id in lower case, or ``*``: whom its new problems call}.
+    :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     """
 
     max_mapped: int
@@ -47,7 +44,7 @@ class Settings:
     slack_base_url: str | None
     data_team_channel: str | None
     data_team_webhook_url: str | None
-    mentions: Mapping[str, Mentions]
+    mentions: str
     patch_undocumented: bool
     emf_namespace: str | None
 
@@ -76,7 +73,7 @@ class Settings:
             slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
             data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
             data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
-            mentions=_mentions(env, "SCHEMA_SYNC_MENTIONS"),
+            mentions=_text(env, "SCHEMA_SYNC_MENTIONS") or "{}",
             patch_undocumented=_yes_or_no(env, "SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False),
             emf_namespace=_cloudwatch_namespace(env, "SCHEMA_SYNC_EMF_NAMESPACE"),
         )
@@ -119,18 +116,6 @@ def _task_timeout_min(env: Mapping[str, str]) -> int:
 
 def _text(env: Mapping[str, str], name: str) -> str | None:
     return env.get(name, "").strip() or None
-
-
-def _mentions(env: Mapping[str, str], name: str) -> Mapping[str, Mentions]:
-    from include.schema_sync.notify.owners import mentions_by_organization  # no matter of parsing the DAG file
-
-    try:
-        return mentions_by_organization(_text(env, name) or "{}")
-    except ValueError as error:
-        raise TerminalError(
-            f"The environment variable {name} cannot be used: {error}. Expected "
-            '{"<organization id> or *": {"critical": ["U…"], "warning": ["S…"]}}; correct it or remove it.'
-        ) from None
 
 
 def _cloudwatch_namespace(env: Mapping[str, str], name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.schema_sync.errors import TerminalError
+from include.schema_sync.notify.owners import mentions_by_organization
 from include.schema_sync.settings import DagSettings, Settings
 
 
@@ -51,7 +52,7 @@ def test_a_switch_that_is_neither_on_nor_off_names_its_variable():
 
 def test_owners_that_nobody_can_read_name_the_variable_and_the_form():
     with pytest.raises(TerminalError, match=r"SCHEMA_SYNC_MENTIONS cannot be used: '@here' is no id .*correct it"):
-        Settings.from_environment({"SCHEMA_SYNC_MENTIONS": '{"*": {"critical": ["@here"]}}'})
+        mentions_by_organization('{"*": {"critical": ["@here"]}}')
 
 
 @pytest.mark.parametrize(("timeout", "late"), [("60", 45), ("30", 22), ("1", 0)])

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.schema_sync.errors import TerminalError, TransientError
-from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
-from include.schema_sync.text import one_line, visible
+from ..errors import TerminalError, TransientError
+from ..nouns.dataset import Dataset, DataSource, Organization
+from ..text import one_line, visible
 
 if TYPE_CHECKING:
     import psycopg

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.schema_sync.check.formats import Format, github_report, json_report, sarif_report, text_report
-from include.schema_sync.nouns.discrepancy import Severity
+from ..nouns.discrepancy import Severity
+from .formats import Format, github_report, json_report, sarif_report, text_report
 
 if TYPE_CHECKING:
-    from include.schema_sync.check.run import CheckResult
+    from .run import CheckResult
 
 CONNECTION_VARIABLE = "SCHEMA_SYNC_CHECK_CONNECTION"
 
@@ -74,7 +74,7 @@ def check(
     Exit status: 0 nothing found, 1 found at or above --fail-on, 2 something could not be checked (whatever else was
     found: what could not be checked is never clean).
     """
-    from include.schema_sync.errors import SchemaSyncError
+    from ..errors import SchemaSyncError
 
     logging.getLogger("include.schema_sync").addHandler(logging.NullHandler())  # the report says it all
     try:
@@ -98,10 +98,10 @@ def _check(
     *,
     add_undocumented: bool,
 ) -> CheckResult:
-    from include.schema_sync.check.connections import place_from_uri
-    from include.schema_sync.check.files import find_datasets
-    from include.schema_sync.check.run import check_files
-    from include.schema_sync.settings import Settings
+    from ..settings import Settings
+    from .connections import place_from_uri
+    from .files import find_datasets
+    from .run import check_files
 
     settings = Settings.from_environment()
     place = place_from_uri(connection, dialect, settings)
@@ -112,7 +112,7 @@ def _check(
 def _write(result: CheckResult, output: Format, patch: str | None) -> None:
     from rich.console import Console
 
-    from include.schema_sync.errors import TerminalError
+    from ..errors import TerminalError
 
     stream = sys.stderr if patch == "-" else sys.stdout
     if output is Format.TEXT:

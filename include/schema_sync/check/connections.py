@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from include.schema_sync.errors import TerminalError
-from include.schema_sync.introspect.organizations import SourceAccess
-from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.driver_connections import (
+from ..errors import TerminalError
+from ..introspect.organizations import SourceAccess
+from ..settings import Settings
+from ..warehouses import dialect_for
+from ..warehouses.driver_connections import (
     AutocommitConnection,
     DuckDBConnection,
     SqlServerConnection,

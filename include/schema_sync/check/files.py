@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from include.schema_sync.errors import InvalidDatasetYml, TerminalError
-from include.schema_sync.nouns.dataset import Dataset
-from include.schema_sync.yml.document import MAX_BYTES, Mapping, read_documents
-from include.schema_sync.yml.document import Sequence as ListNode
+from ..errors import InvalidDatasetYml, TerminalError
+from ..nouns.dataset import Dataset
+from ..yml.document import MAX_BYTES, Mapping, read_documents
+from ..yml.document import Sequence as ListNode
 
 ORGANIZATION_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check"))
 DATA_SOURCE_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check:connection"))

@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
-from include.schema_sync.text import visible
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from ..text import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from include.schema_sync.check.run import CheckResult, Finding
+    from .run import CheckResult, Finding
 
 JSON_VERSION = 1
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from include.schema_sync.check.connections import Place
-from include.schema_sync.check.files import DATA_SOURCE_ID, ORGANIZATION_ID, DatasetFile, Found, Note
-from include.schema_sync.compare.organization import diff_organization
-from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.introspect.organizations import SourceAccess, introspect_organizations
-from include.schema_sync.needs.placement import place as place_definition
-from include.schema_sync.nouns.dataset import DataSource, Organization
-from include.schema_sync.nouns.discrepancy import Discrepancy, Severity
-from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch
-from include.schema_sync.repair.suggest import suggest_patch
-from include.schema_sync.settings import Settings
-from include.schema_sync.yml.dataset import parse_dataset_yml
+from ..compare.organization import diff_organization
+from ..errors import InvalidDatasetYml
+from ..introspect.organizations import SourceAccess, introspect_organizations
+from ..needs.placement import place as place_definition
+from ..nouns.dataset import DataSource, Organization
+from ..nouns.discrepancy import Discrepancy, Severity
+from ..nouns.report import OrganizationReport, SuggestedPatch
+from ..repair.suggest import with_patches
+from ..settings import Settings
+from ..yml.dataset import parse_dataset_yml
+from .connections import Place
+from .files import DATA_SOURCE_ID, ORGANIZATION_ID, DatasetFile, Found, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,14 @@ def check_files(found: Found, place: Place, settings: Settings, *, add_undocumen
         yield place.access
 
     introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings)
-    report = diff_organization(introspection.snapshots[0], datasets)
     paths = {file.dataset.id: file.path for file in found.files}
+    report = with_patches(
+        diff_organization(introspection.snapshots[0], datasets),
+        introspection.snapshots[0],
+        datasets,
+        add_undocumented=add_undocumented,
+        paths={dataset_id: path.lstrip("/") for dataset_id, path in paths.items()},
+    )
     unchecked = [
         Note(paths[dataset_id], place.access.redact(source.error))
         for source in report.unchecked
@@ -87,7 +93,7 @@ def check_files(found: Found, place: Place, settings: Settings, *, add_undocumen
         unchecked=(*found.unreadable, *unchecked),
         skipped=found.skipped,
         ignored=len(report.ignored),
-        patches=tuple(_patches(report, found.files, place, add_undocumented=add_undocumented)),
+        patches=_in_order_of_files(report.patches, found.files),
     )
 
 
@@ -118,20 +124,6 @@ def _first_in(discrepancy: Discrepancy, files: Sequence[DatasetFile], own_databa
     return files[0].path
 
 
-def _patches(
-    report: OrganizationReport, files: Sequence[DatasetFile], place: Place, *, add_undocumented: bool
-) -> Iterator[SuggestedPatch]:
-    by_dataset: dict[str | None, list[Discrepancy]] = {}
-    for discrepancy in report.discrepancies:
-        by_dataset.setdefault(discrepancy.dataset_id, []).append(discrepancy)
-    for file in files:
-        patch = suggest_patch(
-            file.dataset,
-            by_dataset.get(file.dataset.id, ()),
-            dialect=place.access.dialect,
-            own_database=place.access.own_database,
-            add_undocumented=add_undocumented,
-            path=file.path.lstrip("/"),
-        )
-        if patch is not None:
-            yield patch
+def _in_order_of_files(patches: Sequence[SuggestedPatch], files: Sequence[DatasetFile]) -> tuple[SuggestedPatch, ...]:
+    order = {file.dataset.id: number for number, file in enumerate(files)}
+    return tuple(sorted(patches, key=lambda patch: order[patch.dataset_id]))

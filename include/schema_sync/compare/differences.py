@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from include.schema_sync.compare.discrepancies import (
+from ..needs.needs import Need
+from ..needs.placement import Placement
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
+from ..nouns.snapshot import ProbeAnswer
+from ..text import cut
+from ..warehouses.engine import Dialect
+from .discrepancies import (
     NOT_IN_CATALOGUE,
     discrepancy,
     inaccessible_column,
@@ -15,14 +21,8 @@ from include.schema_sync.compare.discrepancies import (
     unplaced_column,
     unread_expression,
 )
-from include.schema_sync.compare.subjects import Subject, Targets
-from include.schema_sync.compare.tables import KnownTable, column_verdict
-from include.schema_sync.needs.needs import Need
-from include.schema_sync.needs.placement import Placement
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
-from include.schema_sync.nouns.snapshot import ProbeAnswer
-from include.schema_sync.text import cut
-from include.schema_sync.warehouses.engine import Dialect
+from .subjects import Subject, Targets
+from .tables import KnownTable, column_verdict
 
 
 @dataclass(frozen=True, slots=True)

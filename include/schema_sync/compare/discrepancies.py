@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from include.schema_sync.compare.subjects import Subject
-from include.schema_sync.compare.suggestions import closest_name, renamed_to
-from include.schema_sync.compare.tables import KnownTable
-from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.needs.needs import Need, Unread
-from include.schema_sync.needs.placement import Placement
-from include.schema_sync.nouns.dataset import Dataset
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
-from include.schema_sync.nouns.snapshot import GroupSnapshot, SourceSnapshot
-from include.schema_sync.text import cut
-from include.schema_sync.warehouses.engine import Dialect
+from ..errors import InvalidDatasetYml
+from ..needs.needs import Need, Unread
+from ..needs.placement import Placement
+from ..nouns.dataset import Dataset
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType
+from ..nouns.snapshot import GroupSnapshot, SourceSnapshot
+from ..text import cut
+from ..warehouses.engine import Dialect
+from .subjects import Subject
+from .suggestions import closest_name, renamed_to
+from .tables import KnownTable
 
 NOT_IN_CATALOGUE = "not in the catalogue, but it can be queried"
 

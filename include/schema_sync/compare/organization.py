@@ -5,39 +5,35 @@ Nothing here asks a server anything: what the snapshot does not know is *uncheck
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from include.schema_sync.compare.differences import differences
-from include.schema_sync.compare.discrepancies import invalid_yml, missing_schema, place_name, undocumented
-from include.schema_sync.compare.subjects import Subject, Targets, Unreached
-from include.schema_sync.compare.tables import KnownGroup, KnownTable
-from include.schema_sync.errors import InvalidDatasetYml, TerminalError
-from include.schema_sync.needs.placement import Placement, place
-from include.schema_sync.needs.qualifiers import names_for_relationships
-from include.schema_sync.nouns.dataset import Dataset
-from include.schema_sync.nouns.discrepancy import Discrepancy
-from include.schema_sync.nouns.report import OrganizationReport, SourceTiming, SuggestedPatch, UncheckedSource
-from include.schema_sync.nouns.snapshot import OrganizationSnapshot, SourceSnapshot
-from include.schema_sync.repair.suggest import suggest_patch
-from include.schema_sync.sql.expressions import words_of
-from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.engine import Dialect
-from include.schema_sync.yml.dataset import parse_dataset_yml
+from ..errors import InvalidDatasetYml, TerminalError
+from ..needs.placement import Placement, place
+from ..needs.qualifiers import names_for_relationships
+from ..nouns.dataset import Dataset
+from ..nouns.discrepancy import Discrepancy
+from ..nouns.report import OrganizationReport, SourceTiming, UncheckedSource
+from ..nouns.snapshot import OrganizationSnapshot, SourceSnapshot
+from ..sql.expressions import words_of
+from ..warehouses import dialect_for
+from ..warehouses.engine import Dialect
+from ..yml.dataset import parse_dataset_yml
+from .differences import differences
+from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .subjects import Subject, Targets, Unreached
+from .tables import KnownGroup, KnownTable
 
 CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next run checks it"
 
 
-def diff_organization(
-    snapshot: OrganizationSnapshot, datasets: Sequence[Dataset], *, add_undocumented: bool = False
-) -> OrganizationReport:
+def diff_organization(snapshot: OrganizationSnapshot, datasets: Sequence[Dataset]) -> OrganizationReport:
     """Compare every dataset that was asked for with what was found.
 
     :param datasets: the organization's datasets as they are now; one that is gone is no longer anybody's concern,
         one whose text changed since the snapshot is unchecked.
-    :param add_undocumented: suggested patches also add the columns that are in no dataset.
-    :return: discrepancies sorted most severe first, each problem once; what is unchecked, by data source; a patch for
-        each dataset that can be repaired safely.
+    :return: discrepancies sorted most severe first, each problem once; what is unchecked, by data source. Patches are
+        not made here: ``repair.suggest.with_patches`` adds them.
     """
     now = {dataset.id: dataset for dataset in datasets}
     report = _Report()
@@ -52,7 +48,6 @@ def diff_organization(
         discrepancies=tuple(discrepancies),
         unchecked=tuple(report.unchecked),
         ignored=tuple(sorted(report.ignored, key=lambda discrepancy: discrepancy.sort_key)),
-        patches=tuple(_patches(snapshot, now, discrepancies, add_undocumented=add_undocumented)),
         slowest_source=max(
             (
                 SourceTiming(source.data_source.id, source.data_source.name, source.elapsed_ms)
@@ -63,32 +58,6 @@ def diff_organization(
             default=None,
         ),
     )
-
-
-def _patches(
-    snapshot: OrganizationSnapshot,
-    now: Mapping[str, Dataset],
-    discrepancies: Iterable[Discrepancy],
-    *,
-    add_undocumented: bool,
-) -> Iterator[SuggestedPatch]:
-    """One for each dataset that can be repaired, in the order of what is most severe."""
-    sources = {source.data_source.id: source for source in snapshot.sources}
-    by_dataset: dict[tuple[str, str], list[Discrepancy]] = {}
-    for found in discrepancies:
-        if found.dataset_id is not None:
-            by_dataset.setdefault((found.data_source_id, found.dataset_id), []).append(found)
-    for (source_id, dataset_id), own in by_dataset.items():
-        source = sources[source_id]
-        patch = suggest_patch(
-            now[dataset_id],
-            own,
-            dialect=_dialect(source),
-            own_database=source.own_database,
-            add_undocumented=add_undocumented,
-        )
-        if patch is not None:
-            yield patch
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from include.schema_sync.compare.tables import KnownGroup, KnownTable
-from include.schema_sync.needs.needs import Need, Needs
-from include.schema_sync.needs.placement import Placement
-from include.schema_sync.needs.qualifiers import DatasetNames, first_part, names_for_relationships
+from ..needs.needs import Need, Needs
+from ..needs.placement import Placement
+from ..needs.qualifiers import DatasetNames, first_part, names_for_relationships
+from .tables import KnownGroup, KnownTable
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from include.schema_sync.compare.tables import KnownTable, column_verdict
-from include.schema_sync.needs.needs import Need
-from include.schema_sync.nouns.discrepancy import Verdict
-from include.schema_sync.warehouses.engine import Dialect
+from ..needs.needs import Need
+from ..nouns.discrepancy import Verdict
+from ..warehouses.engine import Dialect
+from .tables import KnownTable, column_verdict
 
 _CLEARLY_CLOSE = 0.72
 _CLOSE_WITH_SAME_TYPE = 0.60  # a column that changed its name usually kept its type

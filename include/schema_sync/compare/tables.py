@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from include.schema_sync.nouns.discrepancy import Verdict
-from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
-from include.schema_sync.types.compare import compare_types
-from include.schema_sync.warehouses.engine import Dialect
-from include.schema_sync.warehouses.names import NameIndex
+from ..nouns.discrepancy import Verdict
+from ..nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
+from ..types.compare import compare_types
+from ..warehouses.engine import Dialect
+from ..warehouses.names import NameIndex
 
 
 class KnownTable:

@@ -25,18 +25,18 @@ from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
-from include.schema_sync.demo.organizations import (
+from ..notify.messages.layout import Message, render_text
+from ..nouns.wire import totals_from_json
+from ..report.task_log import totals_table
+from .organizations import (
     ORGANIZATIONS,
     channel_of,
     create_application,
     create_files,
     create_warehouses,
 )
-from include.schema_sync.demo.postgres import running_postgres
-from include.schema_sync.demo.slack import SlackStandIn, running_slack
-from include.schema_sync.notify.messages.layout import Message, render_text
-from include.schema_sync.nouns.wire import totals_from_json
-from include.schema_sync.report.task_log import totals_table
+from .postgres import running_postgres
+from .slack import SlackStandIn, running_slack
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / ".demo"

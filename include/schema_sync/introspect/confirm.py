@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import NamedTuple
 
-from include.schema_sync.nouns.snapshot import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
-from include.schema_sync.warehouses.engine import Dialect, Failure
-from include.schema_sync.warehouses.names import NameIndex, can_be_asked
+from ..nouns.snapshot import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
+from ..warehouses.engine import Dialect, Failure
+from ..warehouses.names import NameIndex, can_be_asked
 
 # A schema that the catalogue does not list is missing when this many of its tables are: not every engine's answer
 # tells a missing schema from a missing table.

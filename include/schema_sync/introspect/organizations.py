@@ -17,16 +17,16 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from include.schema_sync.errors import InvalidDatasetYml, SchemaSyncError, TransientError
-from include.schema_sync.introspect.source import GroupOutcome, introspect_source
-from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
-from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
-from include.schema_sync.nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
-from include.schema_sync.settings import Settings
-from include.schema_sync.text import visible
-from include.schema_sync.warehouses.engine import Dialect, Failure
-from include.schema_sync.yml.dataset import parse_dataset_yml
+from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
+from ..needs.placement import group_requests, place
+from ..nouns.dataset import Dataset, DataSource, Organization
+from ..nouns.report import OrganizationReport, UncheckedSource
+from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
+from ..settings import Settings
+from ..text import visible
+from ..warehouses.engine import Dialect, Failure
+from ..yml.dataset import parse_dataset_yml
+from .source import GroupOutcome, introspect_source
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
-from include.schema_sync.warehouses.engine import Dialect
-from include.schema_sync.warehouses.names import NameIndex, can_be_asked, unquote
+from ..nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
+from ..warehouses.engine import Dialect
+from ..warehouses.names import NameIndex, can_be_asked, unquote
 
 _NEIGHBOURS_PER_TABLE = 5
 _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second

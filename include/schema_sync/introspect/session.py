@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from include.schema_sync.errors import MissingSchemaError, SchemaSyncError, TransientError
-from include.schema_sync.introspect.watch import Watch
-from include.schema_sync.text import one_line
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query
+from ..errors import MissingSchemaError, SchemaSyncError, TransientError
+from ..text import one_line
+from ..warehouses.engine import Dialect, Failure, Query
+from .watch import Watch
 
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
 _ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
@@ -42,7 +42,7 @@ class Job:
     confirm: bool
     redact: Callable[[str], str]
     log: Callable[[str], None]
-    watch: Watch
+    watch: Watch[Any]
 
 
 class DriverError(Exception):

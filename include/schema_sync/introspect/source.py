@@ -13,13 +13,13 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 
-from include.schema_sync.introspect.confirm import Refusal, confirm_missing
-from include.schema_sync.introspect.rows import snapshot_of_rows
-from include.schema_sync.introspect.session import Connect, DriverError, Job, Session
-from include.schema_sync.introspect.watch import LeftBehindError, Watch
-from include.schema_sync.nouns.snapshot import GroupRequest, GroupSnapshot
-from include.schema_sync.warehouses.engine import Dialect, Failure
-from include.schema_sync.warehouses.names import can_be_asked
+from ..nouns.snapshot import GroupRequest, GroupSnapshot
+from ..warehouses.engine import Dialect, Failure
+from ..warehouses.names import can_be_asked
+from .confirm import Refusal, confirm_missing
+from .rows import snapshot_of_rows
+from .session import Connect, DriverError, Job, Session
+from .watch import LeftBehindError, Watch
 
 _log = logging.getLogger(__name__)
 

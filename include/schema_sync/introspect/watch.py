@@ -5,16 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from typing import Any, Generic, TypeVar
 
-from include.schema_sync.introspect.session import Connection
-from include.schema_sync.introspect.source import GroupOutcome
+_Outcome = TypeVar("_Outcome")
 
 
 class LeftBehindError(Exception):
     """Nobody waits for the worker any more."""
 
 
-class Watch:
+class Watch(Generic[_Outcome]):
     """What the worker does now, seen from the thread that waits for it. Every method may be called from either."""
 
     def __init__(self, timeout_s: float) -> None:
@@ -23,8 +23,8 @@ class Watch:
         self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
         self._step_s = timeout_s + max(1.0, timeout_s / 10)  # the server's own timeout comes first
         self._lock = threading.Lock()
-        self._outcomes: dict[int, GroupOutcome] = {}
-        self._connection: Connection | None = None
+        self._outcomes: dict[int, _Outcome] = {}
+        self._connection: Any = None
         self._step_ends = time.monotonic() + self._step_s
         self._cut = False
         self._left_behind = False
@@ -37,7 +37,7 @@ class Watch:
             self._step_ends = time.monotonic() + self._step_s
             self._cut = False
 
-    def hold(self, connection: Connection) -> None:
+    def hold(self, connection: Any) -> None:
         """This connection's socket is the one to shut when the step takes too long."""
         with self._lock:
             self._connection = connection
@@ -51,7 +51,7 @@ class Watch:
         with self._lock:
             return self._cut
 
-    def keep(self, index: int, outcome: GroupOutcome) -> None:
+    def keep(self, index: int, outcome: _Outcome) -> None:
         with self._lock:
             self._outcomes[index] = outcome
 
@@ -77,7 +77,7 @@ class Watch:
                 self._cut = True
                 self._step_ends = now + 1.0  # to notice it
 
-    def release(self) -> dict[int, GroupOutcome]:
+    def release(self) -> dict[int, _Outcome]:
         """Nobody waits from here on: what was read so far. A worker that still runs ends at its next step."""
         with self._lock:
             self._left_behind = True

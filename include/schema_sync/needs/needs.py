@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from include.schema_sync.needs.qualifiers import Meaning, Whereabouts, meaning_of
-from include.schema_sync.sql.expressions import ColumnName, referenced_columns
-from include.schema_sync.warehouses.names import unquote
-from include.schema_sync.yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
+from ..sql.expressions import ColumnName, referenced_columns
+from ..warehouses.names import unquote
+from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
+from .qualifiers import Meaning, Whereabouts, meaning_of
 
 
 def needs_of(definition: DatasetDefinition, dialect: str, at: Whereabouts) -> Needs:

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from include.schema_sync.needs.needs import Need, Needs, needs_of
-from include.schema_sync.needs.qualifiers import DatasetNames, Whereabouts, names_for_relationships
-from include.schema_sync.nouns.dataset import Dataset
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.yml.dataset import DatasetDefinition
+from ..nouns.dataset import Dataset
+from ..nouns.snapshot import GroupRequest
+from ..yml.dataset import DatasetDefinition
+from .needs import Need, Needs, needs_of
+from .qualifiers import DatasetNames, Whereabouts, names_for_relationships
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from include.schema_sync.warehouses.names import unquote
-from include.schema_sync.yml.definitions import DatasetDefinition
+from ..warehouses.names import unquote
+from ..yml.definitions import DatasetDefinition
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
-from include.schema_sync.nouns.report import OrganizationReport
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from ..nouns.report import OrganizationReport
 
 if TYPE_CHECKING:
-    from include.schema_sync.nouns.run import RunFacts
+    from ..nouns.run import RunFacts
 
 # An incident that comes back within this time is the same one, in the same thread.
 REOPENS_WITHIN = timedelta(days=7)

@@ -11,10 +11,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from include.schema_sync.nouns.discrepancy import Severity
+from ..errors import TerminalError
+from ..nouns.discrepancy import Severity
 
 Mentions = Mapping[Severity, tuple[str, ...]]  # ready to be written into a message
 
+SETTING = "SCHEMA_SYNC_MENTIONS"
 EVERYBODY = "*"
 _USER, _GROUP = re.compile(r"[UW][A-Z0-9]{2,30}"), re.compile(r"S[A-Z0-9]{2,30}")
 _MOST = 10  # more would be a crowd, not an owner
@@ -23,15 +25,18 @@ _MOST = 10  # more would be a crowd, not an owner
 def mentions_by_organization(text: str) -> dict[str, Mentions]:
     """Read the setting's JSON: ``{organization id or "*": {severity: [id, …]}}``.
 
-    :raises ValueError: it is something else; the message says what and where.
+    :raises TerminalError: it is something else; the message says what and where.
     """
     try:
-        value = json.loads(text)
-    except ValueError:
-        raise ValueError("it is not JSON") from None
-    if not isinstance(value, dict):
-        raise ValueError("it is not a JSON object by organization id")  # noqa: TRY004 (one error for every bad text)
-    return {organization.lower(): read_mentions(item) for organization, item in value.items()}
+        return {organization.lower(): read_mentions(item) for organization, item in json.loads(text).items()}
+    except AttributeError:
+        what = "it is not a JSON object by organization id"
+    except ValueError as error:
+        what = "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+    raise TerminalError(
+        f"The environment variable {SETTING} cannot be used: {what}. Expected "
+        '{"<organization id> or *": {"critical": ["U…"], "warning": ["S…"]}}; correct it or remove it.'
+    )
 
 
 def read_mentions(value: object) -> Mentions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.schema_sync.nouns.discrepancy import Discrepancy, Severity
+from .discrepancy import Discrepancy, Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from include.schema_sync.nouns.report import OrganizationTotals
+from .report import OrganizationTotals
 
 
 @dataclass(frozen=True, slots=True)

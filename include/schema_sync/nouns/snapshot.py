@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from include.schema_sync.nouns.dataset import DataSource
+from .dataset import DataSource
 
 
 class Column(NamedTuple):

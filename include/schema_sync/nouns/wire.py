@@ -12,16 +12,16 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from include.schema_sync.nouns.dataset import DataSource, Organization
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
-from include.schema_sync.nouns.report import (
+from .dataset import DataSource, Organization
+from .discrepancy import Discrepancy, DiscrepancyType, Severity
+from .report import (
     OrganizationReport,
     OrganizationTotals,
     SourceTiming,
     SuggestedPatch,
     UncheckedSource,
 )
-from include.schema_sync.nouns.snapshot import (
+from .snapshot import (
     Column,
     GroupSnapshot,
     OrganizationSnapshot,

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from include.schema_sync.needs.needs import Need, Needs, needs_of
-from include.schema_sync.needs.qualifiers import Whereabouts, names_for_relationships
-from include.schema_sync.nouns.dataset import Dataset
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
-from include.schema_sync.sql.expressions import ColumnName, referenced_columns
-from include.schema_sync.types.compare import compare_types
-from include.schema_sync.warehouses.engine import Dialect
-from include.schema_sync.warehouses.names import NameIndex, fold, unquote
-from include.schema_sync.yml.dataset import parse_dataset_yml
-from include.schema_sync.yml.definitions import DatasetDefinition
+from ..needs.needs import Need, Needs, needs_of
+from ..needs.qualifiers import Whereabouts, names_for_relationships
+from ..nouns.dataset import Dataset
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
+from ..sql.expressions import ColumnName, referenced_columns
+from ..types.compare import compare_types
+from ..warehouses.engine import Dialect
+from ..warehouses.names import NameIndex, fold, unquote
+from ..yml.dataset import parse_dataset_yml
+from ..yml.definitions import DatasetDefinition
 
 
 def differs(context: Context, need: Need, discrepancy: Discrepancy) -> bool:

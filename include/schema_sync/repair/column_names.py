@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from include.schema_sync.needs.qualifiers import Whereabouts, meaning_of
-from include.schema_sync.repair.yaml_places import MappingPlace, Place, ScalarPlace, SequencePlace
-from include.schema_sync.sql.expressions import ColumnName, referenced_columns
-from include.schema_sync.yml.definitions import DatasetDefinition
-from include.schema_sync.yml.fields import FIELD_SECTIONS, RELATIONSHIP_SECTIONS, SOURCE_KEYS, TARGET_KEYS, list_parts
+from ..needs.qualifiers import Whereabouts, meaning_of
+from ..sql.expressions import ColumnName, referenced_columns
+from ..yml.definitions import DatasetDefinition
+from ..yml.fields import FIELD_SECTIONS, RELATIONSHIP_SECTIONS, SOURCE_KEYS, TARGET_KEYS, list_parts
+from .yaml_places import MappingPlace, Place, ScalarPlace, SequencePlace
 
 
 @dataclass(frozen=True, slots=True)

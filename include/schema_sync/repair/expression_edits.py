@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from include.schema_sync.sql.expressions import ColumnName, referenced_columns
-from include.schema_sync.warehouses.engine import Dialect
-from include.schema_sync.warehouses.names import unquote
+from ..sql.expressions import ColumnName, referenced_columns
+from ..warehouses.engine import Dialect
+from ..warehouses.names import unquote
 
 
 def rename_column(expression: str, old: ColumnName, new: str, dialect: Dialect) -> str | None:

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
-from include.schema_sync.repair.before_and_after import Context, Reading, differs
-from include.schema_sync.repair.column_names import Item, Mention, Name, WrittenDefinition, written_definitions
-from include.schema_sync.repair.expression_edits import rename_column
-from include.schema_sync.repair.yaml_edits import (
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
+from ..sql.expressions import ColumnName
+from ..text import visible
+from ..types.compare import compare_types
+from ..warehouses.names import unquote
+from .before_and_after import Context, Reading, differs
+from .column_names import Item, Mention, Name, WrittenDefinition, written_definitions
+from .expression_edits import rename_column
+from .yaml_edits import (
     Edit,
     add_entry,
     append_item,
@@ -18,11 +22,7 @@ from include.schema_sync.repair.yaml_edits import (
     fill_null,
     replace_scalar,
 )
-from include.schema_sync.repair.yaml_places import MappingPlace, ScalarPlace, SequencePlace, read_places, scalars_under
-from include.schema_sync.sql.expressions import ColumnName
-from include.schema_sync.text import visible
-from include.schema_sync.types.compare import compare_types
-from include.schema_sync.warehouses.names import unquote
+from .yaml_places import MappingPlace, ScalarPlace, SequencePlace, read_places, scalars_under
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,19 @@ that did not do what it was meant to do, or did anything else, is left out and n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from include.schema_sync.errors import InvalidDatasetYml
-from include.schema_sync.nouns.dataset import Dataset
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
-from include.schema_sync.nouns.report import SuggestedPatch
-from include.schema_sync.repair.before_and_after import Context, Reading
-from include.schema_sync.repair.repairs import Repair, Sheet
-from include.schema_sync.repair.unified_diff import apply_edits, unified_diff
-from include.schema_sync.warehouses.engine import Dialect
+from ..errors import InvalidDatasetYml
+from ..nouns.dataset import Dataset
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType
+from ..nouns.report import OrganizationReport, SuggestedPatch
+from ..nouns.snapshot import OrganizationSnapshot
+from ..warehouses import dialect_for
+from ..warehouses.engine import Dialect
+from .before_and_after import Context, Reading
+from .repairs import Repair, Sheet
+from .unified_diff import apply_edits, unified_diff
 
 MAX_DIFF = 64 * 1024  # characters; a longer patch helps nobody, and would go through XCom
 MAX_TEXT = 256 * 1024  # characters; nobody writes longer ones by hand, and every repair means reading them again
@@ -31,6 +34,40 @@ MAX_REPAIRS = 500
 _MAX_READINGS, _MAX_READ = 64, 4 * 1024 * 1024
 
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+
+
+def with_patches(
+    report: OrganizationReport,
+    snapshot: OrganizationSnapshot,
+    datasets: Sequence[Dataset],
+    *,
+    add_undocumented: bool = False,
+    paths: Mapping[str, str] | None = None,
+) -> OrganizationReport:
+    """Add a patch for each dataset that can be repaired safely, in the order of what is most severe.
+
+    :param snapshot: what the report was made of.
+    :param add_undocumented: patches also add the columns that are in no dataset.
+    :param paths: {dataset id: its file's name in the diff}; of others it is made of the dataset's name.
+    """
+    sources = {source.data_source.id: source for source in snapshot.sources}
+    texts = {dataset.id: dataset for dataset in datasets}
+    by_dataset: dict[tuple[str, str], list[Discrepancy]] = {}
+    for each in report.discrepancies:
+        if each.dataset_id is not None:
+            by_dataset.setdefault((each.data_source_id, each.dataset_id), []).append(each)
+    patches = (
+        suggest_patch(
+            texts[dataset_id],
+            own,
+            dialect=dialect_for(sources[source_id].data_source.type),
+            own_database=sources[source_id].own_database,
+            add_undocumented=add_undocumented,
+            path=(paths or {}).get(dataset_id),
+        )
+        for (source_id, dataset_id), own in by_dataset.items()
+    )
+    return replace(report, patches=tuple(patch for patch in patches if patch is not None))
 
 
 def suggest_patch(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from include.schema_sync.repair.yaml_edits import Edit, lines_of
+from .yaml_edits import Edit, lines_of
 
 _CONTEXT = 3
 _NO_NEWLINE = "\\ No newline at end of file\n"

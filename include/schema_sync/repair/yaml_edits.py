@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from include.schema_sync.repair.yaml_places import MappingPlace, Place, ScalarPlace, SequencePlace
+from .yaml_places import MappingPlace, Place, ScalarPlace, SequencePlace
 
 
 class Edit(NamedTuple):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from include.schema_sync.nouns.report import OrganizationState
-from include.schema_sync.nouns.run import RunResult
+from ..nouns.report import OrganizationState
+from ..nouns.run import RunResult
 
 _COUNT, _MILLISECONDS = "Count", "Milliseconds"
 _STATES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 
-from include.schema_sync.nouns.discrepancy import Discrepancy
-from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals, SuggestedPatch
-from include.schema_sync.text import visible
+from ..nouns.discrepancy import Discrepancy
+from ..nouns.report import OrganizationReport, OrganizationTotals, SuggestedPatch
+from ..text import visible
 
 _MOST_ROWS = 200
 _WIDTH = 200

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from include.schema_sync.sql.template import UnsafeTemplateError, mask
-from include.schema_sync.sql.words import SEQUENCE_WORDS, is_pseudo_column, is_value, quotes_of
-from include.schema_sync.warehouses import DIALECTS
-from include.schema_sync.warehouses.names import unquote
+from ..warehouses import DIALECTS
+from ..warehouses.names import unquote
+from .template import UnsafeTemplateError, mask
+from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, quotes_of
 
 MAX_LENGTH = 10_000
 
@@ -94,7 +94,7 @@ def _engine(dialect: str) -> str:
     word = dialect.strip().lower()
     if word in _SQLGLOT_WORDS:
         return _SQLGLOT_WORDS[word]
-    from include.schema_sync.sql.reader import engine_of
+    from .reader import engine_of
 
     return engine_of(word)
 
@@ -135,8 +135,8 @@ def _read_long(text: str, engine: str) -> References:
 
 
 def _read(text: str, engine: str) -> References:
-    from include.schema_sync.sql.reader import UnreadableError, read
-    from include.schema_sync.sql.tokens import TooComplexError
+    from .reader import UnreadableError, read
+    from .tokens import TooComplexError
 
     if "\0" in text:
         return _problem("it holds a NUL character, which no engine takes")

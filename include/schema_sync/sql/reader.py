@@ -15,9 +15,10 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 
-from include.schema_sync.sql.scopes import AmbiguousError, Path, in_scope, names_of_ctes, walk
-from include.schema_sync.sql.template import Masked
-from include.schema_sync.sql.tokens import (
+from ..warehouses.names import can_be_asked, unquote
+from .scopes import AmbiguousError, Path, in_scope, names_of_ctes, walk
+from .template import Masked
+from .tokens import (
     GRAMMAR,
     TEXTS,
     TooComplexError,
@@ -26,8 +27,7 @@ from include.schema_sync.sql.tokens import (
     unit_positions,
     within_bounds,
 )
-from include.schema_sync.sql.words import COLUMN_METHODS, HAVE_LAMBDAS, SEQUENCE_WORDS, is_pseudo_column, is_value
-from include.schema_sync.warehouses.names import can_be_asked, unquote
+from .words import COLUMN_METHODS, HAVE_LAMBDAS, SEQUENCE_WORDS, is_pseudo_column, is_value
 
 # As far as engines go: MySQL's and Databricks' names may begin with a digit, BigQuery's tables hold hyphens.
 _NAME = re.compile(r"\w[\w$#@-]*")

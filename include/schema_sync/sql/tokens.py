@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlglot import Token, TokenType
 
-from include.schema_sync.sql.words import (
+from .words import (
     ARGUMENT_WORDS,
     UNIT_FUNCTIONS,
     UNIT_LAST,

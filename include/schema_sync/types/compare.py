@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from include.schema_sync.nouns.discrepancy import Verdict
-from include.schema_sync.types.text import TypeText, read_type_text
-from include.schema_sync.types.words import (
+from ..nouns.discrepancy import Verdict
+from .text import TypeText, read_type_text
+from .words import (
     CHARACTER_WORDS,
     INTERVAL_UNITS,
     PLACEHOLDERS,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from include.schema_sync.errors import TerminalError
-from include.schema_sync.warehouses.bigquery import BIGQUERY
-from include.schema_sync.warehouses.databricks import DATABRICKS
-from include.schema_sync.warehouses.duckdb import DUCKDB
-from include.schema_sync.warehouses.engine import Dialect
-from include.schema_sync.warehouses.mysql import MYSQL
-from include.schema_sync.warehouses.postgres import POSTGRES
-from include.schema_sync.warehouses.redshift import REDSHIFT
-from include.schema_sync.warehouses.snowflake import SNOWFLAKE
-from include.schema_sync.warehouses.sqlite import SQLITE
-from include.schema_sync.warehouses.sqlserver import SQLSERVER
+from ..errors import TerminalError
+from .bigquery import BIGQUERY
+from .databricks import DATABRICKS
+from .duckdb import DUCKDB
+from .engine import Dialect
+from .mysql import MYSQL
+from .postgres import POSTGRES
+from .redshift import REDSHIFT
+from .snowflake import SNOWFLAKE
+from .sqlite import SQLITE
+from .sqlserver import SQLSERVER
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query
-from include.schema_sync.warehouses.names import NameCase, unquote
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query
+from .names import NameCase, unquote
 
 # The dataset's own INFORMATION_SCHEMA, because the one of a region lists one region only and needs rights on the
 # project. A dataset that is not there is an error (404), so the first row says that it is.

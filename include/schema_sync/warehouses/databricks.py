@@ -12,9 +12,9 @@ import json
 import re
 from collections.abc import Sequence
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with
-from include.schema_sync.warehouses.names import NameCase, unquote
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with
+from .names import NameCase, unquote
 
 # The catalog's own information_schema, because the one of ``system`` does not know catalogs without one and would
 # call their schemas missing. IDENTIFIER takes the catalog's name as a parameter (Runtime 13.3, SQL warehouses).

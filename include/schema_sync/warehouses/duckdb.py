@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase, unquote
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .names import NameCase, unquote
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.names import NameCase as NameCase
-from include.schema_sync.warehouses.names import fold, unquote
+from ..nouns.snapshot import GroupRequest
+from .names import NameCase as NameCase
+from .names import fold, unquote
 
 
 class Failure(StrEnum):

@@ -14,9 +14,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase, unquote
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .names import NameCase, unquote
 
 # information_schema, because it is the only catalogue that both MySQL and MariaDB have.
 #

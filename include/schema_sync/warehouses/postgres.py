@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from string import ascii_lowercase, ascii_uppercase
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase, fold
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .names import NameCase, fold
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase, fold
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .names import NameCase, fold
 
 _MAX_NAME_BYTES = 127
 _TO_LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}

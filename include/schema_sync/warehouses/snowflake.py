@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase, fold, unquote
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .names import NameCase, fold, unquote
 
 # INFORMATION_SCHEMA, because it is up to date (ACCOUNT_USAGE is up to two hours late) and needs no grant of its own.
 #

@@ -15,9 +15,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from include.schema_sync.nouns.snapshot import GroupRequest
-from include.schema_sync.warehouses.engine import Dialect, Failure, Query, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase, unquote
+from ..nouns.snapshot import GroupRequest
+from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .names import NameCase, unquote
 
 # - pragma_table_xinfo, because pragma_table_info leaves out generated columns. Its hidden = 1 are the inner columns of
 #   virtual tables, which nobody documents.

@@ -16,15 +16,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from include.schema_sync.yml.dbt import describes_no_table, read_semantic_model
-from include.schema_sync.yml.definitions import DatasetDefinition as DatasetDefinition
-from include.schema_sync.yml.definitions import Field as Field
-from include.schema_sync.yml.definitions import FieldKind as FieldKind
-from include.schema_sync.yml.definitions import Relationship as Relationship
-from include.schema_sync.yml.document import Mapping, Node, Scalar, Sequence, invalid, quoted, read_documents
-from include.schema_sync.yml.fields import SECTIONS, model_name, read_fields, read_relationships
-from include.schema_sync.yml.silence import NOTHING_SILENCED, Silence, read_silence
-from include.schema_sync.yml.values import found, items_of, near_misses, text_of
+from .dbt import describes_no_table, read_semantic_model
+from .definitions import DatasetDefinition as DatasetDefinition
+from .definitions import Field as Field
+from .definitions import FieldKind as FieldKind
+from .definitions import Relationship as Relationship
+from .document import Mapping, Node, Scalar, Sequence, invalid, quoted, read_documents
+from .fields import SECTIONS, model_name, read_fields, read_relationships
+from .silence import NOTHING_SILENCED, Silence, read_silence
+from .values import found, items_of, near_misses, text_of
 
 
 def parse_dataset_yml(text: str, *, name: str) -> list[DatasetDefinition]:

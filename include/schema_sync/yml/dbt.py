@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from include.schema_sync.yml.definitions import DatasetDefinition, FieldKind, Relationship
-from include.schema_sync.yml.document import Mapping
-from include.schema_sync.yml.fields import FieldSection, model_name, read_field
-from include.schema_sync.yml.silence import read_silence
-from include.schema_sync.yml.values import items_of, required_name, text_of
+from .definitions import DatasetDefinition, FieldKind, Relationship
+from .document import Mapping
+from .fields import FieldSection, model_name, read_field
+from .silence import read_silence
+from .values import items_of, required_name, text_of
 
 SEMANTIC_SECTIONS = (
     FieldSection("entities", FieldKind.ENTITY, type_key=None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.schema_sync.yml.silence import NOTHING_SILENCED, Silence
+from .silence import NOTHING_SILENCED, Silence
 
 
 class FieldKind(StrEnum):

@@ -27,7 +27,7 @@ from yaml.events import (
     SequenceEndEvent,
 )
 
-from include.schema_sync.errors import InvalidDatasetYml
+from ..errors import InvalidDatasetYml
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from include.schema_sync.yml.definitions import Field, FieldKind, Relationship
-from include.schema_sync.yml.document import Mapping, Scalar, Sequence
-from include.schema_sync.yml.values import items_of, required_name, text_of, texts_of
+from .definitions import Field, FieldKind, Relationship
+from .document import Mapping, Scalar, Sequence
+from .values import items_of, required_name, text_of, texts_of
 
 
 def read_fields(model: Mapping) -> tuple[Field, ...]:

@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
-from include.schema_sync.warehouses.names import NameCase, unquote
-from include.schema_sync.yml.document import Mapping, Node, Scalar, Sequence, invalid, quoted
-from include.schema_sync.yml.values import found, near_misses
+from ..nouns.discrepancy import DiscrepancyType, Severity
+from ..warehouses.names import NameCase, unquote
+from .document import Mapping, Node, Scalar, Sequence, invalid, quoted
+from .values import found, near_misses
 
 KEY = "schema_sync"
 

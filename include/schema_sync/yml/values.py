@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
-from include.schema_sync.yml.document import Mapping, Node, Scalar, Sequence, invalid, quoted
+from .document import Mapping, Node, Scalar, Sequence, invalid, quoted
 
 # How alike (0 to 1) a key must be to be suggested where the item is refused anyhow.
 _LIKELY_NAME = 0.7

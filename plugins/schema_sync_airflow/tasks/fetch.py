@@ -27,6 +27,7 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
     """
     from include.schema_sync.application.rows import fetch_organizations
     from include.schema_sync.errors import SchemaSyncError, TerminalError
+    from include.schema_sync.notify.owners import mentions_by_organization
     from include.schema_sync.settings import Settings
     from schema_sync_airflow.connections import application_db
 
@@ -34,6 +35,7 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
         if (message := unknown_keys_message(context["dag_run"].conf or {})) is not None:
             raise TerminalError(message)
         settings = Settings.from_environment()
+        mentions_by_organization(settings.mentions)  # a slip there is told before anything is done
         with application_db(settings) as application:
             organizations = fetch_organizations(application, context["params"][ORGANIZATION_IDS])
     except SchemaSyncError as error:

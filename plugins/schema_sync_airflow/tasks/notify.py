@@ -295,9 +295,10 @@ def _first_message(report: OrganizationReport, context: Context) -> Message | No
 
 def _mention(change: IncidentChange, integration: SlackIntegration, settings: Settings) -> str:
     """Whom this change calls: the organization's own word first, then the setting for it, then that for everybody."""
-    from include.schema_sync.notify.owners import EVERYBODY, called_for, read_mentions
+    from include.schema_sync.notify.owners import EVERYBODY, called_for, mentions_by_organization, read_mentions
 
-    chosen = settings.mentions.get(integration.organization_id.lower(), settings.mentions.get(EVERYBODY))
+    mentions = mentions_by_organization(settings.mentions)
+    chosen = mentions.get(integration.organization_id.lower(), mentions.get(EVERYBODY))
     if integration.mentions is not None:
         try:
             chosen = read_mentions(integration.mentions)

@@ -19,28 +19,28 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from include.schema_sync.errors import TransientError
-from include.schema_sync.notify.conversation import memory as rows
-from include.schema_sync.notify.conversation.failures import tell_failure
-from include.schema_sync.notify.conversation.memory import Memory
-from include.schema_sync.notify.conversation.plan import Plan, Talk, Told
-from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.outbox import Delivery, OvertakenError, Sender, ThreadIncompleteError
-from include.schema_sync.notify.delivery.rows import Outgoing, Reservation
-from include.schema_sync.notify.incidents import IncidentChange
-from include.schema_sync.notify.messages.layout import Message, MessageKind
-from include.schema_sync.notify.slack import web_api
-from include.schema_sync.notify.slack.client import SlackRefusedError
-from include.schema_sync.notify.slack.transports import WebApi
-from include.schema_sync.notify.slack.web_api import FROZEN, GONE
-from include.schema_sync.nouns.discrepancy import Severity
-from include.schema_sync.nouns.report import OrganizationReport
-from include.schema_sync.nouns.run import RunFacts
+from ...errors import TransientError
+from ...nouns.discrepancy import Severity
+from ...nouns.report import OrganizationReport
+from ...nouns.run import RunFacts
+from ..delivery import rows as tracking_rows
+from ..delivery.outbox import Delivery, OvertakenError, Sender, ThreadIncompleteError
+from ..delivery.rows import Outgoing, Reservation
+from ..incidents import IncidentChange
+from ..messages.layout import Message, MessageKind
+from ..slack import web_api
+from ..slack.client import SlackRefusedError
+from ..slack.transports import WebApi
+from ..slack.web_api import FROZEN, GONE
+from . import memory as rows
+from .failures import tell_failure
+from .memory import Memory
+from .plan import Plan, Talk, Told
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from include.schema_sync.application.rows import Connection
+    from ...application.rows import Connection
 
 __all__ = ["Told", "converse", "tell_failure"]
 

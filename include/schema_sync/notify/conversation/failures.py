@@ -10,24 +10,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from include.schema_sync.notify.conversation import memory as rows
-from include.schema_sync.notify.conversation.memory import FailureNotice, Parent
-from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.outbox import Delivery, OvertakenError, Sender, addressee, message_id
-from include.schema_sync.notify.delivery.rows import Outgoing, Reservation
-from include.schema_sync.notify.delivery.unfinished import Unfinished, settle, settle_thread
-from include.schema_sync.notify.incidents import is_older, run_moment, time_between
-from include.schema_sync.notify.messages.layout import Message, MessageKind
-from include.schema_sync.notify.slack import web_api
-from include.schema_sync.notify.slack.client import SlackRefusedError
-from include.schema_sync.notify.slack.transports import WebApi
-from include.schema_sync.notify.slack.web_api import FROZEN, GONE
-from include.schema_sync.nouns.run import RunFacts
+from ...nouns.run import RunFacts
+from ..delivery import rows as tracking_rows
+from ..delivery.outbox import Delivery, OvertakenError, Sender, addressee, message_id
+from ..delivery.rows import Outgoing, Reservation
+from ..delivery.unfinished import Unfinished, settle, settle_thread
+from ..incidents import is_older, run_moment, time_between
+from ..messages.layout import Message, MessageKind
+from ..slack import web_api
+from ..slack.client import SlackRefusedError
+from ..slack.transports import WebApi
+from ..slack.web_api import FROZEN, GONE
+from . import memory as rows
+from .memory import FailureNotice, Parent
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from include.schema_sync.application.rows import Connection
+    from ...application.rows import Connection
 
 log = logging.getLogger(__name__)
 

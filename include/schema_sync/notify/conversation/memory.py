@@ -8,12 +8,12 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.schema_sync.notify.incidents import IncidentState, state_from_json, state_to_json
-from include.schema_sync.notify.messages.layout import MessageKind
+from ..incidents import IncidentState, state_from_json, state_to_json
+from ..messages.layout import MessageKind
 
 if TYPE_CHECKING:
-    from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.layout import Message
+    from ...application.rows import Connection
+    from ..messages.layout import Message
 
 VERSION = 1
 

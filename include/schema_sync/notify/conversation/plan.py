@@ -7,23 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from include.schema_sync.notify.conversation import memory as rows
-from include.schema_sync.notify.conversation.memory import Memory, Parent
-from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.outbox import Sender, addressee, message_id
-from include.schema_sync.notify.delivery.rows import Outgoing, Reservation
-from include.schema_sync.notify.delivery.unfinished import Unfinished, settle, settle_thread
-from include.schema_sync.notify.incidents import IncidentChange, IncidentState, advance, continues, is_older
-from include.schema_sync.notify.messages.conversation import Turn, turn
-from include.schema_sync.notify.messages.layout import Message, MessageKind
-from include.schema_sync.nouns.discrepancy import Severity
-from include.schema_sync.nouns.report import OrganizationReport
-from include.schema_sync.nouns.run import RunFacts
+from ...nouns.discrepancy import Severity
+from ...nouns.report import OrganizationReport
+from ...nouns.run import RunFacts
+from ..delivery import rows as tracking_rows
+from ..delivery.outbox import Sender, addressee, message_id
+from ..delivery.rows import Outgoing, Reservation
+from ..delivery.unfinished import Unfinished, settle, settle_thread
+from ..incidents import IncidentChange, IncidentState, advance, continues, is_older
+from ..messages.conversation import Turn, turn
+from ..messages.layout import Message, MessageKind
+from . import memory as rows
+from .memory import Memory, Parent
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from include.schema_sync.application.rows import Connection
+    from ...application.rows import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.schema_sync.errors import SchemaSyncError, TerminalError
-from include.schema_sync.notify.delivery.retention import LEAST_DAYS, delete_old_messages
-from include.schema_sync.text import one_line
+from ...errors import SchemaSyncError, TerminalError
+from ...text import one_line
+from .retention import LEAST_DAYS, delete_old_messages
 
 DAG_ID = "schema_sync"
 

@@ -25,19 +25,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
-from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.rows import MIGRATION, Outgoing, Reservation, Row
-from include.schema_sync.notify.slack import web_api
-from include.schema_sync.notify.slack.history import LookUp
-from include.schema_sync.notify.slack.transports import Slack, WebApi, Webhook
-from include.schema_sync.notify.slack.web_api import Posted
+from ...errors import SchemaSyncError, TerminalError, TransientError
+from ..slack import web_api
+from ..slack.history import LookUp
+from ..slack.transports import Slack, WebApi, Webhook
+from ..slack.web_api import Posted
+from . import rows as tracking_rows
+from .rows import MIGRATION, Outgoing, Reservation, Row
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.layout import Message, MessageKind
+    from ...application.rows import Connection
+    from ..messages.layout import Message, MessageKind
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from include.schema_sync.application.rows import application_errors
+from ...application.rows import application_errors
 
 if TYPE_CHECKING:
-    from include.schema_sync.application.rows import Connection
+    from ...application.rows import Connection
 
 # A conversation continues for a week after it was resolved, and reminders are weekly: younger rows are in use.
 LEAST_DAYS = 14

@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from include.schema_sync.application.rows import application_errors
-from include.schema_sync.errors import TransientError
+from ...application.rows import application_errors
+from ...errors import TransientError
 
 if TYPE_CHECKING:
-    from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.layout import MessageKind
+    from ...application.rows import Connection
+    from ..messages.layout import MessageKind
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from include.schema_sync.notify.delivery.outbox import CLOCK_DIFFERENCE_S
-from include.schema_sync.notify.delivery.rows import Outgoing
-from include.schema_sync.notify.messages.layout import MessageKind
+from ..messages.layout import MessageKind
+from .outbox import CLOCK_DIFFERENCE_S
+from .rows import Outgoing
 
 if TYPE_CHECKING:
-    from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.slack.history import LookUp
-    from include.schema_sync.notify.slack.transports import Slack
+    from ...application.rows import Connection
+    from ..slack.history import LookUp
+    from ..slack.transports import Slack
 
 _FOUND = """
 UPDATE slack_message_tracking

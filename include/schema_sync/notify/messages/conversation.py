@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from include.schema_sync.notify.incidents import (
+from ...nouns.discrepancy import Discrepancy, Severity
+from ...nouns.report import OrganizationReport
+from ...nouns.run import RunFacts
+from ...text import counted
+from ..incidents import (
     IncidentChange,
     IncidentState,
     OpenProblem,
@@ -18,10 +22,10 @@ from include.schema_sync.notify.incidents import (
     run_moment,
     time_between,
 )
-from include.schema_sync.notify.messages.blocks import Item, Listing, header, name, prose, section
-from include.schema_sync.notify.messages.layout import Message, MessageKind, compose, run_context
-from include.schema_sync.notify.messages.organization import drift_alert
-from include.schema_sync.notify.messages.wording import (
+from .blocks import Item, Listing, header, name, prose, section
+from .layout import Message, MessageKind, compose, run_context
+from .organization import drift_alert
+from .wording import (
     CONSEQUENCE,
     EMOJI,
     PROBLEMS,
@@ -35,10 +39,6 @@ from include.schema_sync.notify.messages.wording import (
     report_counts,
     unchecked_listing,
 )
-from include.schema_sync.nouns.discrepancy import Discrepancy, Severity
-from include.schema_sync.nouns.report import OrganizationReport
-from include.schema_sync.nouns.run import RunFacts
-from include.schema_sync.text import counted
 
 # A week less what a daily run may be early against the one it is compared with.
 REMIND_AFTER = timedelta(days=7) - timedelta(hours=12)

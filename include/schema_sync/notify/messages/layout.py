@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from include.schema_sync.notify.messages.blocks import (
+from ...nouns.run import RunFacts
+from .blocks import (
     MARKER_RESERVE,
     MAX_BLOCKS,
     MAX_TEXT,
@@ -23,7 +24,6 @@ from include.schema_sync.notify.messages.blocks import (
     section,
     units,
 )
-from include.schema_sync.nouns.run import RunFacts
 
 # A thread longer than this is not read. What is left is counted; the next run lists it.
 MAX_REPLIES = 20

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from include.schema_sync.notify.messages.blocks import (
+from ...nouns.discrepancy import Severity
+from ...nouns.report import OrganizationReport, UncheckedSource
+from ...nouns.run import RunFacts
+from .blocks import (
     Listing,
     header,
     name,
     prose,
     section,
 )
-from include.schema_sync.notify.messages.layout import Message, compose, run_context
-from include.schema_sync.notify.messages.wording import (
+from .layout import Message, compose, run_context
+from .wording import (
     CONSEQUENCE,
     EMOJI,
     PROBLEMS,
@@ -24,9 +27,6 @@ from include.schema_sync.notify.messages.wording import (
     report_counts,
     unchecked_listing,
 )
-from include.schema_sync.nouns.discrepancy import Severity
-from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
-from include.schema_sync.nouns.run import RunFacts
 
 _AFTER_A_FAILURE = (
     "Problems found earlier stay open until a check sees them gone. Schema Sync tries again on its next run."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from include.schema_sync.notify.messages.blocks import header, section
-from include.schema_sync.notify.messages.layout import Message, compose, run_context
-from include.schema_sync.nouns.run import RunFacts
+from ...nouns.run import RunFacts
+from .blocks import header, section
+from .layout import Message, compose, run_context
 
 
 def late_message(*, late_after_min: int, run_timeout_min: int, run: RunFacts) -> Message:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from include.schema_sync.notify.messages.blocks import Item, Listing, header, name, prose, section
-from include.schema_sync.notify.messages.layout import Message, compose, run_context
-from include.schema_sync.notify.messages.wording import EMOJI, severity_counts, unchecked_line
-from include.schema_sync.nouns.discrepancy import Severity
-from include.schema_sync.nouns.report import OrganizationState, OrganizationTotals
-from include.schema_sync.nouns.run import RunError, RunFacts, RunResult
-from include.schema_sync.text import counted
+from ...nouns.discrepancy import Severity
+from ...nouns.report import OrganizationState, OrganizationTotals
+from ...nouns.run import RunError, RunFacts, RunResult
+from ...text import counted
+from .blocks import Item, Listing, header, name, prose, section
+from .layout import Message, compose, run_context
+from .wording import EMOJI, severity_counts, unchecked_line
 
 _Row = TypeVar("_Row")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from include.schema_sync.notify.incidents import OpenProblem, place_of
-from include.schema_sync.notify.messages.blocks import Item, Listing, name, prose, units
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
-from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
-from include.schema_sync.text import counted
+from ...nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from ...nouns.report import OrganizationReport, UncheckedSource
+from ...text import counted
+from ..incidents import OpenProblem, place_of
+from .blocks import Item, Listing, name, prose, units
 
 EMOJI = {severity: severity.sign for severity in Severity}
 

@@ -15,16 +15,16 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, cast
 from urllib.error import URLError
 
-from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
-from include.schema_sync.notify.slack import rate_limits as turns
-from include.schema_sync.notify.slack.rate_limits import LONGEST_WAIT_S, SECONDS_PER_MESSAGE
+from ...errors import SchemaSyncError, TerminalError, TransientError
+from . import rate_limits as turns
+from .rate_limits import LONGEST_WAIT_S, SECONDS_PER_MESSAGE
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.http_retry import RetryHandler
     from slack_sdk.http_retry.response import HttpResponse
 
-    from include.schema_sync.notify.messages.layout import Message
+    from ..messages.layout import Message
 
 log = logging.getLogger(__name__)
 

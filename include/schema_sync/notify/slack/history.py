@@ -9,13 +9,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.schema_sync.errors import SchemaSyncError, TerminalError
-from include.schema_sync.notify.slack.client import SlackRefusedError, translate
+from ...errors import SchemaSyncError, TerminalError
+from .client import SlackRefusedError, translate
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from include.schema_sync.notify.delivery.rows import Outgoing
+    from ..delivery.rows import Outgoing
 
 log = logging.getLogger(__name__)
 

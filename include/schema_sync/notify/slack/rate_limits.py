@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from include.schema_sync.errors import TransientError
+from ...errors import TransientError
 
 SECONDS_PER_MESSAGE = 1.0
 # Longer waits than this are the scheduler's: no task holds its worker, nor a row, for them.

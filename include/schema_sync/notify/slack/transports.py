@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from include.schema_sync.notify.slack import history as look_up
-from include.schema_sync.notify.slack import rate_limits as turns
-from include.schema_sync.notify.slack import web_api
-from include.schema_sync.notify.slack.client import post_webhook
-from include.schema_sync.notify.slack.history import LookUp
-from include.schema_sync.notify.slack.web_api import Posted
+from . import history as look_up
+from . import rate_limits as turns
+from . import web_api
+from .client import post_webhook
+from .history import LookUp
+from .web_api import Posted
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from include.schema_sync.notify.delivery.rows import Outgoing
-    from include.schema_sync.notify.messages.layout import Message
+    from ..delivery.rows import Outgoing
+    from ..messages.layout import Message
 
 
 class Slack(Protocol):

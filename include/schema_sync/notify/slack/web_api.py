@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.schema_sync.errors import SchemaSyncError, TransientError
-from include.schema_sync.notify.messages.blocks import Block, context
-from include.schema_sync.notify.slack import rate_limits as turns
-from include.schema_sync.notify.slack.client import SlackRefusedError, translate
+from ...errors import SchemaSyncError, TransientError
+from ..messages.blocks import Block, context
+from . import rate_limits as turns
+from .client import SlackRefusedError, translate
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.web import SlackResponse
 
-    from include.schema_sync.notify.delivery.rows import Outgoing
+    from ..delivery.rows import Outgoing
 
 log = logging.getLogger(__name__)
 
