@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from ..nouns.discrepancy_names import DISCREPANCY_NAMES
 from ..text import visible
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def sarif_report(result: CheckResult) -> str:
                             "rules": [
                                 {
                                     "id": str(kind),
-                                    "shortDescription": {"text": _RULES[kind]},
+                                    "shortDescription": {"text": DISCREPANCY_NAMES[kind].rule},
                                     "defaultConfiguration": {"level": _LEVELS[kind.severity]},
                                 }
                                 for kind in kinds
@@ -160,18 +161,6 @@ def github_report(result: CheckResult) -> str:
 _STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _LEVELS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _COMMANDS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-_RULES = {
-    DiscrepancyType.MISSING_SCHEMA: "The database or schema is not there.",
-    DiscrepancyType.MISSING_TABLE: "No table or view of that name is in the schema.",
-    DiscrepancyType.MISSING_COLUMN: "A column that the dataset needs is not in the table.",
-    DiscrepancyType.INACCESSIBLE_TABLE: "The role may not read a table or column that the dataset needs.",
-    DiscrepancyType.INVALID_YML: "The file cannot be read as a dataset.",
-    DiscrepancyType.TYPE_MISMATCH: "The declared type is not the column's.",
-    DiscrepancyType.CASE_MISMATCH: "A name is there only in another letter case, on an engine that tells them apart.",
-    DiscrepancyType.UNDOCUMENTED_COLUMN: "A column of the table is in no dataset.",
-    DiscrepancyType.UNVERIFIABLE_TYPE: "A type is not known, so it cannot be compared.",
-    DiscrepancyType.UNVERIFIABLE_EXPRESSION: "An expression cannot be read safely, so its columns are not checked.",
-}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
         columns: list[Column] = []
         for _, _, _, _, column, type_, base_type, column_readable in own if first_column is not None else ():
             known = shared.get(column)
-            if known is None or known[1:] != (type_, base_type, column_readable):
+            if known is None or known[1:4] != (type_, base_type, column_readable):
                 known = shared[column] = Column(column, type_, base_type, column_readable)
             columns.append(known)
         tables.append(Table(name, kind, bool(readable), tuple(columns)))

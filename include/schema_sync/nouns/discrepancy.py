@@ -36,12 +36,16 @@ class DiscrepancyType(StrEnum):
     MISSING_TABLE = "missing_table"
     MISSING_COLUMN = "missing_column"
     INACCESSIBLE_TABLE = "inaccessible_table"
+    BROKEN_VIEW = "broken_view"
+    BROKEN_EXPRESSION = "broken_expression"
+    BROKEN_RELATIONSHIP = "broken_relationship"
     INVALID_YML = "invalid_yml"
     TYPE_MISMATCH = "type_mismatch"
     CASE_MISMATCH = "case_mismatch"
     UNDOCUMENTED_COLUMN = "undocumented_column"
     UNVERIFIABLE_TYPE = "unverifiable_type"
     UNVERIFIABLE_EXPRESSION = "unverifiable_expression"
+    KEY_TYPE_MISMATCH = "key_type_mismatch"
 
     @property
     def severity(self) -> Severity:
@@ -53,12 +57,16 @@ _SEVERITY_OF = {
     DiscrepancyType.MISSING_TABLE: Severity.CRITICAL,
     DiscrepancyType.MISSING_COLUMN: Severity.CRITICAL,
     DiscrepancyType.INACCESSIBLE_TABLE: Severity.CRITICAL,
+    DiscrepancyType.BROKEN_VIEW: Severity.CRITICAL,
+    DiscrepancyType.BROKEN_EXPRESSION: Severity.CRITICAL,
+    DiscrepancyType.BROKEN_RELATIONSHIP: Severity.CRITICAL,
     DiscrepancyType.INVALID_YML: Severity.CRITICAL,
     DiscrepancyType.TYPE_MISMATCH: Severity.WARNING,
     DiscrepancyType.CASE_MISMATCH: Severity.WARNING,
     DiscrepancyType.UNDOCUMENTED_COLUMN: Severity.INFO,
     DiscrepancyType.UNVERIFIABLE_TYPE: Severity.INFO,
     DiscrepancyType.UNVERIFIABLE_EXPRESSION: Severity.INFO,
+    DiscrepancyType.KEY_TYPE_MISMATCH: Severity.INFO,
 }
 
 
@@ -71,6 +79,40 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ChangeKind(StrEnum):
+    RENAMED = "renamed"
+    DROPPED = "dropped"
+    RETYPED = "retyped"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a column since the last run that saw it (contract, section 13).
+
+    :ivar since: that run's timestamp, ISO 8601, UTC.
+    :ivar to: the new name or type, None when the column was dropped.
+    """
+
+    since: str
+    kind: ChangeKind
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Saved charts that read what is broken, and where they are shown (contract, section 12).
+
+    :ivar names: titles of what is hit, most used first, at most 20.
+    :ivar unread: charts whose SQL cannot be read: they may be hit.
+    """
+
+    charts: int = 0
+    dashboards: int = 0
+    reports: int = 0
+    names: tuple[str, ...] = ()
+    unread: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
     """One difference between a YML and its warehouse, or one thing that could not be judged.
@@ -79,6 +121,8 @@ class Discrepancy:
     :ivar suggestion: the existing name that was probably meant, or None.
     :ivar subject: what else identifies the problem beyond its place (an expression's text, say); it goes
         into the fingerprint, never into a message.
+    :ivar users: every field, metric, filter and relationship that fails with it, as ``metric revenue``; those of
+        another dataset as ``metric revenue of orders``.
     :ivar own_severity: what the dataset's author wants this problem to count as, or None: as its type says.
     """
 
@@ -98,6 +142,9 @@ class Discrepancy:
     suggestion: str | None = None
     subject: str = ""
     own_severity: Severity | None = None
+    users: tuple[str, ...] = ()
+    impact: Impact | None = None
+    changed: Change | None = None
 
     @property
     def severity(self) -> Severity:

@@ -16,22 +16,30 @@ class Column(NamedTuple):
     :ivar type: type text as the warehouse spells it.
     :ivar base_type: what a user-defined type stands for (a domain's base, ``enum``…), or None.
     :ivar readable: False when the role may not select it.
+    :ivar identity: a number that a column keeps when it is renamed, where the engine has one; else None.
     """
 
     name: str
     type: str
     base_type: str | None = None
     readable: bool = True
+    identity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A relation as the warehouse has it; columns in table order. ``kind`` in words: table, view, …"""
+    """A relation as the warehouse has it; columns in table order. ``kind`` in words: table, view, …
+
+    :ivar identity: a number that a table keeps as long as it is the same one, where the engine has one; else None.
+    :ivar broken: why the warehouse cannot select from this view, in its own words; None: it can, or nobody asked.
+    """
 
     name: str
     kind: str
     readable: bool
     columns: tuple[Column, ...]
+    identity: int | None = None
+    broken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

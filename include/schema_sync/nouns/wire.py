@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import count, repeat
 from typing import Any
 
 from .dataset import DataSource, Organization
-from .discrepancy import Discrepancy, DiscrepancyType, Severity
+from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from .report import (
     OrganizationReport,
     OrganizationTotals,
@@ -169,6 +170,11 @@ def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
 def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
     derived = {"severity", "fingerprint", "type"}
     rest = {key: item for key, item in value.items() if key not in derived}
+    rest["users"] = tuple(rest["users"])
+    if (impact := rest["impact"]) is not None:
+        rest["impact"] = Impact(**{**impact, "names": tuple(impact["names"])})
+    if (changed := rest["changed"]) is not None:
+        rest["changed"] = Change(changed["since"], ChangeKind(changed["kind"]), changed["to"])
     rest["own_severity"] = None if rest["own_severity"] is None else Severity(rest["own_severity"])
     return Discrepancy(type=DiscrepancyType(value["type"]), organization_id=organization_id, **rest)
 
@@ -184,6 +190,8 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             "columns": [column.name for column in table.columns],
             "types": [types.setdefault((column.type, column.base_type), len(types)) for column in table.columns],
             "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
+            **_identities_to_json(table),
+            **({} if table.broken is None else {"broken": table.broken}),
         }
         for table in group.tables
     ]
@@ -203,6 +211,20 @@ def _group_to_json(group: GroupSnapshot) -> Json:
     }
 
 
+def _identities_to_json(table: Table) -> Json:
+    """Left out where the engine has none, and where a column's identity is its position, as it mostly is."""
+    identities = [column.identity for column in table.columns]
+    value: Json = {} if table.identity is None else {"identity": table.identity}
+    if identities == list(range(1, len(identities) + 1)):
+        return {**value, "identities": True}
+    return value if all(identity is None for identity in identities) else {**value, "identities": identities}
+
+
+def _identities_from_json(table: Json) -> Iterable[int | None]:
+    value = table.get("identities")
+    return count(1) if value is True else value or repeat(None)
+
+
 def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
     types = value["types"]
 
@@ -213,9 +235,13 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             kind=table["kind"],
             readable=table["readable"],
             columns=tuple(
-                Column(name, types[type_index][0], types[type_index][1], position not in unreadable)
-                for position, (name, type_index) in enumerate(zip(table["columns"], table["types"], strict=True))
+                Column(name, types[type_index][0], types[type_index][1], position not in unreadable, identity)
+                for position, (name, type_index, identity) in enumerate(
+                    zip(table["columns"], table["types"], _identities_from_json(table), strict=False)
+                )
             ),
+            identity=table.get("identity"),
+            broken=table.get("broken"),
         )
 
     return GroupSnapshot(

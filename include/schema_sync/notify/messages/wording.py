@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import OrganizationReport, UncheckedSource
 from ...text import counted
 from ..incidents import OpenProblem, place_of
@@ -17,20 +18,6 @@ PROBLEMS = ("problem", "problems")
 
 
 CONSEQUENCE = "Queries that use what is missing fail until the YML or the warehouse is changed."
-_WORDS = {
-    DiscrepancyType.MISSING_SCHEMA: "Missing schema",
-    DiscrepancyType.MISSING_TABLE: "Missing table",
-    DiscrepancyType.MISSING_COLUMN: "Missing column",
-    DiscrepancyType.INACCESSIBLE_TABLE: "Table may not be read",
-    DiscrepancyType.INVALID_YML: "Unreadable YML",
-    DiscrepancyType.TYPE_MISMATCH: "Type mismatch",
-    DiscrepancyType.CASE_MISMATCH: "Letter case differs",
-    DiscrepancyType.UNDOCUMENTED_COLUMN: "Undocumented column",
-    DiscrepancyType.UNVERIFIABLE_TYPE: "Type could not be compared",
-    DiscrepancyType.UNVERIFIABLE_EXPRESSION: "Expression could not be read",
-}
-
-
 # For these, column, types and place do not tell all; the discrepancy's own sentence says what happened, or who needs
 # the column.
 _NEEDS_ITS_MESSAGE = frozenset(
@@ -38,6 +25,10 @@ _NEEDS_ITS_MESSAGE = frozenset(
         DiscrepancyType.MISSING_SCHEMA,
         DiscrepancyType.MISSING_COLUMN,
         DiscrepancyType.INACCESSIBLE_TABLE,
+        DiscrepancyType.BROKEN_VIEW,
+        DiscrepancyType.BROKEN_EXPRESSION,
+        DiscrepancyType.BROKEN_RELATIONSHIP,
+        DiscrepancyType.KEY_TYPE_MISMATCH,
         DiscrepancyType.INVALID_YML,
         DiscrepancyType.UNVERIFIABLE_EXPRESSION,
     }
@@ -73,7 +64,7 @@ def discrepancy_item(found: Discrepancy, since: str = "") -> Item:
 
     :param since: how long it has been there, escaped; empty: is not said.
     """
-    what = f"{EMOJI[found.severity]} *{_WORDS[found.type]}*"
+    what = f"{EMOJI[found.severity]} *{DISCREPANCY_NAMES[found.type].title}*"
     if found.column is not None:
         what += f" {name(found.column)}"
     sides = (("YML says", found.declared), ("warehouse has", found.actual))
@@ -96,7 +87,9 @@ def discrepancy_item(found: Discrepancy, since: str = "") -> Item:
 
 def problem_line(problem: OpenProblem, sign: str) -> str:
     """A problem of which only the memory is left, in one line; escaped."""
-    what = f"*{_WORDS[problem.type]}*" + (f" {name(problem.column)}" if problem.column is not None else "")
+    what = f"*{DISCREPANCY_NAMES[problem.type].title}*" + (
+        f" {name(problem.column)}" if problem.column is not None else ""
+    )
     of_dataset = f"dataset {name(problem.dataset_name)} on " if problem.dataset_name is not None else ""
     place = name(problem.place, _PLACE_LENGTH)
     return f"{sign} {what} · {of_dataset}{place} · first seen {day(problem.first_seen)}"
@@ -152,7 +145,7 @@ def unchecked_line(source: UncheckedSource) -> str:
 
 def _in_short(found: Discrepancy) -> str:
     column = f" {name(found.column, 64)}" if found.column is not None else ""
-    words = _WORDS[found.type]
+    words = DISCREPANCY_NAMES[found.type].title
     return f"{words[0].lower()}{words[1:]}{column} in {name(place_of(found), 200)}"
 
 
