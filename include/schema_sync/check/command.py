@@ -14,6 +14,7 @@ from ..nouns.discrepancy import Severity
 from .formats import Format, github_report, json_report, sarif_report, text_report
 
 if TYPE_CHECKING:
+    from ..repair.suggest import PatchOptions
     from .run import CheckResult
 
 CONNECTION_VARIABLE = "SCHEMA_SYNC_CHECK_CONNECTION"
@@ -60,6 +61,19 @@ def check(
     add_undocumented: Annotated[
         bool, typer.Option("--add-undocumented", help="Suggested patches also add columns that are in no dataset.")
     ] = False,
+    remove_missing: Annotated[
+        bool,
+        typer.Option(
+            "--remove-missing", help="Suggested patches also comment out fields whose column is missing for any reason."
+        ),
+    ] = False,
+    include_probable: Annotated[
+        bool,
+        typer.Option(
+            "--include-probable",
+            help="Suggest renames that are only probable too, in patches of their own.",
+        ),
+    ] = False,
     patch: Annotated[
         str | None,
         typer.Option(
@@ -75,10 +89,12 @@ def check(
     found: what could not be checked is never clean).
     """
     from ..errors import SchemaSyncError
+    from ..repair.suggest import PatchOptions
 
     logging.getLogger("include.schema_sync").addHandler(logging.NullHandler())  # the report says it all
     try:
-        result = _check(paths, connection, dialect, database, schema, add_undocumented=add_undocumented)
+        options = PatchOptions(add_undocumented, remove_missing, include_probable)
+        result = _check(paths, connection, dialect, database, schema, options)
         for note in result.skipped:
             print(f"{note.path}: {note.text}", file=sys.stderr)  # noqa: T201 (a command line's output)
         if not result.files and not result.unchecked:
@@ -95,8 +111,7 @@ def _check(
     dialect: str | None,
     database: str | None,
     schema: str | None,
-    *,
-    add_undocumented: bool,
+    options: PatchOptions,
 ) -> CheckResult:
     from ..settings import Settings
     from .connections import place_from_uri
@@ -106,7 +121,7 @@ def _check(
     settings = Settings.from_environment()
     place = place_from_uri(connection, dialect, settings)
     found = find_datasets(paths, database=database, schema=schema or place.schema or "")
-    return check_files(found, place, settings, add_undocumented=add_undocumented)
+    return check_files(found, place, settings, options)
 
 
 def _write(result: CheckResult, output: Format, patch: str | None) -> None:

@@ -51,7 +51,8 @@ def text_report(result: CheckResult, *, with_patches: bool = True) -> Text:
         out.append(f"{visible(note.path, 500)}: {visible(note.text, 1_000)}\n")
     out.append(f"{_sum(result)}\n", style="bold")
     for patch in result.patches if with_patches else ():
-        out.append(f"\nSuggested patch, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):\n", "bold")
+        head = "Probable patch (look at each rename first)" if patch.probable else "Suggested patch"
+        out.append(f"\n{head}, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):\n", "bold")
         for line in patch.diff.split("\n"):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             out.append(f"{_visible_line(line)}\n", style=style)
@@ -75,7 +76,9 @@ def json_report(result: CheckResult) -> str:
             "findings": [_finding(finding) for finding in result.findings],
             "unchecked": [{"file": note.path, "reason": note.text} for note in result.unchecked],
             "skipped": [{"file": note.path, "reason": note.text} for note in result.skipped],
-            "patches": [{"diff": patch.diff, "fixes": list(patch.fixes)} for patch in result.patches],
+            "patches": [
+                {"diff": patch.diff, "fixes": list(patch.fixes), "probable": patch.probable} for patch in result.patches
+            ],
         },
         indent=2,
     )

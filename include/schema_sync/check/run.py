@@ -13,7 +13,7 @@ from ..needs.placement import place as place_definition
 from ..nouns.dataset import DataSource, Organization
 from ..nouns.discrepancy import Discrepancy, Severity
 from ..nouns.report import OrganizationReport, SuggestedPatch
-from ..repair.suggest import with_patches
+from ..repair.suggest import PatchOptions, with_patches
 from ..settings import Settings
 from ..yml.dataset import parse_dataset_yml
 from .connections import Place
@@ -59,11 +59,8 @@ class CheckResult:
         return int(any(finding.discrepancy.severity.at_least(fail_on) for finding in self.findings))
 
 
-def check_files(found: Found, place: Place, settings: Settings, *, add_undocumented: bool) -> CheckResult:
-    """Compare the files with the warehouse.
-
-    :param add_undocumented: suggested patches also add the columns that are in no dataset.
-    """
+def check_files(found: Found, place: Place, settings: Settings, options: PatchOptions) -> CheckResult:
+    """Compare the files with the warehouse."""
     source = DataSource(DATA_SOURCE_ID, "the connection", place.type)
     organization = Organization(ORGANIZATION_ID, "this check", (source,))
     datasets = [file.dataset for file in found.files]
@@ -78,7 +75,7 @@ def check_files(found: Found, place: Place, settings: Settings, *, add_undocumen
         diff_organization(introspection.snapshots[0], datasets),
         introspection.snapshots[0],
         datasets,
-        add_undocumented=add_undocumented,
+        options,
         paths={dataset_id: path.lstrip("/") for dataset_id, path in paths.items()},
     )
     unchecked = [

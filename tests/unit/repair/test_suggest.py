@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,8 @@ from include.schema_sync.nouns.dataset import Dataset, DataSource
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch
 from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
-from include.schema_sync.repair.suggest import MAX_DIFF, MAX_TEXT, suggest_patch
+from include.schema_sync.repair.before_and_after import Context
+from include.schema_sync.repair.suggest import MAX_DIFF, MAX_TEXT, PatchOptions, suggest_patches
 from include.schema_sync.warehouses import dialect_for
 
 NO_NEWLINE = "\\ No newline at end of file"
@@ -36,17 +38,21 @@ def check(yml: str, tables: Sequence[Table], source: str = "postgres") -> tuple[
     return dataset, diff_organization(OrganizationSnapshot("org-1", "Acme", (snapshot,)), [dataset])
 
 
-def patch_for(
-    yml: str, *columns: Column, source: str = "postgres", add_undocumented: bool = False
-) -> SuggestedPatch | None:
+EVERYTHING = PatchOptions(remove_missing=True, include_probable=True)
+AND_UNDOCUMENTED = replace(EVERYTHING, add_undocumented=True)
+
+
+def suggested(
+    dataset: Dataset, found: OrganizationReport, source: str = "postgres", options: PatchOptions = EVERYTHING
+) -> list[SuggestedPatch]:
+    return suggest_patches(Context(dataset, dialect_for(source), "shop"), found.discrepancies, options)
+
+
+def patches_for(
+    yml: str, *columns: Column, source: str = "postgres", options: PatchOptions = EVERYTHING
+) -> list[SuggestedPatch]:
     dataset, report = check(yml, [Table("orders", "table", True, columns)], source)
-    return suggest_patch(
-        dataset,
-        report.discrepancies,
-        dialect=dialect_for(source),
-        own_database="shop",
-        add_undocumented=add_undocumented,
-    )
+    return suggested(dataset, report, source, options)
 
 
 def apply(text: str, patch: str) -> str:
@@ -82,10 +88,12 @@ def apply(text: str, patch: str) -> str:
     return "".join([*new, *old[at:]])
 
 
-def patched(yml: str, *columns: Column, source: str = "postgres", add_undocumented: bool = False) -> str:
-    patch = patch_for(yml, *columns, source=source, add_undocumented=add_undocumented)
-    assert patch is not None
-    return apply(yml, patch.diff)
+def patched(yml: str, *columns: Column, source: str = "postgres", options: PatchOptions = EVERYTHING) -> str:
+    patches = patches_for(yml, *columns, source=source, options=options)
+    assert patches
+    for patch in patches:
+        yml = apply(yml, patch.diff)
+    return yml
 
 
 # Renamed columns
@@ -131,7 +139,7 @@ def test_only_the_column_is_renamed_in_a_longer_expression_not_strings_or_commen
 
 def test_a_word_that_may_be_something_else_is_not_touched():
     yml = "name: orders\nmetrics:\n- name: m\n  expr: date_trunc('day', cast(date_day as date)) + date\n"
-    assert patch_for(yml, column("date_day"), column("order_date")) is None
+    assert patches_for(yml, column("date_day"), column("order_date")) == []
 
 
 def test_composite_lists_change_one_part():
@@ -193,15 +201,14 @@ def test_a_list_may_end_up_empty():
 
 def test_what_something_else_depends_on_is_not_removed():
     alias = "name: orders\nmeasures:\n- {name: total, expr: zzz}\nmetrics:\n- {name: m, expr: total}\n"
-    assert patch_for(alias, column("b")) is None
+    assert patches_for(alias, column("b")) == []
     default = "name: orders\ndefault_measure: total\nmeasures:\n- name: total\n  expr: zzz\n- name: b\n"
-    assert patch_for(default, column("b")) is None
+    assert patches_for(default, column("b")) == []
 
 
 def test_an_item_of_which_something_else_is_in_doubt_is_not_removed():
     yml = "name: orders\nmetrics:\n- name: m\n  expr: zzz + amount\n- name: n\n  expr: amount\n"
-    patch = patch_for(yml, column("amount_usd"))
-    assert patch is not None
+    (patch,) = patches_for(yml, column("amount_usd"))
     assert "# schema-sync" not in patch.diff
     assert len(patch.fixes) == 1
 
@@ -212,14 +219,14 @@ def test_an_item_of_which_something_else_is_in_doubt_is_not_removed():
 def test_undocumented_columns_are_added_only_on_request_and_as_the_list_is_written():
     yml = "name: orders\ndimensions:\n  -   name: a\n      type: text\n\n# end\nmeasures: []\n"
     columns = (column("a"), column("b", "numeric(1,2)"), column("Big C"))
-    assert patch_for(yml, *columns) is None
-    assert patched(yml, *columns, add_undocumented=True) == (
+    assert patches_for(yml, *columns) == []
+    assert patched(yml, *columns, options=AND_UNDOCUMENTED) == (
         "name: orders\ndimensions:\n  -   name: a\n      type: text\n"
         "  -   name: Big C\n      expr: '\"Big C\"'\n      type: text\n  -   name: b\n      type: numeric(1,2)\n"
         "\n# end\nmeasures: []\n"
     )
     flow = "name: orders\ndimensions: [{name: a}]"
-    assert patched(flow, column("a"), column("b", "numeric(1,2)"), add_undocumented=True) == (
+    assert patched(flow, column("a"), column("b", "numeric(1,2)"), options=AND_UNDOCUMENTED) == (
         "name: orders\ndimensions: [{name: a}, {name: b, type: 'numeric(1,2)'}]"
     )
 
@@ -253,14 +260,14 @@ def test_a_byte_order_mark_does_not_shift_the_edits():
 )
 def test_what_cannot_be_edited_safely_is_left_alone(yml):
     assert check(yml, [Table("orders", "table", True, (column("amount_usd"),))])[1].count(Severity.CRITICAL)
-    assert patch_for(yml, column("amount_usd")) is None
+    assert patches_for(yml, column("amount_usd")) == []
 
 
 def test_a_patch_that_would_be_too_large_is_none():
     yml = "name: orders\ndimensions:\n" + "".join(f"- name: c{i}\n  description: {'x' * 200}\n" for i in range(600))
-    assert patch_for(yml, column("b")) is None
-    assert patch_for(f"name: orders\ndimensions: [{{name: amount}}]\n{'# x' * MAX_TEXT}", column("amount_usd")) is None
-    assert patch_for(f"name: orders\n# {'x' * MAX_DIFF}\ndimensions: [{{name: amount}}]", column("amount_usd")) is None
+    assert patches_for(yml, column("b")) == []
+    assert patches_for(f"name: orders\ndimensions: [{{name: amount}}]\n{'# x' * MAX_TEXT}", column("amount_usd")) == []
+    assert patches_for(f"name: orders\n# {'x' * MAX_DIFF}\ndimensions: [{{name: amount}}]", column("amount_usd")) == []
 
 
 def test_hostile_column_names_stay_in_their_line():
@@ -276,8 +283,7 @@ def test_the_file_name_is_safe_for_any_dataset_name():
             "name: orders\nmeasures: [{name: amount}]", [Table("orders", "table", True, (column("amount_usd"),))]
         )
         renamed = Dataset(dataset.id, name, "org-1", "source-1", None, "public", dataset.yml)
-        patch = suggest_patch(renamed, report.discrepancies, dialect=dialect_for("postgres"), own_database="shop")
-        assert patch is not None
+        (patch,) = suggested(renamed, report)
         assert patch.diff.startswith(f"--- a/{path}\n+++ b/{path}\n")
 
 
@@ -288,8 +294,9 @@ def test_the_real_patch_program_takes_the_diff(tmp_path, newline, end):
     lines = ["name: orders", "dimensions:", *(f"- name: c{i}" for i in range(20)), "- name: amount"]
     yml = newline.join(lines) + end.replace("\n", newline)
     columns = [column(f"c{i}") for i in range(20) if i != 3] + [column("amount_usd")]
-    patch = patch_for(yml, *columns)
-    assert patch is not None
+    columns.remove(column("amount_usd"))
+    columns.append(column("AMOUNT"))
+    (patch,) = patches_for(yml, *columns, options=PatchOptions())
     file = tmp_path / "orders.yml"
     file.write_bytes(yml.encode())
     done = subprocess.run(["patch", "-p1", "--binary"], cwd=tmp_path, input=patch.diff.encode(), capture_output=True)
