@@ -89,8 +89,9 @@ def _branches_on(names: set[str], tree: ast.AST) -> Iterator[int]:
     branches: list[ast.AST] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
-            branches += [node.left, *node.comparators]
-        elif isinstance(node, ast.Set | ast.Tuple | ast.List):
+            sides = [node.left, *node.comparators]
+            branches += [*sides, *(element for side in sides for element in getattr(side, "elts", ()))]
+        elif isinstance(node, ast.Set):
             branches += node.elts
         elif isinstance(node, ast.Dict):
             branches += [key for key in node.keys if key is not None]
