@@ -138,8 +138,8 @@ _LOOK_LIKE_TYPOS = frozenset(
     """.split()  # noqa: SIM905 (a list of words reads better without quotes)
 )
 
-# What a quantity is counted in. Not percent (a rate is another quantity than its amount), not `min` (minimum), no single
-# letters (sizes, classes).
+# What a quantity is counted in. Not percent (a rate is another quantity than its amount), not `min` (minimum), not
+# single letters (sizes, classes).
 _UNITS = frozenset(
     """
     usd eur gbp jpy chf cny inr aud cad nzd sek nok dkk pln czk huf brl mxn zar krw sgd hkd ils aed sar thb idr myr php

@@ -87,6 +87,13 @@ def certain_name(discrepancy: Discrepancy) -> str | None:
     return discrepancy.suggestion
 
 
+def may_have_a_name(discrepancy: Discrepancy) -> bool:
+    """True when a missing column is, or may be, there under another name."""
+    if is_dropped(discrepancy):
+        return False
+    return discrepancy.suggestion is not None or certain_name(discrepancy) is not None
+
+
 class Sheet:
     """A dataset's text with what stands where."""
 
@@ -105,7 +112,7 @@ class Sheet:
             each.column
             for each in own
             if each.type is DiscrepancyType.CASE_MISMATCH
-            or (each.type is DiscrepancyType.MISSING_COLUMN and (each.suggestion or certain_name(each)))
+            or (each.type is DiscrepancyType.MISSING_COLUMN and may_have_a_name(each))
         }
         self._numbers = {id(definition): number for number, definition in enumerate(reading.definitions)}
 
@@ -116,7 +123,7 @@ class Sheet:
             make = self._retype
         elif discrepancy.type is DiscrepancyType.UNDOCUMENTED_COLUMN:
             make = self._document
-        elif certain_name(discrepancy) or (discrepancy.suggestion and not is_dropped(discrepancy)):
+        elif may_have_a_name(discrepancy):
             make = self._rename
         else:
             make = self._remove

@@ -26,7 +26,7 @@ from ..nouns.report import OrganizationReport, SuggestedPatch
 from ..nouns.snapshot import OrganizationSnapshot
 from ..warehouses import dialect_for
 from .before_and_after import Context, Reading
-from .repairs import Repair, Sheet, certain_name, is_dropped
+from .repairs import Repair, Sheet, certain_name, is_dropped, may_have_a_name
 from .unified_diff import apply_edits, unified_diff
 
 MAX_DIFF = 64 * 1024  # characters; a longer patch helps nobody, and would go through XCom
@@ -150,8 +150,8 @@ def _is_wanted(discrepancy: Discrepancy, options: PatchOptions) -> bool:
 
 
 def _is_probable(discrepancy: Discrepancy) -> bool:
-    is_missing = discrepancy.type is DiscrepancyType.MISSING_COLUMN and not is_dropped(discrepancy)
-    return is_missing and discrepancy.suggestion is not None and certain_name(discrepancy) is None
+    is_missing = discrepancy.type is DiscrepancyType.MISSING_COLUMN
+    return is_missing and may_have_a_name(discrepancy) and certain_name(discrepancy) is None
 
 
 def _file_name(dataset_name: str) -> str:
