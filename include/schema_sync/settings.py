@@ -79,7 +79,8 @@ def _cloudwatch_namespace(name: str) -> Any:
     return field(metadata={"variable": Variable(name, read)})
 
 
-_TASK_TIMEOUT = {"default": 20, "low": 1, "high": 1440}
+def _task_timeout() -> Any:
+    return _whole_number("SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", 20, low=1, high=1440)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Settings(_FromEnvironment):
     max_mapped: int = _whole_number("SCHEMA_SYNC_MAX_MAPPED", 200, low=1, high=1024)
     connect_timeout_s: int = _whole_number("SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS", 10, low=1, high=300)
     statement_timeout_s: int = _whole_number("SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", 60, low=1, high=3600)
-    task_timeout_min: int = _whole_number("SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", **_TASK_TIMEOUT)
+    task_timeout_min: int = _task_timeout()
     source_concurrency: int = _whole_number("SCHEMA_SYNC_SOURCE_CONCURRENCY", 4, low=1, high=64)
     organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
@@ -154,7 +155,7 @@ class DagSettings(_FromEnvironment):
     told_late_after_min: int | None = _whole_number(
         "SCHEMA_SYNC_LATE_AFTER_MINUTES", None, low=0, high=1440, otherwise="three quarters of the run's time-out"
     )
-    task_timeout_min: int = _whole_number("SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", **_TASK_TIMEOUT)
+    task_timeout_min: int = _task_timeout()
     pool: str = _text("SCHEMA_SYNC_POOL", "default_pool")
 
     @property
