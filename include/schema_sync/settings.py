@@ -55,7 +55,7 @@ def _yes_or_no(name: str, *, default: bool) -> Any:
         if text is None:
             return default
         if text.lower() not in _TRUTHS:
-            raise ValueError(f"true or false. Correct it or remove it (default {str(default).lower()}).")
+            raise ValueError(f"expected true or false. Correct it or remove it (default {str(default).lower()}).")
         return _TRUTHS[text.lower()]
 
     return field(metadata={"variable": Variable(name, read)})
@@ -71,7 +71,7 @@ def _cloudwatch_namespace(name: str) -> Any:
     def read(text: str | None) -> str | None:
         if text is not None and (not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", text) or text.startswith("AWS/")):
             raise ValueError(
-                "a CloudWatch namespace: up to 255 letters, digits and .-_/#: that do not begin with AWS/. "
+                "expected a CloudWatch namespace: up to 255 letters, digits and .-_/#: that do not begin with AWS/. "
                 "Correct it or remove it (default: no metrics in the log)."
             )
         return text
@@ -102,7 +102,7 @@ class _FromEnvironment:
                 values[attribute] = variable.read(text)
             except ValueError as expected:
                 raise TerminalError(
-                    f"The environment variable {variable.name} is {(text or '')[:40]!r}, expected {expected}"
+                    f"The environment variable {variable.name} is {(text or '')[:40]!r}, {expected}"
                 ) from None
         return cls(**values)
 
