@@ -32,5 +32,5 @@ def run(*arguments: str, uri: str | None = None, command: str = "check") -> Done
         try:
             code = main([command, *arguments])
         except SystemExit as error:  # argparse: help, version, wrong arguments
-            code = error.code
+            code = int(error.code or 0)
     return Done(code, out.buffer.getvalue().decode(), errors.buffer.getvalue().decode())

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from check_command import run
 
 from include.schema_sync.check.command import CONNECTION_VARIABLE
+from tests.check_command import run
 
 ORDERS = """\
 name: orders
