@@ -21,6 +21,7 @@ from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
 from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .impact import Users
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
 
@@ -171,9 +172,11 @@ def _compare(
     """
     for subject in subjects:
         _claim(subject, targets)
+    users = Users(subjects, targets, dialect)
     for group in groups.values():
         if not group.snapshot.exists:
-            _tell_missing_schema(organization_id, [each for each in subjects if each.group is group], report)
+            own = [each for each in subjects if each.group is group]
+            _tell_missing_schema(organization_id, own, users, report)
     documented_by: dict[int, tuple[KnownTable, list[Subject]]] = {}
     for subject in subjects:
         if not subject.group.snapshot.exists:
@@ -181,7 +184,7 @@ def _compare(
         for finding in differences(subject, targets, dialect):
             ignored = _is_ignored(finding.column, (subject,), dialect)
             if isinstance(finding, Discrepancy):
-                report.add(_weighed(finding, subject), ignored=ignored)
+                report.add(_weighed(users.failing_with(finding, subject), subject), ignored=ignored)
             elif not ignored:
                 reasons.setdefault(subject.placement.dataset.id, finding.reason)
         if subject.table is not None and subject.table.table.readable:
@@ -192,12 +195,14 @@ def _compare(
             report.add(_weighed(discrepancy, teller), ignored=_is_ignored(discrepancy.column, own, dialect))
 
 
-def _tell_missing_schema(organization_id: str, subjects: Sequence[Subject], report: _Report) -> None:
+def _tell_missing_schema(organization_id: str, subjects: Sequence[Subject], users: Users, report: _Report) -> None:
     """As severe as the most demanding of its datasets wants it."""
     if not subjects:
         return
     names = sorted({subject.placement.dataset.name for subject in subjects})
-    discrepancy = missing_schema(organization_id, subjects[0].group.snapshot, names)
+    discrepancy = users.failing_with_schema(
+        missing_schema(organization_id, subjects[0].group.snapshot, names), subjects
+    )
     for subject in subjects:
         report.add(_weighed(discrepancy, subject))
 

@@ -79,6 +79,10 @@ class Targets:
             self._found[word] = self._look_up(word)
         return self._found[word]
 
+    def subjects_of(self, word: str) -> list[Subject]:
+        """Every definition that a word may mean, whether its table is there or not."""
+        return [each for each in self._datasets.find(word) if isinstance(each, Subject)]
+
     def _look_up(self, word: str) -> Target:
         meant = self._datasets.find(word)
         subjects = [each for each in meant if isinstance(each, Subject)]

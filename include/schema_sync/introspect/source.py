@@ -76,7 +76,7 @@ def introspect_source(
     """Read every group of one data source, each in one statement; groups of one database share a connection.
 
     What a group needs and its catalogue does not list is then confirmed on the same connection
-    (``confirmation.py``). Confirming stops when it took two statement timeouts; what was not asked by then has no
+    (``confirm.py``). Confirming stops when it took two statement timeouts; what was not asked by then has no
     answer.
 
     A group's failure leaves the others alone: the connection is rolled back, or opened once more when it broke.

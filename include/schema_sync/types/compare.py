@@ -1,6 +1,6 @@
 """Two type texts → a verdict. The rules of the contract's section 7; pure, cached, never raises.
 
-``type_text`` reads the brackets, ``type_words`` knows the words, this file knows the rules. A rule that holds for one
+``text`` reads the brackets, ``words`` knows the words, this file knows the rules. A rule that holds for one
 engine only is a fact of that engine's vocabulary: nothing here asks for a warehouse's name.
 """
 

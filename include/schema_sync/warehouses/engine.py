@@ -1,6 +1,6 @@
 """What a dialect is: documented facts about one warehouse, and the SQL that asks for columns.
 
-A dialect touches no connection. ``introspection.py`` executes what a dialect builds and parses the rows;
+A dialect touches no connection. ``introspect`` executes what a dialect builds and parses the rows;
 callers never branch on a warehouse's name.
 """
 
