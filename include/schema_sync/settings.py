@@ -43,7 +43,8 @@ def _whole_number(name: str, default: int | None, *, low: int, high: int, otherw
             return default
         if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
             raise ValueError(
-                f"expected a whole number from {low} to {high}. Correct it or remove it (default {otherwise or default})."
+                f"expected a whole number from {low} to {high}. "
+                f"Correct it or remove it (default {otherwise or default})."
             )
         return int(text)
 
