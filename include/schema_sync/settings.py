@@ -27,6 +27,7 @@ class Settings:
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
         before Airflow stops the task.
+    :ivar reading_timeout_s: what reading the datasets of one organization may cost.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
@@ -37,6 +38,7 @@ class Settings:
     connect_timeout_s: int
     statement_timeout_s: int
     introspection_budget_s: float
+    reading_timeout_s: int
     source_concurrency: int
     organization_concurrency: int
     host_concurrency: int
@@ -64,6 +66,7 @@ class Settings:
                 env, "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", default=60, low=1, high=3600
             ),
             introspection_budget_s=_task_timeout_min(env) * 60 * 0.8,
+            reading_timeout_s=_whole_number(env, "SCHEMA_SYNC_READING_TIMEOUT_SECONDS", default=60, low=1, high=3600),
             source_concurrency=_whole_number(env, "SCHEMA_SYNC_SOURCE_CONCURRENCY", default=4, low=1, high=64),
             organization_concurrency=_whole_number(
                 env, "SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", default=4, low=1, high=64
