@@ -138,7 +138,7 @@ def test_sixty_days_of_drift_are_told_as_a_plain_model_says(seed: int, new_custo
             unchecked = {letter for letter in "abc" if chance.random() < 0.07}
             ignored = {problem for problem in broken if chance.random() < 0.03}
             found = {each for each in broken - ignored if each.lstrip("+")[0] not in unchecked}
-            (kind,) = chance.choices(list(KINDS), KINDS.values())
+            (kind,) = chance.choices(list(KINDS), list(KINDS.values()))
             days_of[kind] += 1
             change = model.look(day, found, ignored, unchecked)
 

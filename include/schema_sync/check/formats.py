@@ -179,6 +179,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "declared": found.declared,
         "actual": found.actual,
         "suggestion": found.suggestion,
+        "users": list(found.users),
         "fingerprint": found.fingerprint,
     }
 

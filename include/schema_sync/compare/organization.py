@@ -22,6 +22,7 @@ from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
 from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .impact import Users
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
 
@@ -188,19 +189,24 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
         _claim(subject, targets)
         if not subject.group.snapshot.exists:
             without_schema.setdefault(id(subject.group), []).append(subject)
+    users = Users(subjects, targets, dialect)
     for own in without_schema.values():
-        _tell_missing_schema(own, report)
+        _tell_missing_schema(own, users, report)
     documented_by: dict[int, tuple[KnownTable, list[Subject]]] = {}
     for subject in subjects:
+        dataset_id = subject.placement.dataset.id
         if not subject.group.snapshot.exists:
+            continue
+        if finder.budget.is_over(dataset_id):
+            reasons[dataset_id] = finder.budget.unread[dataset_id]
             continue
         for finding in differences(subject, targets, dialect):
             silence = subject.placement.definition.silence
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
-                report.add(_weighed(finding, subject), ignored=ignored)
+                report.add(_weighed(users.failing_with(finding, subject), subject), ignored=ignored)
             elif not ignored:
-                reasons.setdefault(subject.placement.dataset.id, finding.reason)
+                reasons.setdefault(dataset_id, finding.reason)
         if subject.table is not None and subject.table.table.readable:
             documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
     for table, own in documented_by.values():
@@ -217,10 +223,11 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             report.add(_weighed(discrepancy, teller), ignored=discrepancy.column in ignored_names)
 
 
-def _tell_missing_schema(subjects: Sequence[Subject], report: _Report) -> None:
+def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:
     """As severe as the most demanding of its datasets wants it."""
     names = sorted({subject.placement.dataset.name for subject in subjects})
-    discrepancy = missing_schema(subjects[0].placement.dataset.organization_id, subjects[0].group.snapshot, names)
+    missing = missing_schema(subjects[0].placement.dataset.organization_id, subjects[0].group.snapshot, names)
+    discrepancy = users.failing_with_schema(missing, subjects)
     for subject in subjects:
         report.add(_weighed(discrepancy, subject))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,18 +40,22 @@ class Target(NamedTuple):
     :ivar subjects: the definitions of that table that the word means; none without a table.
     :ivar problem: why there is no table, for people; None when that is told elsewhere.
     :ivar unanswered: why nobody knows, for people: then whoever needs the table is unchecked.
-    :ivar aliases: of all subjects, see :attr:`Needs.aliases`.
+    :ivar aliases: {a field that stands for something else, folded: the first of the subjects that has it}.
     """
 
     table: KnownTable | None
     subjects: tuple[Subject, ...] = ()
     problem: str | None = None
     unanswered: str | None = None
-    aliases: frozenset[str] = frozenset()
+    aliases: Mapping[str, Subject] = {}
 
     def is_alias(self, column: str) -> bool:
         """True when the name is also a field's of the dataset, whose expression may be what is meant."""
-        return bool(self.aliases) and folded(column) in self.aliases
+        return self.owner_of(column) is not None
+
+    def owner_of(self, column: str) -> Subject | None:
+        """The definition with a field of that name whose expression may be what is meant."""
+        return self.aliases.get(folded(column)) if self.aliases else None
 
 
 class Unreached(NamedTuple):
@@ -70,10 +74,18 @@ class Targets:
 
     def __init__(self) -> None:
         self._datasets: DatasetNames[Subject | Unreached] = DatasetNames()
+        self._subjects: dict[int, tuple[list[Subject | Unreached], list[Subject]]] = {}
         self._found: dict[int, Target] = {}  # by the list of datasets, which many spellings of a word share
 
     def add(self, names: Iterable[str], dataset: Subject | Unreached) -> None:
         self._datasets.add(names, dataset)
+
+    def subjects_of(self, word: str) -> list[Subject]:
+        """Every definition that a word may mean, whether its table is there or not."""
+        meant = self._datasets.find(word)
+        if id(meant) not in self._subjects:
+            self._subjects[id(meant)] = meant, [each for each in meant if isinstance(each, Subject)]
+        return self._subjects[id(meant)][1]
 
     def of(self, word: str) -> Target:
         """A word that means no dataset, or several tables, leads nowhere: it may be a role's name."""
@@ -95,7 +107,7 @@ def _target(meant: Sequence[Subject | Unreached]) -> Target:
     if tables:
         (table,) = tables.values()
         own = tuple(subject for subject in subjects if subject.table is table)
-        return Target(table, own, aliases=frozenset().union(*(subject.needs.aliases for subject in own)))
+        return Target(table, own, aliases={name: each for each in reversed(own) for name in each.needs.aliases})
     unknown = [reason for each in subjects if (reason := each.group.unknown.get(each.placement.table)) is not None]
     for reason in (*(each.reason for each in unreached if each.for_now), *unknown):
         return Target(None, unanswered=reason)

@@ -239,7 +239,9 @@ def _introspect(
     host = hosts.get(job.access.host or "", threading.Semaphore())
     if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
         error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
-        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=True)
+        return SourceResult(
+            job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=False
+        )
     started = time.monotonic()
     try:
         outcome = introspect_source(
