@@ -47,7 +47,7 @@ def check(tmp_path: Path) -> Callable[..., Batch]:
         ymls: Iterable[str], connect: Callable[[str | None], object] | None = None, ends_s: float = 60.0, **env: str
     ) -> Batch:
         settings = Settings.from_environment(env)
-        object.__setattr__(settings, "introspection_budget_s", ends_s)
+        object.__setattr__(settings, "task_timeout_min", ends_s / 48)  # of a minute, four fifths are for this
         organizations, datasets = [], {}
         for name, texts in (("hostile", list(ymls)), ("innocent", [INNOCENT])):
             source = DataSource(f"{name}-source", name, "sqlite")
