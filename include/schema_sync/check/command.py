@@ -109,22 +109,37 @@ def _write(result: CheckResult, asked: argparse.Namespace, fail_on: Severity) ->
 
     stream = sys.stderr if asked.patch == "-" else sys.stdout
     shown = result.showing(Severity(asked.min_severity))
-    is_silent = asked.quiet and asked.format == "text" and not (shown.findings or shown.unchecked or shown.stale)
-    if not is_silent:
-        print(rendered(shown, asked.format, fail_on, with_patches=asked.patch is None, stream=stream), file=stream)
+    for name, file in asked.format or (("text", None),):
+        if asked.quiet and name == "text" and not (shown.findings or shown.unchecked or shown.stale):
+            continue
+        to_terminal = stream if file is None else None
+        text = rendered(shown, name, fail_on, with_patches=asked.patch is None, stream=to_terminal)
+        if file is None:
+            print(text, file=stream)
+        else:
+            _write_file("report", file, f"{text}\n".encode())
     if asked.patch is None:
         return
     data = "".join(each.diff for each in result.patches).encode("utf-8", "surrogatepass")
     if asked.patch == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
-        return
+    else:
+        _write_file("patch", asked.patch, data)
+
+
+def _write_file(what: str, file: str, data: bytes) -> None:
     try:
-        Path(asked.patch).write_bytes(data)
+        Path(file).write_bytes(data)
     except OSError as error:
-        raise TerminalError(
-            f"The patch cannot be written to {asked.patch}: {error.strerror}. Name another file."
-        ) from None
+        raise TerminalError(f"The {what} cannot be written to {file}: {error.strerror}. Name another file.") from None
+
+
+def _format(text: str) -> tuple[str, str | None]:
+    name, _, file = text.partition("=")
+    if name not in FORMATS:
+        raise argparse.ArgumentTypeError(f"{name!r} is no format; choose from {', '.join(FORMATS)}")
+    return name, file or None
 
 
 def _print_completion(shell: str) -> int:
@@ -203,11 +218,13 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write what is found now to the baseline (default: schema-sync-baseline.json) instead of failing",
     )  # fmt: skip
     output = check.add_argument_group("what is written")
-    output.add_argument(
-        "--format", choices=FORMATS, default="text",
+    formats = output.add_argument(
+        "--format", action="append", type=_format, metavar="FORMAT[=FILE]",
         help="text: people; json: scripts; github: annotations; markdown: a pull request's comment; "
-        "sarif: code scanning; junit: test reports (default: text)",
+        "sarif: code scanning; junit: test reports (default: text). With =FILE it is written there; may be repeated",
     )  # fmt: skip
+    # What a shell offers; argcomplete looks for this attribute, which argparse does not know.
+    formats.completer = lambda **_: FORMATS  # type: ignore[attr-defined]
     output.add_argument(
         "--patch", metavar="FILE|-",
         help="write the suggested patches to a file, for git apply or patch -p1; -: to standard output, and the report "

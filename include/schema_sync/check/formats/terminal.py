@@ -17,9 +17,11 @@ _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34",
 _STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
-def wants_colour(stream: TextIO) -> bool:
+def wants_colour(stream: TextIO | None) -> bool:
     """A terminal whose user has not said no (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return (
+        stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
 
 
 def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool = False) -> str:
