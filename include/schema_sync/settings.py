@@ -27,9 +27,12 @@ class Settings:
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
         before Airflow stops the task.
+    :ivar dry_run: no run sends anything, whatever it was asked.
+    :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
+    :ivar environment: what those metrics call this installation.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     """
 
@@ -41,12 +44,15 @@ class Settings:
     organization_concurrency: int
     host_concurrency: int
     confirm_missing: bool
+    dry_run: bool
+    quiet_start_after_min: int
     slack_base_url: str | None
     data_team_channel: str | None
     data_team_webhook_url: str | None
     mentions: str
     patch_undocumented: bool
     emf_namespace: str | None
+    environment: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -70,12 +76,17 @@ class Settings:
             ),
             host_concurrency=_whole_number(env, "SCHEMA_SYNC_HOST_CONCURRENCY", default=4, low=1, high=64),
             confirm_missing=_yes_or_no(env, "SCHEMA_SYNC_CONFIRM_MISSING", default=True),
+            dry_run=_yes_or_no(env, "SCHEMA_SYNC_DRY_RUN", default=False),
+            quiet_start_after_min=_whole_number(
+                env, "SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", default=60, low=0, high=10_000
+            ),
             slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
             data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
             data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
             mentions=_text(env, "SCHEMA_SYNC_MENTIONS") or "{}",
             patch_undocumented=_yes_or_no(env, "SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False),
             emf_namespace=_cloudwatch_namespace(env, "SCHEMA_SYNC_EMF_NAMESPACE"),
+            environment=_text(env, "SCHEMA_SYNC_ENVIRONMENT") or "production",
         )
 
 
