@@ -347,7 +347,7 @@ from tests.integration.conftest import Customer
 customer = Customer({uri!r}, None, {organization!r}, {integration!r}, {channel!r})
 class Slack: base_url = {base_url!r}
 customer.slack = Slack
-customer.client = lambda: __import__("include.schema_sync.slack.client", fromlist=["x"]).slack_client(
+customer.client = lambda: __import__("include.schema_sync.notify.slack.client", fromlist=["x"]).slack_client(
     {token!r}, base_url={base_url!r}, timeout_s=10)
 customer.tell({day}, {problems!r})
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class DatasetYmlDiffOperator(BaseOperator):
         super().__init__(**kwargs)
         self.batch = batch
         self.snapshots = snapshots
+        self._ends = float("inf")
 
     @terminal_errors_fail_at_once()
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -47,6 +49,7 @@ class DatasetYmlDiffOperator(BaseOperator):
         from schema_sync_airflow.connections import application_db
 
         settings = Settings.from_environment()
+        self._ends = time.monotonic() + settings.introspection_budget_s
         if self.snapshots is None:
             wait_until_ended(context, [(INTROSPECT, context["ti"].map_index)])
             raise TerminalError("The task introspect of these organizations left nothing; its log says why.")
@@ -64,6 +67,7 @@ class DatasetYmlDiffOperator(BaseOperator):
     ) -> OrganizationReport:
         from include.schema_sync.compare.organization import diff_organization
         from include.schema_sync.introspect.organizations import unreachable_report
+        from include.schema_sync.needs.budget import ReadingBudget
         from include.schema_sync.nouns.report import OrganizationReport
         from include.schema_sync.repair.suggest import with_patches
 
@@ -71,7 +75,8 @@ class DatasetYmlDiffOperator(BaseOperator):
             return unreachable_report(snapshot)
         try:
             known = sum(1 for source in snapshot.sources if source.datasets and source.reached)
-            report = replace(diff_organization(snapshot, datasets), sources_checked=known)
+            report = diff_organization(snapshot, datasets, ReadingBudget(settings.reading_timeout_s, self._ends))
+            report = replace(report, sources_checked=known)
             return with_patches(report, snapshot, datasets, add_undocumented=settings.patch_undocumented)
         except Exception as error:
             if len(self.snapshots) == 1:
