@@ -32,6 +32,8 @@ class Table:
 
     :ivar identity: a number that a table keeps as long as it is the same one, where the engine has one; else None.
     :ivar broken: why the warehouse cannot select from this view, in its own words; None: it can, or nobody asked.
+    :ivar more: how many further columns it has. All that a dataset names are in ``columns``: where there are more,
+        a column that no dataset names may be there although it is not listed.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Table:
     columns: tuple[Column, ...]
     identity: int | None = None
     broken: str | None = None
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
             **_identities_to_json(table),
             **({} if table.broken is None else {"broken": table.broken}),
+            **({"more": table.more} if table.more else {}),
         }
         for table in group.tables
     ]
@@ -252,6 +253,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             ),
             identity=table.get("identity"),
             broken=table.get("broken"),
+            more=table.get("more", 0),
         )
 
     return GroupSnapshot(
