@@ -65,7 +65,12 @@ class Users:
         :param subject: the definition that it was found in.
         """
         seeds = frozenset(self._seeds(discrepancy, subject))
-        return self._told(discrepancy, seeds, subject) if seeds else discrepancy
+        if not seeds:
+            return discrepancy
+        # Several definitions of one dataset tell the same finding: it belongs to the one that is about the table.
+        tables = self._tables_called(discrepancy)
+        owners = (self._owners.get((subject.placement.dataset.id, id(table))) for table in tables)
+        return self._told(discrepancy, seeds, next(filter(None, owners), subject))
 
     def failing_with_schema(self, discrepancy: Discrepancy, subjects: Iterable[Subject]) -> Discrepancy:
         """As :meth:`failing_with`, for a schema that is not there and the definitions in it."""
@@ -82,6 +87,10 @@ class Users:
                 yield self._column(table, discrepancy.column)
         elif discrepancy.column is None and discrepancy.type in _OF_TABLE:
             yield self._table(subject)
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, int], Subject]:
+        return {(each.placement.dataset.id, id(each.table)): each for each in reversed(self._subjects)}
 
     def _tables_called(self, discrepancy: Discrepancy) -> Iterable[KnownTable]:
         key = (discrepancy.database, discrepancy.schema, discrepancy.table)

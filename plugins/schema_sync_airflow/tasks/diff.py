@@ -62,13 +62,13 @@ class DatasetYmlDiffOperator(BaseOperator):
         from include.schema_sync.introspect.organizations import unreachable_report
         from include.schema_sync.needs.budget import ReadingBudget
         from include.schema_sync.nouns.report import OrganizationReport
-        from include.schema_sync.repair.suggest import with_patches
+        from include.schema_sync.repair.suggest import PatchOptions, with_patches
 
         if not snapshot.reached:  # in a batch: alone, it would have failed introspection
             return unreachable_report(snapshot)
         try:
             report = diff_organization(snapshot, datasets, ReadingBudget(settings.reading_timeout_s, self._ends))
-            return with_patches(report, snapshot, datasets, add_undocumented=settings.patch_undocumented)
+            return with_patches(report, snapshot, datasets, PatchOptions(settings.patch_undocumented))
         except Exception as error:
             if len(self.snapshots) == 1:
                 raise
