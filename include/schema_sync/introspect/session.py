@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from ..errors import MissingSchemaError, SchemaSyncError, TransientError
-from ..text import one_line
+from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
 from .limits import Limits
 from .watch import Watch
@@ -185,7 +185,9 @@ class Session:
             failure = Failure.TERMINAL if self._job.watch.too_large else Failure.TRANSIENT
             return DriverError(failure, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
         text = str(error) or type(error).__name__
-        told = one_line(self._job.redact(_message_of(error) or text))
+        # Secrets first: of one that the cut goes through, a part would be left.
+        told = one_line(cut_text(self._job.redact(_message_of(error) or text)))
+        text = cut_text(text)
         if isinstance(error, SchemaSyncError):
             return DriverError(_failure_of(error), told)
         if isinstance(error, ImportError):

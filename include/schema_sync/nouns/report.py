@@ -13,7 +13,7 @@ class UncheckedSource:
     """Datasets of one data source about which nothing is known, with the reason for a person.
 
     :ivar datasets: how many.
-    :ivar dataset_ids: which; sorted.
+    :ivar dataset_ids: which; sorted. Empty: too many to be named, or all of the source's.
     """
 
     data_source_id: str
@@ -58,6 +58,25 @@ class OrganizationState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a bounded report only counts: findings by severity, ignored ones, patches, unchecked data sources."""
+
+    critical: int = 0
+    warnings: int = 0
+    infos: int = 0
+    ignored: int = 0
+    patches: int = 0
+    sources: int = 0
+
+    def findings(self, severity: Severity) -> int:
+        return (self.critical, self.warnings, self.infos)[severity.rank]
+
+    @property
+    def all_findings(self) -> int:
+        return self.critical + self.warnings + self.infos
+
+
+@dataclass(frozen=True, slots=True)
 class OrganizationReport:
     """The outcome of one organization in one run.
 
@@ -66,6 +85,7 @@ class OrganizationReport:
     :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
     :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
+    :ivar left_out: found, and in none of the tuples; the counts include it.
     """
 
     organization_id: str
@@ -78,9 +98,15 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    left_out: LeftOut = LeftOut()
 
     def count(self, severity: Severity) -> int:
-        return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
+        listed = sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
+        return listed + self.left_out.findings(severity)
+
+    @property
+    def count_ignored(self) -> int:
+        return len(self.ignored) + self.left_out.ignored
 
     @property
     def totals(self) -> OrganizationTotals:
@@ -94,7 +120,7 @@ class OrganizationReport:
             infos=self.count(Severity.INFO),
             unchecked=self.unchecked,
             error=self.error,
-            ignored=len(self.ignored),
+            ignored=self.count_ignored,
             slowest_source=self.slowest_source,
         )
 

@@ -16,6 +16,7 @@ from typing import Any
 from .dataset import DataSource, Organization
 from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from .report import (
+    LeftOut,
     OrganizationReport,
     OrganizationTotals,
     SourceTiming,
@@ -113,12 +114,13 @@ def report_to_json(report: OrganizationReport) -> Json:
         "organization_name": report.organization_name,
         "datasets_checked": report.datasets_checked,
         "datasets_unchecked": report.datasets_unchecked,
-        "discrepancies": [_discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
+        "discrepancies": [discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
         "unchecked": [_unchecked_to_json(source) for source in report.unchecked],
         "error": report.error,
-        "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
+        "ignored": [discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
         "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
         "slowest_source": _timing_to_json(report.slowest_source),
+        "left_out": asdict(report.left_out),
     }
 
 
@@ -138,6 +140,7 @@ def report_from_json(value: Json) -> OrganizationReport:
         ),
         patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
         slowest_source=_timing_from_json(value["slowest_source"]),
+        left_out=LeftOut(**value.get("left_out", {})),
     )
 
 
@@ -171,7 +174,7 @@ def _timing_from_json(value: Json | None) -> SourceTiming | None:
     return None if value is None else SourceTiming(**value)
 
 
-def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
+def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     value = asdict(discrepancy)
     del value["organization_id"]  # the report says it once
     return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
@@ -181,6 +184,7 @@ def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
     derived = {"severity", "fingerprint", "type"}
     rest = {key: item for key, item in value.items() if key not in derived}
     rest["users"] = tuple(rest["users"])
+    rest["columns"] = tuple((name, type_) for name, type_ in rest.get("columns", ()))
     if (impact := rest["impact"]) is not None:
         rest["impact"] = Impact(**{**impact, "names": tuple(impact["names"])})
     if (changed := rest["changed"]) is not None:
