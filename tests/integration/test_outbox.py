@@ -20,16 +20,19 @@ from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.notify.delivery import outbox
 from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.outbox import Delivery, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.notify.delivery.outbox import Delivery, Sender, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Addressee
 from include.schema_sync.notify.messages.blocks import header, section
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
+from include.schema_sync.notify.slack.transports import WebApi
 
 pytestmark = pytest.mark.postgres
 
 TOKEN = "xoxb-very-secret-token"
 ORGANIZATION = "00000000-0000-0000-0000-00000000000a"
 INTEGRATION = "00000000-0000-0000-0000-00000000000b"
+ACME = Addressee(ORGANIZATION, "Acme", INTEGRATION)
 MESSAGE = Message("fallback", (header("Drift"), section("body")))
 LONG = Message("fallback", MESSAGE.blocks, (Message("page 1", (section("one"),)), Message("page 2", (section("two"),))))
 NOW = datetime(2026, 1, 15, 7, 1, tzinfo=UTC)
@@ -71,23 +74,20 @@ Connect = Callable[[], psycopg.Connection[tuple[object, ...]]]
 
 def send(connect: Connect, slack: SlackStandIn, message: Message = MESSAGE, **changes: Any) -> Delivery:
     """One attempt of one task: its own connection, its own client."""
-    usual: dict[str, Any] = {
-        "message": message,
-        "kind": MessageKind.SCHEMA_SYNC,
-        "organization_id": ORGANIZATION,
-        "integration_id": INTEGRATION,
-        "channel": "C1",
-        "run_id": "scheduled__1",
-        "now": lambda: NOW,
-        "sleep": lambda _: None,
-    }
+    usual: dict[str, Any] = {"kind": MessageKind.SCHEMA_SYNC, "channel": "C1", "run_id": "scheduled__1"}
+    clock = {"now": lambda: NOW, "sleep": lambda _: None}
+    clock |= {key: changes.pop(key) for key in ("now", "sleep") if key in changes}
+    transport = WebApi(slack_client(TOKEN, base_url=slack.base_url, timeout_s=1), clock["sleep"])
+    to = changes.pop("to", ACME)
     with connect() as connection:
-        return deliver(connection, slack_client(TOKEN, base_url=slack.base_url, timeout_s=1), **(usual | changes))
+        return deliver(Sender(connection, transport, **clock), to, message, **(usual | changes))
 
 
 def rows(connect: Connect) -> list[dict[str, Any]]:
     with connect() as connection:
-        cursor = connection.execute("SELECT * FROM slack_message_tracking ORDER BY created_at, content")
+        cursor = connection.execute(
+            "SELECT *, content::jsonb AS content FROM slack_message_tracking ORDER BY created_at, 7"
+        )
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -116,8 +116,20 @@ def test_message_is_posted_and_its_row_says_where_and_what(connect: Connect, sla
         "slack_message_ts": posted["ts"],
         "slack_thread_ts": None,
         "message_type": "schema_sync",
-        "content": "fallback",
-        "sender_info": {"app": "schema-sync", "state": "sent", "action": "post", "run_id": "scheduled__1"},
+        "content": {
+            "text": "fallback",
+            "blocks": list(MESSAGE.blocks),
+            "messageType": "schema_sync",
+            "runId": "scheduled__1",
+        },
+        "sender_info": {
+            "sentBy": "schema-sync",
+            "organizationId": ORGANIZATION,
+            "organizationName": "Acme",
+            "state": "sent",
+            "action": "post",
+            "run_id": "scheduled__1",
+        },
         "sent_at": NOW,
     }
     assert posted["metadata"]["event_payload"] == {"internal_message_id": delivery.internal_message_id}
@@ -140,14 +152,14 @@ def test_other_run_kind_or_organization_is_another_message(connect: Connect, sla
     send(connect, slack)
     send(connect, slack, run_id="scheduled__2")
     send(connect, slack, kind=MessageKind.SCHEMA_SYNC_ERROR)
-    send(connect, slack, organization_id=None, integration_id=None, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
+    send(connect, slack, to=DATA_TEAM, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
     ids = {str(row["internal_message_id"]) for row in rows(connect)}
     assert len(ids) == len(slack.messages) == 4
     assert {UUID(one).version for one in ids} == {5}
 
 
 def test_message_ids_stay_what_they_were_when_the_code_changes() -> None:
-    said = message_id(ORGANIZATION, INTEGRATION, MessageKind.SCHEMA_SYNC, "scheduled__1")
+    said = message_id(ACME, MessageKind.SCHEMA_SYNC, "scheduled__1")
     assert said == "fd95ec57-1451-5e7c-9286-cc6eabddf545"
 
 
@@ -303,7 +315,7 @@ def test_pages_go_into_the_thread_each_with_its_own_row(connect: Connect, slack:
         ("page 2", delivery.ts),
     ]
     assert delivery.replies == 2
-    assert [(row["content"], row["slack_thread_ts"]) for row in rows(connect)] == [
+    assert [(row["content"]["text"], row["slack_thread_ts"]) for row in rows(connect)] == [
         ("fallback", None),
         ("page 1", delivery.ts),
         ("page 2", delivery.ts),
@@ -331,7 +343,7 @@ def test_page_that_slack_refuses_does_not_undo_the_message(connect: Connect, sla
     delivery = send(connect, slack, LONG)
     assert delivery.replies == 0
     assert "restricted_action_thread_locked" in (delivery.thread_error or "")
-    assert [row["content"] for row in rows(connect)] == ["fallback"]
+    assert [row["content"]["text"] for row in rows(connect)] == ["fallback"]
 
 
 def test_older_database_gets_the_summary_sent_once_with_the_migrations_name(
@@ -339,7 +351,7 @@ def test_older_database_gets_the_summary_sent_once_with_the_migrations_name(
 ) -> None:
     with connect() as connection:
         connection.execute("ALTER TABLE slack_message_tracking ALTER COLUMN integration_id SET NOT NULL")
-    summary = {"organization_id": None, "integration_id": None, "kind": MessageKind.SCHEMA_SYNC_SUMMARY}
+    summary = {"to": DATA_TEAM, "kind": MessageKind.SCHEMA_SYNC_SUMMARY}
     now = {"now": lambda: datetime.now(UTC)}
     first = send(connect, slack, LONG, **summary, **now)
     again = send(connect, slack, LONG, **summary, **now)
@@ -411,18 +423,10 @@ def test_a_thousand_alerts_from_sixteen_threads_meet_no_storm_of_429s(
     local = threading.local()
 
     def alert(number: int) -> Delivery:
-        if not hasattr(local, "connection"):
-            local.connection = connect()
-            local.client = slack_client(TOKEN, base_url=slack.base_url)
+        if not hasattr(local, "sender"):
+            local.sender = Sender(connect(), WebApi(slack_client(TOKEN, base_url=slack.base_url)))
         return deliver(
-            local.connection,
-            local.client,
-            message=MESSAGE,
-            kind=MessageKind.SCHEMA_SYNC,
-            organization_id=ORGANIZATION,
-            integration_id=INTEGRATION,
-            channel=f"C-{number}",
-            run_id=f"run {number}",
+            local.sender, ACME, MESSAGE, kind=MessageKind.SCHEMA_SYNC, channel=f"C-{number}", run_id=f"run {number}"
         )
 
     with ThreadPoolExecutor(16) as pool:
