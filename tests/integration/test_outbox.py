@@ -21,7 +21,7 @@ from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.notify.delivery import outbox
 from include.schema_sync.notify.delivery import rows as tracking_rows
 from include.schema_sync.notify.delivery.outbox import Delivery, Sender, ThreadIncompleteError, deliver, message_id
-from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Addressee
+from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Addressee, Occasion
 from include.schema_sync.notify.messages.blocks import header, section
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
@@ -74,13 +74,12 @@ Connect = Callable[[], psycopg.Connection[tuple[object, ...]]]
 
 def send(connect: Connect, slack: SlackStandIn, message: Message = MESSAGE, **changes: Any) -> Delivery:
     """One attempt of one task: its own connection, its own client."""
-    usual: dict[str, Any] = {"kind": MessageKind.SCHEMA_SYNC, "channel": "C1", "run_id": "scheduled__1"}
-    clock = {"now": lambda: NOW, "sleep": lambda _: None}
-    clock |= {key: changes.pop(key) for key in ("now", "sleep") if key in changes}
-    transport = WebApi(slack_client(TOKEN, base_url=slack.base_url, timeout_s=1), clock["sleep"])
-    to = changes.pop("to", ACME)
+    options: dict[str, Any] = {"kind": MessageKind.SCHEMA_SYNC, "channel": "C1", "run_id": "scheduled__1", "to": ACME}
+    options |= {"now": lambda: NOW, "sleep": lambda _: None} | changes
+    transport = WebApi(slack_client(TOKEN, base_url=slack.base_url, timeout_s=1), options["sleep"])
     with connect() as connection:
-        return deliver(Sender(connection, transport, **clock), to, message, **(usual | changes))
+        sender = Sender(connection, transport, options["now"], options["sleep"])
+        return deliver(sender, options["to"], message, Occasion(options["kind"], options["run_id"]), options["channel"])
 
 
 def rows(connect: Connect) -> list[dict[str, Any]]:
@@ -146,6 +145,17 @@ def test_message_that_was_confirmed_is_not_posted_again(connect: Connect, slack:
     assert (second.ts, second.channel) == (first.ts, first.channel)
     assert slack.calls == ["chat.postMessage"]
     assert len(rows(connect)) == 1
+
+
+def test_message_that_reads_differently_when_it_is_sent_again_is_brought_up_to_date(
+    connect: Connect, slack: SlackStandIn
+) -> None:
+    send(connect, slack, LONG, to=DATA_TEAM, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
+    other = Message("others", (header("Other"), section("body")), (Message("page 1", (section("1"),)), LONG.replies[1]))
+    for _ in range(2):
+        send(connect, slack, other, to=DATA_TEAM, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
+    assert [(m["text"], m.get("updates", 0)) for m in slack.messages] == [("others", 1), ("page 1", 1), ("page 2", 0)]
+    assert [row["content"]["text"] for row in rows(connect)] == ["others", "page 1", "page 2"]
 
 
 def test_other_run_kind_or_organization_is_another_message(connect: Connect, slack: SlackStandIn) -> None:
@@ -425,9 +435,7 @@ def test_a_thousand_alerts_from_sixteen_threads_meet_no_storm_of_429s(
     def alert(number: int) -> Delivery:
         if not hasattr(local, "sender"):
             local.sender = Sender(connect(), WebApi(slack_client(TOKEN, base_url=slack.base_url)))
-        return deliver(
-            local.sender, ACME, MESSAGE, kind=MessageKind.SCHEMA_SYNC, channel=f"C-{number}", run_id=f"run {number}"
-        )
+        return deliver(local.sender, ACME, MESSAGE, Occasion(MessageKind.SCHEMA_SYNC, f"run {number}"), f"C-{number}")
 
     with ThreadPoolExecutor(16) as pool:
         deliveries = list(pool.map(alert, range(1_000)))

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.layout import Message, MessageKind
+    from include.schema_sync.notify.delivery.outgoing import Occasion
+    from include.schema_sync.notify.messages.layout import Message
     from include.schema_sync.notify.slack.transports import Slack
     from include.schema_sync.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings: Settings) -> bool:
-    """Send and record one message a (kind, run), however often this is called.
+def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, unless: Occasion | None = None) -> bool:
+    """Send and record one message an occasion, however often this is called; the newest words win.
 
+    :param unless: nothing is said when this was.
     :return: False when there is nobody to tell: then the message is in the log.
     :raises TerminalError, TransientError: it could not be delivered.
     """
-    from include.schema_sync.notify.delivery.outbox import Sender, deliver
+    from include.schema_sync.notify.delivery.outbox import Sender, deliver, is_delivered
     from include.schema_sync.notify.delivery.outgoing import DATA_TEAM
     from include.schema_sync.notify.messages.layout import render_text
     from include.schema_sync.notify.slack.client import slack_client
@@ -46,8 +48,10 @@ def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings
         )
         return False
     with _application_if_reachable(settings) as application:
-        sender = Sender(application, slack)
-        delivery = deliver(sender, DATA_TEAM, message, kind=kind, channel=channel, run_id=run_id)
+        if unless is not None and application is not None and is_delivered(application, DATA_TEAM, unless):
+            log.info("The data team was told before: nothing is sent")
+            return True
+        delivery = deliver(Sender(application, slack), DATA_TEAM, message, occasion, channel)
     if delivery.already_sent:
         log.info("The data team was told before: nothing is sent")
     else:

@@ -170,10 +170,11 @@ def _unknown(organization: Organization, states: str) -> OrganizationTotals:
 
 
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
+    from include.schema_sync.notify.delivery.outgoing import Occasion
     from include.schema_sync.notify.messages.layout import MessageKind, render_text
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
     if context["params"][DRY_RUN]:
         log.info("Dry run, nothing is sent. The data team's message would read:\n%s", render_text(message))
         return
-    tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=context["run_id"], settings=settings)
+    tell_data_team(message, Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, context["run_id"]), settings)

@@ -31,7 +31,7 @@ from ..slack.history import LookUp
 from ..slack.transports import Slack
 from ..slack.web_api import Posted
 from . import rows as tracking_rows
-from .outgoing import Addressee, Outgoing
+from .outgoing import Addressee, Occasion, Outgoing
 from .rows import MIGRATION, Reservation, Row
 
 if TYPE_CHECKING:
@@ -85,13 +85,12 @@ class OvertakenError(SchemaSyncError):
     """Another run has spoken since, or another attempt of this one: what was to be said is out of date."""
 
 
-def deliver(
-    sender: Sender, to: Addressee, message: Message, *, kind: MessageKind, channel: str, run_id: str
-) -> Delivery:
+def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion, channel: str) -> Delivery:
     """Send ``message`` and its replies, each once and each with its row, however often this is called.
 
-    A webhook names no message and shows no history: its row's ts is ``webhook``, its pages have none, and an attempt
-    that died between posting and confirming posts again.
+    What was sent before, and reads differently now, is brought up to date. A webhook changes nothing that was said,
+    names no message and shows no history: its row's ts is ``webhook``, its pages have none, and an attempt that died
+    between posting and confirming posts again.
 
     :param sender: its connection is not in autocommit mode and in no transaction: this commits. Without one (the
         database cannot be reached) the message is sent all the same, and not recorded.
@@ -100,12 +99,19 @@ def deliver(
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
     """
     tracking_rows.refuse_autocommit(sender.connection)
-    first = Outgoing(message_id(to, kind, run_id), kind, to, channel, None, run_id, message.text, message.blocks)
+    kind, run_id = occasion.kind, occasion.run_id
+
+    def id_of(page: int) -> str:
+        return message_id(to, kind, run_id, page=page, action=occasion.about)
+
+    first = Outgoing(id_of(0), kind, to, channel, None, run_id, message.text, message.blocks)
     delivery = sender.send(first)
+    if not sender.slack.has_threads:
+        return delivery
     pages = [
         replace(
             first,
-            id=message_id(to, kind, run_id, page=page),
+            id=id_of(page),
             channel=delivery.channel,
             thread_ts=delivery.ts,
             text=reply.text,
@@ -114,7 +120,21 @@ def deliver(
         )
         for page, reply in enumerate(message.replies, start=1)
     ]
-    return sender.send_pages(first, delivery, pages) if sender.slack.has_threads else delivery
+    delivered = sender.send_pages(first, delivery, pages)
+    if delivery.already_sent:
+        for outgoing in (first, *pages):
+            sender.refresh(outgoing)
+    return delivered
+
+
+def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> bool:
+    """Whether this message is in Slack, as far as its row says."""
+    id_ = message_id(to, occasion.kind, occasion.run_id, action=occasion.about)
+    try:
+        row = tracking_rows.lock(connection, id_, whom=to.whom)
+    finally:
+        tracking_rows.roll_back(connection)
+    return row is not None and bool(row.ts)
 
 
 def message_id(to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "") -> str:
@@ -246,6 +266,23 @@ class Sender:
         self.slack.update(
             outgoing, ts, f"schema_sync:{row_id}", lambda: tracking_rows.still_held(connection, whom=outgoing.whom)
         )
+
+    def refresh(self, outgoing: Outgoing) -> None:
+        """Bring a message that was sent before up to date, should it read differently now."""
+        connection = self.connection
+        if connection is None:
+            return
+        try:
+            with tracking_rows.row_errors("bring a message up to date", whom=outgoing.whom):
+                tracking_rows.begin(connection)
+                row = tracking_rows.lock(connection, outgoing.id, whom=outgoing.whom)
+                if row is None or not row.ts or tracking_rows.says(connection, outgoing):
+                    return
+                self.update(replace(outgoing, channel=row.channel), ts=row.ts, row_id=outgoing.id)
+                tracking_rows.record(connection, outgoing, ts=row.ts, note="brought up to date", now=self.now())
+                connection.commit()
+        finally:
+            tracking_rows.roll_back(connection)
 
     def _send_locked(
         self,

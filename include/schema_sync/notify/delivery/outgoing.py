@@ -29,6 +29,18 @@ DATA_TEAM = Addressee()
 
 
 @dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a message is said for, once.
+
+    :ivar about: tells apart what is said of one kind in one run ("late"), empty for a message of its own.
+    """
+
+    kind: MessageKind
+    run_id: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message on its way.
 

@@ -103,6 +103,9 @@ ON CONFLICT (internal_message_id) DO UPDATE
 """
 
 
+_CONTENT = "SELECT content FROM slack_message_tracking WHERE internal_message_id = %(id)s"
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """``made``: this attempt put the row there, just now; else it found the one of another."""
@@ -290,6 +293,12 @@ def confirm(
         if also is not None:
             also(connection)
         connection.commit()
+
+
+def says(connection: Connection, outgoing: Outgoing) -> bool:
+    """Whether the message's row says what ``outgoing`` does."""
+    found = connection.execute(_CONTENT, {"id": outgoing.id}).fetchone()
+    return found is not None and found[0] == content_of(outgoing)
 
 
 def record(connection: Connection, outgoing: Outgoing, *, ts: str, note: str | None, now: datetime) -> None:
