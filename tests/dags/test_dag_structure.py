@@ -42,7 +42,7 @@ def test_parsing_imports_no_driver_no_provider_and_no_slack(project_root):
         env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     imported = json.loads(outcome.stdout.splitlines()[-1])
-    assert "schema_sync_airflow.introspection_operator" in imported
+    assert "schema_sync_airflow.tasks.introspect" in imported
     assert [name for name in imported if name.startswith(HEAVY)] == []
 
 

@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_a_failed_run_is_counted_as_failed(world, customers, statsd):
 def test_a_metrics_server_that_cannot_be_used_fails_nothing(world, customers, statsd, monkeypatch):
     from airflow.sdk.observability import stats
 
-    def broken() -> None:
+    def broken() -> NoReturn:
         raise RuntimeError("no metrics today")
 
     stats.initialize(factory=broken, export_legacy_names=True)

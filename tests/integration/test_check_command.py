@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from include.schema_sync.check.command import CONNECTION_VARIABLE, app
+from include.schema_sync.check.command import CONNECTION_VARIABLE
+from tests.check_command import run
 
 ORDERS = """\
 name: orders
@@ -57,10 +57,6 @@ def postgres_orders(fresh_database) -> str:
     return fresh_database
 
 
-def run(*arguments: str, uri: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["check", *arguments], env={CONNECTION_VARIABLE: uri})
-
-
 @pytest.mark.postgres
 def test_drift_in_a_repository_is_told_with_file_and_line(repository, postgres_orders):
     done = run("models", "--connection", postgres_orders)
@@ -74,7 +70,8 @@ def test_drift_in_a_repository_is_told_with_file_and_line(repository, postgres_o
 
 @pytest.mark.postgres
 def test_the_written_patch_repairs_the_repository(repository, postgres_orders):
-    assert run("models", "--connection", postgres_orders, "--patch", "fix.patch").exit_code == 1
+    more = ("--remove-missing", "--include-probable")
+    assert run("models", "--connection", postgres_orders, "--patch", "fix.patch", *more).exit_code == 1
     applied = subprocess.run(["patch", "-p1", "-i", "fix.patch"], cwd=repository, capture_output=True, text=True)
     assert applied.returncode == 0, applied.stdout
     assert "# schema-sync: column gone is not in the table" in (repository / "models" / "orders.yml").read_text()
@@ -97,7 +94,7 @@ def test_a_database_that_is_gone_is_told_of_the_file_that_needs_it(repository, p
     (repository / "models" / "orders.yml").write_text("name: orders\ndatabase: nowhere\ndimensions: [{name: id}]\n")
     done = run("models", "--format", "github", uri=postgres_uri)
     assert done.exit_code == 1
-    assert done.stdout.startswith("::error file=models/orders.yml,line=1,title=Schema Sync%3A missing_schema::")
+    assert done.stdout.startswith("::error file=models/orders.yml,line=1,title=Schema Sync%3A Missing schema::")
 
 
 def test_duckdb_is_checked_without_airflow(repository):
@@ -185,7 +182,30 @@ def test_a_driver_that_is_not_installed_is_named_with_its_pip_line(repository, m
 def test_the_patch_alone_goes_to_standard_output(repository, sqlite_uri):
     done = run("models", "--patch", "-", uri=sqlite_uri)
     assert done.stdout.startswith("--- a/models/orders.yml\n+++ b/models/orders.yml\n@@ ")
+    assert "amount_usd" not in done.stdout
     assert "critical missing_column" in done.stderr
+
+
+def test_a_probable_rename_is_a_patch_of_its_own_on_request(repository, sqlite_uri):
+    asked = ("models", "--include-probable")
+    certain, probable = json.loads(run(*asked, "--format", "json", uri=sqlite_uri).stdout)["patches"]
+    assert (certain["probable"], probable["probable"]) == (False, True)
+    assert "+    expr: amount_usd" in probable["diff"]
+    assert "Probable patch (look at each rename first), repairs 1" in run(*asked, uri=sqlite_uri).stdout
+    assert (
+        "Probable patch (look at each rename first), repairs 1"
+        in run(*asked, "--format", "markdown", uri=sqlite_uri).stdout
+    )
+
+
+def test_annotations_take_paths_from_the_repositorys_root(repository, sqlite_uri, monkeypatch):
+    (repository / ".git").mkdir()
+    monkeypatch.chdir(repository / "models")
+    done = run("orders.yml", "--format", "github", uri=sqlite_uri)
+    assert "::error file=models/orders.yml,line=5," in done.stdout
+    sarif = json.loads(run("orders.yml", "--format", "sarif", uri=sqlite_uri).stdout)
+    places = [each["locations"][0]["physicalLocation"]["artifactLocation"] for each in sarif["runs"][0]["results"]]
+    assert places[0] == {"uri": "models/orders.yml", "uriBaseId": "%SRCROOT%"}
 
 
 def test_as_a_user_runs_it_from_the_projects_root(repository, sqlite_uri, project_root):
@@ -204,4 +224,4 @@ def test_as_a_user_runs_it_from_the_projects_root(repository, sqlite_uri, projec
     assert f"::error file={repository.as_posix()}/models/orders.yml,line=5," in done.stdout
     assert not [line for line in done.stderr.splitlines() if line.rpartition("|")[2].strip() == "airflow"]
     assert "check" in python("--help").stdout
-    assert "Usage" in python().stdout + python().stderr
+    assert "usage" in python().stderr

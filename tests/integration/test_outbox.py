@@ -18,7 +18,6 @@ import pytest
 
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import TerminalError, TransientError
-from include.schema_sync.notify.delivery import outbox
 from include.schema_sync.notify.delivery import rows as tracking_rows
 from include.schema_sync.notify.delivery.outbox import Delivery, Sender, ThreadIncompleteError, deliver, message_id
 from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Addressee, Occasion
@@ -361,15 +360,15 @@ def test_older_database_gets_the_summary_sent_once_with_the_migrations_name(
 ) -> None:
     with connect() as connection:
         connection.execute("ALTER TABLE slack_message_tracking ALTER COLUMN integration_id SET NOT NULL")
-    summary = {"to": DATA_TEAM, "kind": MessageKind.SCHEMA_SYNC_SUMMARY}
+    summary: dict[str, Any] = {"to": DATA_TEAM, "kind": MessageKind.SCHEMA_SYNC_SUMMARY}
     now = {"now": lambda: datetime.now(UTC)}
     first = send(connect, slack, LONG, **summary, **now)
     again = send(connect, slack, LONG, **summary, **now)
     assert (first.recorded, again.recorded, again.already_sent) == (False, False, True)
     assert len(slack.messages) == 3
-    assert outbox.MIGRATION in caplog.text
+    assert tracking_rows.MIGRATION in caplog.text
     assert rows(connect) == []
-    migration = project_root / outbox.MIGRATION
+    migration = project_root / tracking_rows.MIGRATION
     with connect() as connection:
         connection.execute(migration.read_text())
     assert send(connect, slack, run_id="scheduled__2", **summary).recorded

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -56,11 +57,11 @@ class Model:
             "resolved": gone - silenced - kept,
         }
 
-    def complete(self, unchecked: set[str]) -> None:
+    def complete(self, unchecked: AbstractSet[str]) -> None:
         if not unchecked:
             self.failing_since = None
 
-    def tell(self, day: int, change: dict[str, set[str]], unchecked: set[str] = frozenset()) -> None:
+    def tell(self, day: int, change: dict[str, set[str]], unchecked: AbstractSet[str] = frozenset()) -> None:
         """The people of the organization hear of it."""
         something = bool(self.open or change["new"])
         news = bool(change["new"] or change["resolved"] or change["ignored"])
@@ -152,7 +153,7 @@ def test_sixty_days_of_drift_are_told_as_a_plain_model_says(seed: int, new_custo
             unchecked = {letter for letter in "abc" if chance.random() < 0.07}
             ignored = {problem for problem in broken if chance.random() < 0.03}
             found = {each for each in broken - ignored if each.lstrip("+")[0] not in unchecked}
-            (kind,) = chance.choices(list(KINDS), KINDS.values())
+            (kind,) = chance.choices(list(KINDS), list(KINDS.values()))
             days_of[kind] += 1
             change = model.look(day, found, ignored, unchecked)
 

@@ -39,7 +39,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert bag.import_errors == {}
     sync_bag_to_db(bag, "dags-folder", None)
     path = tmp_path_factory.mktemp("airflow-database") / "template.db"
-    with closing(sqlite3.connect(engine.url.database)) as source, closing(sqlite3.connect(path)) as target:
+    with closing(sqlite3.connect(str(engine.url.database))) as source, closing(sqlite3.connect(path)) as target:
         source.backup(target)  # a copied file would lack what is still in the write-ahead log
         for table in ("xcom", "task_instance", "dag_run"):  # of other tests in this process
             target.execute(f"DELETE FROM {table}")

@@ -11,7 +11,7 @@ from engines import ENGINES
 from engines.base import Engine, Server
 
 
-@pytest.fixture(scope="session", params=ENGINES.values(), ids=ENGINES.keys())
+@pytest.fixture(scope="session", params=list(ENGINES.values()), ids=list(ENGINES))
 def engine(request: pytest.FixtureRequest) -> Engine:
     row: Engine = request.param
     return row

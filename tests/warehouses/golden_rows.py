@@ -122,7 +122,7 @@ def parsed(dialect: Dialect, query: Query) -> exp.Query:
     return statement
 
 
-def structure(statement: exp.Expression) -> str:
+def structure(statement: exp.Query) -> str:
     """The statement without its identifiers and literals."""
     return repr(
         statement.transform(

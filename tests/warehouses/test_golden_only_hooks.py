@@ -216,7 +216,11 @@ def test_databricks_gets_limits_on_every_wait_and_the_given_connection(monkeypat
         def close(self) -> None:
             self.open = False
 
-    monkeypatch.setattr(sql, "connect", lambda *arguments, **options: calls.append((arguments, options)) or Raw())
+    def connect(*arguments: Any, **options: Any) -> Raw:
+        calls.append((arguments, options))
+        return Raw()
+
+    monkeypatch.setattr(sql, "connect", connect)
     connection = _hook("databricks").open(_from_vault("databricks", default_catalog="main"), None, SETTINGS)
     ((arguments, options),) = calls
     assert arguments == ("x.cloud.databricks.com", "/sql/1.0/warehouses/abc", "dapi-secret")

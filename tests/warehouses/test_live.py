@@ -54,7 +54,7 @@ class Live:
         return outcome
 
 
-@pytest.fixture(params=DIALECTS.values(), ids=DIALECTS.keys())
+@pytest.fixture(params=list(DIALECTS.values()), ids=list(DIALECTS))
 def live(request: pytest.FixtureRequest) -> Live:
     dialect: Dialect = request.param
     name = f"SCHEMA_SYNC_LIVE_{dialect.name.upper()}"

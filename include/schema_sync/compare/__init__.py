@@ -1,0 +1,1 @@
+"""Definitions and a snapshot → discrepancies. Pure."""

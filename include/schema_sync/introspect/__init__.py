@@ -1,0 +1,1 @@
+"""Ask each (database, schema) of a data source once."""

@@ -1,0 +1,1 @@
+"""What everybody passes on: frozen values that import nothing of ours."""

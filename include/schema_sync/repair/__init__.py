@@ -1,0 +1,1 @@
+"""Discrepancies → a patch that keeps the text's formatting. Pure."""

@@ -26,11 +26,12 @@ def discrepancy_table(discrepancies: Sequence[Discrepancy]) -> str:
             discrepancy.actual or "",
             discrepancy.suggestion or "",
             str(discrepancy.line or ""),
+            f"{len(discrepancy.users)}: {', '.join(discrepancy.users)}" if discrepancy.users else "",
         )
         for discrepancy in discrepancies[:_MOST_ROWS]
     ]
     table = text_table(
-        ("what", "dataset", "table", "column", "YML says", "warehouse has", "did you mean", "line"), rows
+        ("what", "dataset", "table", "column", "YML says", "warehouse has", "did you mean", "line", "breaks"), rows
     )
     left = len(discrepancies) - len(rows)
     return f"{table}\n…and {left} more, all of them in this task's XCom." if left else table

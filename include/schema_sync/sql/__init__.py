@@ -1,0 +1,1 @@
+"""SQL text → the columns that it reads."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ..warehouses import DIALECTS
 from ..warehouses.names import unquote
 from .template import UnsafeTemplateError, mask
-from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, quotes_of
+from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, sql_of
 
 MAX_LENGTH = 10_000
 
@@ -84,6 +84,12 @@ def referenced_columns(expression: str, dialect: str) -> References:
         return _problem("it is nested too deeply")
 
 
+def needs_parser(expression: str, dialect: str) -> bool:
+    """True for an expression that is more than a name, a number or a text."""
+    text = expression.strip()
+    return len(text) > _SHORT or _plain(text, _SQLGLOT_WORDS.get(dialect) or _engine(dialect)) is None
+
+
 def words_of(expression: str) -> set[str]:
     """Every word in an expression, lower-cased: what an unverifiable expression might refer to."""
     return {word.lower() for word in _WORD.findall(expression)}
@@ -106,9 +112,9 @@ def _plain(text: str, engine: str) -> References | None:
         return _plain_path(text, engine)
     if not text or text == "*" or _NUMBER.fullmatch(text) or _TEXT.fullmatch(text):
         return NOTHING
-    if text[0] in quotes_of(engine) and _QUOTED_NAME.fullmatch(text):
+    if text[0] in sql_of(engine).quotes and _QUOTED_NAME.fullmatch(text):
         name, _ = unquote(text)
-        if engine != "bigquery" or "." not in name:
+        if "." not in name or not sql_of(engine).dotted_quotes:
             return References(frozenset({name}), (ColumnName(None, text),))
     return None
 

@@ -1,0 +1,1 @@
+"""Two type texts → a verdict."""

@@ -11,6 +11,8 @@ import re
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -97,6 +99,18 @@ DUCKDB = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=True),
+    # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
+    vocabulary=Vocabulary(
+        *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
+        carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
+    ),
+    sql=SqlWords(
+        values=word_set("current_catalog current_role current_schema current_database"),
+        user_is_a_value=True,
+        lambdas=True,
+        json_arrows=True,
+        units_are_texts=True,
+    ),
     # https://duckdb.org/docs/stable/sql/statements/select#row-ids
     pseudo_columns=frozenset({"rowid"}),
 )

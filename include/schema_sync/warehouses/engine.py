@@ -1,6 +1,6 @@
 """What a dialect is: documented facts about one warehouse, and the SQL that asks for columns.
 
-A dialect touches no connection. ``introspection.py`` executes what a dialect builds and parses the rows;
+A dialect touches no connection. ``introspect`` executes what a dialect builds and parses the rows;
 callers never branch on a warehouse's name.
 """
 
@@ -14,6 +14,8 @@ from enum import StrEnum
 from ..nouns.snapshot import GroupRequest
 from .names import NameCase as NameCase
 from .names import fold, unquote
+from .sql_words import SqlWords
+from .type_vocabulary import Vocabulary
 
 
 class Failure(StrEnum):
@@ -48,7 +50,10 @@ class Dialect:
     :ivar sqlglot: the name of sqlglot's dialect for this engine.
     :ivar table_case, column_case: how unquoted names resolve.
     :ivar max_name_bytes: longer names are cut by the engine (None: never).
-    :ivar pseudo_columns: names that can be selected from a table though no catalogue lists them.
+    :ivar pseudo_columns: names, in lower case, that can be selected from a table though no catalogue lists them;
+        one that ends with ``*`` stands for every name that begins so.
+    :ivar vocabulary: what the words of its types mean.
+    :ivar sql: what the reader of expressions must know of its SQL.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
@@ -77,6 +82,8 @@ class Dialect:
     classify: Callable[[str | None, str], Failure]
     quote: Callable[[str], str]
     probe: Callable[[GroupRequest, str, Sequence[str]], str]
+    vocabulary: Vocabulary
+    sql: SqlWords
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
@@ -84,7 +91,10 @@ class Dialect:
 
     def is_pseudo_column(self, name: str) -> bool:
         """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
-        return name.lower() in self.pseudo_columns
+        name = name.lower()
+        return name in self.pseudo_columns or any(
+            listed[-1] == "*" and name.startswith(listed[:-1]) for listed in self.pseudo_columns
+        )
 
     def identifier(self, stored: str, case: NameCase) -> str:
         """How SQL names exactly this stored name: as it is where that is safe, else quoted.

@@ -17,6 +17,8 @@ from dataclasses import replace
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
 
 # information_schema, because it is the only catalogue that both MySQL and MariaDB have.
 #
@@ -193,5 +195,25 @@ MYSQL = Dialect(
     classify=classify,
     quote=_quote,
     probe=_probe,
+    # https://dev.mysql.com/doc/refman/8.4/en/data-types.html, https://mariadb.com/kb/en/data-types/: JSON is LONGTEXT
+    # on MariaDB, REAL is DOUBLE, TIMESTAMP is stored in UTC, booleans are TINYINT(1) or BIT(1).
+    vocabulary=Vocabulary(
+        *sides(
+            {
+                **words(Word(Family.FLOAT, bits=64), "real"),
+                **words(Word(Family.INTEGER, bits=64), "serial"),
+                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.LOCAL), "timestamp"),
+            },
+            FLOAT_32,
+        ),
+        carriers=(
+            Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"}), lengths=frozenset({1})),
+            Carrier(Family.BOOLEAN, Family.BIT, lengths=frozenset({1, None})),
+            Carrier(Family.JSON, Family.STRING, kinds=frozenset({"longtext"})),
+            Carrier(Family.UUID, Family.STRING, lengths=frozenset({32, 36})),
+            Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
+        ),
+    ),
+    sql=SqlWords(values=word_set("utc_date utc_time utc_timestamp current_role"), quotes="`"),
     session_statements=(_SESSION_SQL, "SET SESSION TRANSACTION READ ONLY"),
 )

@@ -14,6 +14,8 @@ from string import ascii_lowercase, ascii_uppercase
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 
@@ -223,6 +225,17 @@ def _other_letters(names: Iterable[str]) -> tuple[str, str]:
 
 _quote = quote_with('"')
 
+# https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
+TYPE_WORDS = {
+    **kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
+    **kinds(Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"),
+    **kinds(
+        Family.TEXTUAL, "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc"
+    ),
+    **words(Word(Family.FLOAT, kind="float", bits=64), "float"),
+    **words(Word(Family.STRING), "name, sql_identifier, character_data, cstring"),
+}
+
 POSTGRES = Dialect(
     name="postgres",
     label="PostgreSQL",
@@ -234,6 +247,12 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
+    vocabulary=Vocabulary(*sides(TYPE_WORDS), flat_arrays=True),
+    sql=SqlWords(
+        values=word_set("current_catalog current_role current_schema system_user"),
+        user_is_a_value=True,
+        units_are_texts=True,
+    ),
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,
     session_statements=(_SESSION_SQL,),

@@ -18,6 +18,19 @@ from dataclasses import replace
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sql_words import SqlWords
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    ENUM_IN_TEXT,
+    JSON_IN_TEXT,
+    UUID_IN_16_BYTES,
+    UUID_IN_TEXT,
+    Carrier,
+    Family,
+    Vocabulary,
+    Word,
+    sides,
+)
 
 # - pragma_table_xinfo, because pragma_table_info leaves out generated columns. Its hidden = 1 are the inner columns of
 #   virtual tables, which nobody documents.
@@ -86,6 +99,41 @@ def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
 
+# https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
+# a declared type is any text, read by affinity (3.1).
+_VOCABULARY = Vocabulary(
+    *sides(BIT_IS_BOOLEAN),
+    carriers=(
+        *(
+            Carrier(declared, actual)
+            for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP)
+            for actual in (Family.STRING, Family.INTEGER, Family.FLOAT)
+        ),
+        *(
+            Carrier(declared, Family.DECIMAL, lengths=frozenset({None}))
+            for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP, Family.BOOLEAN)
+        ),
+        Carrier(Family.BOOLEAN, Family.INTEGER),
+        UUID_IN_TEXT,
+        UUID_IN_16_BYTES,
+        JSON_IN_TEXT,
+        Carrier(Family.JSON, Family.BINARY),
+        ENUM_IN_TEXT,
+    ),
+    affinity=(
+        ("int", Word(Family.INTEGER)),
+        ("char", Word(Family.STRING)),
+        ("clob", Word(Family.STRING)),
+        ("text", Word(Family.STRING)),
+        ("blob", Word(Family.BINARY)),
+        ("real", Word(Family.FLOAT)),
+        ("floa", Word(Family.FLOAT)),
+        ("doub", Word(Family.FLOAT)),
+    ),
+    boolean_is_number=True,
+    sized_numbers=False,
+)
+
 SQLITE = Dialect(
     name="sqlite",
     label="SQLite",
@@ -97,6 +145,8 @@ SQLITE = Dialect(
     classify=classify,
     quote=_quote,
     probe=_probe,
+    vocabulary=_VOCABULARY,
+    sql=SqlWords(quotes='"`[', units_are_texts=True),
     # The file is opened read-only already; this holds for databases that somebody attaches in a hook of their own.
     session_statements=("PRAGMA query_only = ON",),
     # https://www.sqlite.org/rowidtable.html

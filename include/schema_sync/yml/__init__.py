@@ -1,1 +1,1 @@
-"""The parts of a dataset YML: what ``dataset_yml.parse_dataset_yml`` is made of. Pure."""
+"""The parts of a dataset YML: what ``yml.dataset.parse_dataset_yml`` is made of. Pure."""

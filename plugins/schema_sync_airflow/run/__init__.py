@@ -1,0 +1,1 @@
+"""What every task knows of its run."""

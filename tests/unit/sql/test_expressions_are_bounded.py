@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from include.schema_sync.sql import expressions, reader
 from include.schema_sync.sql.expressions import referenced_columns
 from include.schema_sync.sql.reader import SPARE_STEPS, STEPS_PER_TOKEN, read
 from include.schema_sync.sql.template import mask
+from include.schema_sync.sql.tokens import TooComplexError
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.names import unquote
 
@@ -109,7 +111,7 @@ def test_the_parser_takes_no_more_steps_than_it_is_given():
     parser = reader._bounded_parser(engine)(dialect=reader._dialect(engine))
     tokens = reader._dialect(engine).tokenize("date(" * 24 + "a" + ")" * 24)
     parser.steps_left = SPARE_STEPS + STEPS_PER_TOKEN * len(tokens)
-    with pytest.raises(reader.TooComplexError):
+    with pytest.raises(TooComplexError):
         parser.parse(tokens, "")
     assert parser.steps_left >= -50  # the way back from the exception takes some
 
@@ -160,7 +162,8 @@ def test_a_deep_stack_of_the_caller_is_a_problem_that_is_not_kept():
     def at_depth(depth: int):
         return at_depth(depth - 1) if depth else referenced_columns(text, "postgres")
 
-    frame, used = sys._getframe(), 0
+    used = 0
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         frame, used = frame.f_back, used + 1
     assert "too deeply" in (at_depth(sys.getrecursionlimit() - used - 150).problem or "")

@@ -70,7 +70,7 @@ class _Server:
             mysql.connector.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True) as connection,
             connection.cursor() as cursor,
         ):
-            rows: list[tuple[Any, ...]] = []
+            rows: Any = []
             for statement in statements:
                 cursor.execute(statement)
                 rows = cursor.fetchall() if cursor.with_rows else []

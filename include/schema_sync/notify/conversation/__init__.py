@@ -1,0 +1,1 @@
+"""One drift is one conversation: what to say next, and saying it."""

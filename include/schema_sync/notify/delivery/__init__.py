@@ -1,0 +1,1 @@
+"""One message, one row: reserve, post, confirm."""

@@ -1,0 +1,259 @@
+"""Who fails with a finding: fields, metrics through other metrics, filters, relationships, other datasets'. Pure.
+
+Names are followed as a query builder follows them: a name is the table's column where there is one, else the field of
+that name; ``customers.x`` needs the relationship's join too. Where a name may mean several things that do not all
+fail, nobody is named: that a query fails is only said where it is certain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
+
+from ..needs.needs import Need
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType
+from ..text import cut
+from ..warehouses.engine import Dialect
+from ..warehouses.names import NameCase, fold, unquote
+from ..yml.definitions import FieldKind
+from .subjects import Subject, Targets
+from .tables import KnownTable
+
+MOST_USERS = 100  # named in one finding; its message counts all
+_MOST_FOLLOWED = 2_000  # users of one finding; nobody reads more, and a hostile file could have them squared
+_MOST_FOLLOWED_IN_ALL = 200_000  # of all findings: some seconds; afterwards nobody is named
+_NAMED_OF_A_KIND = 4  # in a message
+
+_KINDS = ("metric", "filter", "relationship", "measure", "dimension", "entity", "column")
+_OF_TABLE = frozenset(
+    (DiscrepancyType.MISSING_TABLE, DiscrepancyType.INACCESSIBLE_TABLE, DiscrepancyType.BROKEN_VIEW,
+     DiscrepancyType.CASE_MISMATCH)
+)  # fmt: skip
+_OF_COLUMN = frozenset(
+    (DiscrepancyType.MISSING_COLUMN, DiscrepancyType.INACCESSIBLE_TABLE, DiscrepancyType.CASE_MISMATCH)
+)
+
+
+class _User(NamedTuple):
+    """A field or relationship. :ivar number: of its definition."""
+
+    number: int
+    kind: str
+    name: str
+
+
+class Users:
+    """Everything that the definitions of one data source offer, by what it cannot do without."""
+
+    def __init__(self, subjects: Sequence[Subject], targets: Targets, dialect: Dialect) -> None:
+        self._subjects = subjects
+        self._numbers = {id(subject): number for number, subject in enumerate(subjects)}
+        self._targets = targets
+        self._dialect = dialect
+        self._closures: dict[frozenset[Hashable], list[_User]] = {}
+        self._meant_by: dict[int, Hashable | None] = {}
+        self._left = _MOST_FOLLOWED_IN_ALL
+
+    def failing_with(self, discrepancy: Discrepancy, subject: Subject) -> Discrepancy:
+        """The finding with all its users, and with a message that names them.
+
+        :param discrepancy: about a table or column that cannot be queried; or with the users that fail by themselves
+            (``("measure amount",)`` of a broken expression): then those built on them are added.
+        :param subject: the definition that it was found in.
+        """
+        seeds = frozenset(self._seeds(discrepancy, subject))
+        if not seeds:
+            return discrepancy
+        # Several definitions of one dataset tell the same finding: it belongs to the one that is about the table.
+        tables = self._tables_called(discrepancy)
+        owners = (self._owners.get((subject.placement.dataset.id, id(table))) for table in tables)
+        return self._told(discrepancy, seeds, next(filter(None, owners), subject))
+
+    def failing_with_schema(self, discrepancy: Discrepancy, subjects: Iterable[Subject]) -> Discrepancy:
+        """As :meth:`failing_with`, for a schema that is not there and the definitions in it."""
+        return self._told(discrepancy, frozenset(map(self._table, subjects)), None)
+
+    def _seeds(self, discrepancy: Discrepancy, subject: Subject) -> Iterator[Hashable]:
+        for user in discrepancy.users:
+            kind, _, name = user.partition(" ")
+            yield self._user(subject, kind, name)
+        if discrepancy.users:
+            return
+        if discrepancy.column is not None and discrepancy.type in _OF_COLUMN:
+            for table in self._tables_called(discrepancy):
+                yield self._column(table, discrepancy.column)
+        elif discrepancy.column is None and discrepancy.type in _OF_TABLE:
+            yield self._table(subject)
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, int], Subject]:
+        return {(each.placement.dataset.id, id(each.table)): each for each in reversed(self._subjects)}
+
+    def _tables_called(self, discrepancy: Discrepancy) -> Iterable[KnownTable]:
+        key = (discrepancy.database, discrepancy.schema, discrepancy.table)
+        return self._tables.get(key, ())
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str | None, str, str | None], list[KnownTable]]:
+        """As discrepancies name them."""
+        found: dict[tuple[str | None, str, str | None], list[KnownTable]] = {}
+        for each in self._subjects:
+            if each.table is not None:
+                database = None if each.placement.database is None else cut(each.placement.database)
+                own = found.setdefault((database, cut(each.placement.schema), cut(each.table.table.name)), [])
+                if each.table not in own:
+                    own.append(each.table)
+        return found
+
+    def _told(self, discrepancy: Discrepancy, seeds: frozenset[Hashable], reader: Subject | None) -> Discrepancy:
+        if self._left <= 0:
+            return discrepancy
+        if seeds not in self._closures:
+            self._closures[seeds] = list(self._failing(seeds))
+        failing = self._closures[seeds]
+        self._left -= len(failing)
+        own = -1 if reader is None else self._numbers[id(reader)]
+        ordered = sorted(failing, key=lambda user: (user.number != own, _rank(user.kind), user.name))
+        labels = list(dict.fromkeys(self._label(user, own) for user in ordered))
+        sentence = breaks(labels, but=discrepancy.message)
+        return replace(
+            discrepancy,
+            users=tuple(labels[:MOST_USERS]),
+            message=f"{discrepancy.message} {sentence}" if sentence else discrepancy.message,
+        )
+
+    def _failing(self, seeds: frozenset[Hashable]) -> Iterator[_User]:
+        dependents, providers, provides = self._graph
+        failed: Counter[Hashable] = Counter()
+        seen: set[_User] = set()
+        waiting: list[_User] = []
+        for seed in seeds:
+            waiting += [seed] if isinstance(seed, _User) else dependents.get(seed, ())
+        while waiting and len(seen) < _MOST_FOLLOWED:
+            user = waiting.pop()
+            if user in seen:
+                continue
+            seen.add(user)
+            yield user
+            for resource in provides.get(user, ()):
+                failed[resource] += 1
+                if failed[resource] == providers[resource]:
+                    waiting += dependents.get(resource, ())
+
+    @cached_property
+    def _graph(self) -> tuple[dict[Hashable, list[_User]], Counter[Hashable], dict[_User, list[Hashable]]]:
+        """({what is needed: who needs it}, {what fields offer: how many offer it}, {who: what it offers})."""
+        dependents: dict[Hashable, list[_User]] = defaultdict(list)
+        provides: dict[_User, list[Hashable]] = defaultdict(list)
+        for subject in self._subjects:
+            users: dict[str, _User] = {}
+            for field in subject.placement.definition.fields:
+                if field.expr is not None or field.kind.is_of_columns:
+                    user = users[f"{field.kind} `{field.name}`"] = self._user(subject, str(field.kind), field.name)
+                    provides[user].append(_field(subject, field.name))
+            for relationship in subject.placement.definition.relationships:
+                user = self._user(subject, relationship.kind, relationship.name)
+                users[f"{relationship.kind} `{relationship.name}`"] = user
+                provides[user].append(_join(subject, relationship.target))
+                if (far := self._table_meant(relationship.target)) is not None:
+                    dependents[far].append(user)
+            for user in users.values():
+                dependents[self._table(subject)].append(user)
+            for need, resources in self._needed(subject):
+                if (by := users.get(need.by)) is not None:
+                    for resource in resources:
+                        if resource not in provides[by]:
+                            dependents[resource].append(by)
+        # A name that two fields have is one that fails with both: each counts once, however often it is written.
+        providers = Counter(resource for own in provides.values() for resource in dict.fromkeys(own))
+        return dependents, providers, {user: list(dict.fromkeys(own)) for user, own in provides.items()}
+
+    def _needed(self, subject: Subject) -> Iterator[tuple[Need, list[Hashable]]]:
+        for need in subject.needs.columns:
+            if subject.table is not None:
+                yield need, [self._meant(need, subject.table, subject if need.maybe_alias else None)]
+        for need in subject.needs.unplaced:
+            if subject.table is not None and (root := subject.root_column(need)) is not None:
+                yield need, [self._column(subject.table, root)]
+        for word, needs in subject.needs.on_targets.items():
+            target = self._targets.of(word)
+            for need in needs:
+                resources: list[Hashable] = [] if _is_of_join(need) else [_join(subject, word)]
+                if target.table is not None:
+                    resources.append(self._meant(need, target.table, target.owner_of(need.column)))
+                yield need, resources
+
+    def _meant(self, need: Need, table: KnownTable, owner: Subject | None) -> Hashable:
+        """The column that a name is, or else the field of ``owner`` that it may stand for."""
+        resolution = table.names.resolve(need.column)
+        is_column = resolution.name is not None and not resolution.case_differs
+        return self._column(table, need.column) if is_column or owner is None else _field(owner, need.column)
+
+    def _column(self, table: KnownTable, name: str) -> Hashable:
+        resolution = table.names.resolve(name)
+        if resolution.name is not None and not resolution.case_differs:
+            return ("column", id(table), resolution.name)
+        folded = fold(name, self._dialect.column_case, self._dialect.max_name_bytes)
+        insensitive = self._dialect.column_case is NameCase.INSENSITIVE
+        return ("no column", id(table), cut(folded.casefold() if insensitive else folded))
+
+    def _table(self, subject: Subject) -> Hashable:
+        if subject.table is not None:
+            return ("table", id(subject.table))
+        folded = fold(subject.placement.table, self._dialect.table_case, self._dialect.max_name_bytes)
+        insensitive = self._dialect.table_case is NameCase.INSENSITIVE
+        return ("no table", id(subject.group), folded.casefold() if insensitive else folded)
+
+    def _user(self, subject: Subject, kind: str, name: str) -> _User:
+        return _User(self._numbers[id(subject)], kind, name)
+
+    def _label(self, user: _User, reader: int) -> str:
+        of = "" if user.number == reader else f" of {self._subjects[user.number].placement.definition.name}"
+        return cut(f"{user.kind} {user.name}{of}")
+
+    def _table_meant(self, word: str) -> Hashable | None:
+        """The one table that a relationship's word stands for, there or not; None where nobody can tell."""
+        subjects = self._targets.subjects_of(word)
+        if id(subjects) not in self._meant_by:
+            meant = {self._table(each) for each in subjects}
+            self._meant_by[id(subjects)] = meant.pop() if len(meant) == 1 else None
+        return self._meant_by[id(subjects)]
+
+
+def breaks(users: Sequence[str], *, but: str = "") -> str:
+    """``It breaks 2 metrics: aov, revenue; 1 filter: large.`` Empty when there is nobody to name.
+
+    :param users: as :attr:`Discrepancy.users`. :param but: a message; the only user is not named again if it is there.
+    """
+    by_kind: dict[str, list[str]] = {}
+    for user in users:
+        kind, _, name = user.partition(" ")
+        by_kind.setdefault(kind, []).append(name)
+    if not users or (len(users) == 1 and f"{users[0].partition(' ')[0]} `{users[0].partition(' ')[2]}`" in but):
+        return ""
+    parts = []
+    for kind in sorted(by_kind, key=_rank):
+        names = by_kind[kind]
+        more = ", …" if len(names) > _NAMED_OF_A_KIND else ""
+        plural = kind if len(names) == 1 else "entities" if kind == FieldKind.ENTITY else f"{kind}s"
+        parts.append(f"{len(names)} {plural}: {', '.join(names[:_NAMED_OF_A_KIND])}{more}")
+    return f"It breaks {'; '.join(parts)}."
+
+
+def _rank(kind: str) -> int:
+    return _KINDS.index(kind)
+
+
+def _field(subject: Subject, name: str) -> Hashable:
+    return ("field", id(subject), unquote(name)[0].casefold())
+
+
+def _join(subject: Subject, target: str) -> Hashable:
+    return ("join", id(subject), target)
+
+
+def _is_of_join(need: Need) -> bool:
+    return need.by.startswith(("relationship ", "entity "))
