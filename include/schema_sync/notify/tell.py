@@ -14,6 +14,7 @@ from ..application.rows import (
     application_errors,
     fetch_datasets,
     fetch_slack_integrations,
+    organizations_of_batch,
     transactions,
 )
 from ..errors import SchemaSyncError, TerminalError, TransientError
@@ -51,14 +52,28 @@ class Desk:
     :ivar application: in autocommit mode.
     :ivar client_of: (integration, organization's name) → client; raises TerminalError when there is no token.
     :ivar mentions: whom new problems call: the setting's text, which is read when somebody is called.
+    :ivar dry, quiet: nothing is sent: somebody asked for a dry run, or the installation was just switched on.
     """
 
     application: Connection
     client_of: Callable[[SlackIntegration, str], WebClient]
     run: RunFacts
     min_severity: Severity
-    dry_run: bool
     mentions: str
+    dry: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Nobody was talked to.
+
+    :ivar why: there was something to tell, and this kept it back; None otherwise.
+    :ivar withheld: a message was ready, and is not sent because the installation was just switched on.
+    """
+
+    why: str | None = None
+    withheld: bool = False
 
 
 @dataclass
@@ -77,29 +92,31 @@ class Account:
         return any(isinstance(error, TransientError) for error in self.errors)
 
     def enter(
-        self, report: OrganizationReport, said: ConversationOutcome | None, failure: SchemaSyncError | None = None
+        self, report: OrganizationReport, said: ConversationOutcome | Untold, failure: SchemaSyncError | None = None
     ) -> None:
         """One organization is done with."""
-        # The alert itself may be there when only its thread is not.
-        notified = isinstance(failure, ThreadIncompleteError)
-        change = None if said is None else said.change
-        if said is not None and said.kind is not MessageKind.SCHEMA_SYNC_ERROR:
-            notified = said.reached
-        totals = replace(report.totals, notified=notified)
+        totals = report.totals
         if failure is not None:
             log.warning("%r was not told: %s", report.organization_name, failure)
-            totals = replace(totals, notification_error=str(failure))
+            # The alert itself may be there when only its thread is not.
+            notified = isinstance(failure, ThreadIncompleteError)
+            why = None if notified else str(failure)
+            totals = replace(totals, notified=notified, notification_error=str(failure), not_told=why)
             self.errors.append(failure)
-        if said is not None and change is not None and said.kind is not MessageKind.SCHEMA_SYNC_ERROR:
-            totals = _with_change(totals, change)
-            self.first_seen[report.organization_id] = dict(change.first_seen)
+        elif isinstance(said, Untold):
+            totals = replace(totals, withheld=said.withheld, not_told=said.why)
+        elif said.kind is not MessageKind.SCHEMA_SYNC_ERROR:
+            totals = replace(totals, notified=said.reached)
+            if said.change is not None:
+                totals = _with_change(totals, said.change)
+                self.first_seen[report.organization_id] = dict(said.change.first_seen)
         self.outcomes.append(totals)
 
     def fail(self, reports: Iterable[OrganizationReport], error: SchemaSyncError) -> None:
         """The application database itself failed: whoever was not told yet is not told."""
         told = {totals.organization_id for totals in self.outcomes}
         missed = [report for report in reports if report.organization_id not in told]
-        self.outcomes += [replace(report.totals, notification_error=str(error)) for report in missed]
+        self.outcomes += [replace(each.totals, notification_error=str(error), not_told=str(error)) for each in missed]
         self.errors.append(error)
 
 
@@ -116,7 +133,7 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
     for report in reports:
         integration = integrations.get(report.organization_id)
         failure: SchemaSyncError | None = None
-        said: ConversationOutcome | None = None
+        said: ConversationOutcome | Untold = Untold()
         try:
             said = _tell(report, integration, remembered, desk)
         except SchemaSyncError as error:
@@ -134,29 +151,31 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
         account.enter(report, said, failure)
 
 
-def count_unknown(reports: Sequence[OrganizationReport], application: Connection) -> list[OrganizationReport]:
-    """Where a check did not finish, all of the organization's datasets are unchecked: count them."""
+def complete(reports: Sequence[OrganizationReport], application: Connection) -> list[OrganizationReport]:
+    """Of checks that did not finish a batch knows ids only: ask for names, and count the datasets, all unchecked."""
+    nameless = [each.organization_id for each in reports if each.organization_name == each.organization_id]
+    names = {each.id: each.name for each in organizations_of_batch(application, nameless)} if nameless else {}
     silent = [
-        report.organization_id
-        for report in reports
-        if report.error is not None and not report.datasets_checked and not report.datasets_unchecked
+        each.organization_id
+        for each in reports
+        if each.error is not None and not each.datasets_checked and not each.datasets_unchecked
     ]
     datasets = fetch_datasets(application, silent) if silent else {}
     return [
-        replace(report, datasets_unchecked=len(datasets[report.organization_id]))
-        if report.organization_id in datasets
-        else report
-        for report in reports
+        replace(
+            each,
+            organization_name=names.get(each.organization_id, each.organization_name),
+            datasets_unchecked=len(datasets.get(each.organization_id, ())) or each.datasets_unchecked,
+        )
+        for each in reports
     ]
 
 
 def _tell(
     report: OrganizationReport, integration: SlackIntegration | None, remembered: Mapping[str, Remembered], desk: Desk
-) -> ConversationOutcome | None:
-    """:return: None when nobody was talked to."""
-    if desk.dry_run or integration is None or integration.channel_id is None:
-        _log_untold(report, NO_INTEGRATION if integration is None else NO_CHANNEL, desk)
-        return None
+) -> ConversationOutcome | Untold:
+    if desk.dry or desk.quiet or integration is None or integration.channel_id is None:
+        return _do_not_tell(report, integration, desk)
 
     def client() -> WebClient:
         return desk.client_of(integration, report.organization_name)
@@ -187,17 +206,21 @@ def _tell(
     return said
 
 
-def _log_untold(report: OrganizationReport, why: str, desk: Desk) -> None:
+def _do_not_tell(report: OrganizationReport, integration: SlackIntegration | None, desk: Desk) -> Untold:
     message = _first_message(report, desk)
     if message is None:
         log.info("schema-sync notify organization=%r: nothing to tell", report.organization_name)
-    elif desk.dry_run:
-        log.info("Dry run, nothing is sent. %r would read:\n%s", report.organization_name, render_text(message))
-    else:
-        log.warning(
-            "schema-sync notify organization=%r: not told, %s. The message:\n%s",
-            report.organization_name, why, render_text(message),
-        )  # fmt: skip
+        return Untold()
+    no_way = NO_INTEGRATION if integration is None else NO_CHANNEL if integration.channel_id is None else None
+    if desk.dry or desk.quiet:
+        why = "Dry run" if desk.dry else "Just switched on (the summary says how to send now)"
+        log.info("%s, nothing is sent. %r would read:\n%s", why, report.organization_name, render_text(message))
+        return Untold(no_way, withheld=not desk.dry and no_way is None)
+    log.warning(
+        "schema-sync notify organization=%r: not told, %s. The message:\n%s",
+        report.organization_name, no_way, render_text(message),
+    )  # fmt: skip
+    return Untold(no_way)
 
 
 def _first_message(report: OrganizationReport, desk: Desk) -> Message | None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schema_sync_airflow.run.facts import run_facts
-from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY
-from schema_sync_airflow.tasks.introspect import FAILURES
+from schema_sync_airflow.run.facts import is_dry, run_facts
+from schema_sync_airflow.run.params import MIN_SEVERITY
+from schema_sync_airflow.run.xcom import (
+    DIFF,
+    FAILURES,
+    FIRST_SEEN,
+    INTROSPECT,
+    OUTCOMES,
+    pull_own,
+    push_totals,
+    wait_until_ended,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,9 +26,6 @@ if TYPE_CHECKING:
     from include.schema_sync.nouns.report import OrganizationReport
     from include.schema_sync.settings import Settings
 
-OUTCOMES = "outcomes"  # XCom key: each organization's totals and whether it was told; pushed even before failing
-FIRST_SEEN = "first_seen"  # XCom key: {organization id: {fingerprint: since when}}, for the results page
-
 
 def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context) -> None:
     """Tell each organization of the batch what is new, what is over, or that its check failed.
@@ -29,7 +35,7 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
     :raises TerminalError: something was not delivered; the XCom ``outcomes`` says what, all else is done.
     """
     from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
-    from include.schema_sync.notify.tell import Account, count_unknown, tell_organizations
+    from include.schema_sync.notify.tell import Account, complete, tell_organizations
     from include.schema_sync.nouns.wire import totals_to_json
     from include.schema_sync.settings import Settings
     from schema_sync_airflow.connections import application_db
@@ -40,15 +46,16 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
     account = Account()
     try:
         with application_db(settings) as application:
-            own = count_unknown(own, application)
-            tell_organizations(own, _desk(application, settings, context), account)
+            own = complete(own, application)
+            desk = _desk(application, settings, context, quiet=bool(batch.get("quiet")))
+            tell_organizations(own, desk, account)
     except SchemaSyncError as error:  # the application database itself
         account.fail(own, error)
     why = "; ".join(map(str, account.errors))
     if account.is_transient and ti.try_number <= ti.max_tries:
         raise TransientError(f"Some organizations were not told; the task is tried again. {why}")
     ti.xcom_push(key=FIRST_SEEN, value=account.first_seen)
-    ti.xcom_push(key=OUTCOMES, value=[totals_to_json(totals) for totals in account.outcomes])
+    push_totals(context, OUTCOMES, [totals_to_json(totals) for totals in account.outcomes])
     if account.errors:
         raise TerminalError(f"Some organizations were not told. {why}")
 
@@ -56,25 +63,26 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
 def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context) -> list[OrganizationReport]:
     """One report an organization of the batch: as found, as failed, or that nothing is known."""
     from include.schema_sync.nouns.report import OrganizationReport
-    from include.schema_sync.nouns.wire import batch_from_json, report_from_json
+    from include.schema_sync.nouns.wire import report_from_json
 
     if reports is None:
-        ti = context["ti"]
-        pulled = ti.xcom_pull(task_ids="check_organization.introspect", key=FAILURES, map_indexes=ti.map_index)
-        reports = pulled or []
+        index = context["ti"].map_index
+        wait_until_ended(context, [(INTROSPECT, index), (DIFF, index)])
+        reports = pull_own(context, INTROSPECT, FAILURES) or []
+    ids = batch["organizations"].split()
     known = {value["organization_id"]: report_from_json(value) for value in reports}
     return [
-        known.get(organization.id)
+        known.get(id_)
         or OrganizationReport(
-            organization_id=organization.id,
-            organization_name=organization.name,
+            organization_id=id_,
+            organization_name=batch["label"] if len(ids) == 1 else id_,
             error="The check did not finish; the logs of its tasks introspect and diff in this run say why.",
         )
-        for organization in batch_from_json(batch)
+        for id_ in ids
     ]
 
 
-def _desk(application: Connection, settings: Settings, context: Context) -> Desk:
+def _desk(application: Connection, settings: Settings, context: Context, *, quiet: bool) -> Desk:
     from include.schema_sync.notify.slack.client import slack_client
     from include.schema_sync.notify.tell import Desk
     from include.schema_sync.nouns.discrepancy import Severity
@@ -89,6 +97,7 @@ def _desk(application: Connection, settings: Settings, context: Context) -> Desk
         client_of=client_of,
         run=run_facts(context),
         min_severity=Severity(context["params"][MIN_SEVERITY]),
-        dry_run=context["params"][DRY_RUN],
         mentions=settings.mentions,
+        dry=is_dry(context["params"], settings),
+        quiet=quiet,
     )
