@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from xml.sax.saxutils import escape
 
-from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
-from .names import NameCase, unquote
-from .sql_words import SqlWords, word_set
-from .type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, Vocabulary, Word, sides, words
+from ...nouns.snapshot import GroupRequest
+from ..engine import Dialect, Failure, Query, quote_with, zero_row_select
+from ..names import NameCase, unquote
+from ..sql_words import SqlWords, word_set
+from ..type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, Vocabulary, Word, sides, words
 
 # sys.*, because INFORMATION_SCHEMA has no alias types, synonyms or lengths in one place, and COLUMNS lacks precision.
 #

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query
-from .names import NameCase, unquote
-from .sql_words import SqlWords, word_set
-from .type_vocabulary import (
+from ...nouns.snapshot import GroupRequest
+from ..engine import Dialect, Failure, Query
+from ..names import NameCase, unquote
+from ..sql_words import SqlWords, word_set
+from ..type_vocabulary import (
     BIT_IS_BOOLEAN,
     ENUM_IN_TEXT,
     FLOAT_64,
