@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from xml.sax.saxutils import escape
 
 from ...nouns.snapshot import GroupRequest
 from ..engine import Dialect, Failure, Query, quote_with, zero_row_select
@@ -174,6 +173,8 @@ quote = quote_with("[", "]")
 
 def columns_query(request: GroupRequest) -> Query:
     """Ask for the requested tables of one schema in one statement; only the database is an identifier in it."""
+    from xml.sax.saxutils import escape  # brings Python's HTTP and TLS along, which nobody else needs at the start
+
     database = None if request.database is None else unquote(request.database)[0]
     tables = sorted({unquote(table)[0] for table in request.tables})
     parameters: dict[str, object] = {
