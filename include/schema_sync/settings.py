@@ -24,6 +24,7 @@ class Settings:
 
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
+    :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
         before Airflow stops the task.
@@ -36,6 +37,7 @@ class Settings:
     max_mapped: int
     connect_timeout_s: int
     statement_timeout_s: int
+    wake_up_s: int
     introspection_budget_s: float
     source_concurrency: int
     organization_concurrency: int
@@ -63,6 +65,7 @@ class Settings:
             statement_timeout_s=_whole_number(
                 env, "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", default=60, low=1, high=3600
             ),
+            wake_up_s=_whole_number(env, "SCHEMA_SYNC_WAKE_UP_SECONDS", default=300, low=0, high=3600),
             introspection_budget_s=_task_timeout_min(env) * 60 * 0.8,
             source_concurrency=_whole_number(env, "SCHEMA_SYNC_SOURCE_CONCURRENCY", default=4, low=1, high=64),
             organization_concurrency=_whole_number(

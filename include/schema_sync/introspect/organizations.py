@@ -208,6 +208,7 @@ def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Se
             job.access.dialect,
             requests,
             timeout_s=settings.statement_timeout_s,
+            wake_up_s=settings.wake_up_s,
             deadline_s=max(1.0, ends - started),
             confirm=settings.confirm_missing,
             redact=job.access.redact,

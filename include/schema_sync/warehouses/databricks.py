@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
@@ -189,7 +189,6 @@ def _is_of_the_catalogue(text: str, condition: re.Match[str] | None) -> bool:
     """The view that was asked is what is not there, not a table of the customer's."""
     said = text[condition.end() :] if condition else text
     return _OF_THE_CATALOGUE.search(said[:400]) is not None
-
 
 
 # --- Sign-in: access token, or OAuth machine-to-machine ---

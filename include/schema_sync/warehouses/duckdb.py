@@ -7,8 +7,8 @@ Catalogue: https://duckdb.org/docs/stable/sql/meta/duckdb_table_functions
 from __future__ import annotations
 
 import re
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings

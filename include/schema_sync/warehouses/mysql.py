@@ -11,11 +11,10 @@ Errors: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.htm
 from __future__ import annotations
 
 import re
-from typing import Any
-from ssl import get_default_verify_paths
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ssl import get_default_verify_paths
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings

@@ -8,11 +8,10 @@ Catalogues: https://www.postgresql.org/docs/current/catalogs.html
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable, Mapping
 from math import ceil
-from collections.abc import Mapping
-from collections.abc import Iterable
 from string import ascii_lowercase, ascii_uppercase
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
@@ -246,7 +245,7 @@ TYPE_WORDS = {
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
-    options = {
+    options: dict[str, Any] = {
         "host": secret["host"],
         "port": secret.number("port") or 5432,
         "dbname": secret.one_of("database", "default_database"),
@@ -277,11 +276,11 @@ def _tls(ssl: object) -> dict[str, Any]:
 
 def _sign_in_from_uri(uri: Uri) -> SignIn:
     own = {"host": uri.host, "port": uri.port, "dbname": uri.database, "user": uri.user, "password": uri.password}
-    options = {**uri.options, **{key: value for key, value in own.items() if value}}
+    options: dict[str, Any] = {**uri.options, **{key: value for key, value in own.items() if value}}
     return SignIn(options, options.get("dbname"), "public", options.get("host"))
 
 
-def _limits(settings: Settings) -> dict[str, Any]:
+def limits(settings: Settings) -> dict[str, Any]:
     return {"connect_timeout": settings.connect_timeout_s, "application_name": "schema-sync"}
 
 
@@ -296,7 +295,7 @@ _DRIVER = Driver(
     vault_keys="host port? database|default_database username password schema? ssl? connection_timeout?",
     sign_in_from_vault=_sign_in_from_vault,
     sign_in_from_uri=_sign_in_from_uri,
-    limits=_limits,
+    limits=limits,
     connect=_connect,
 )
 

@@ -10,9 +10,9 @@ Column grants: https://docs.aws.amazon.com/redshift/latest/dg/r_PG_ATTRIBUTE_INF
 from __future__ import annotations
 
 import re
-from typing import Any
-from math import ceil
 from collections.abc import Mapping
+from math import ceil
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
@@ -237,7 +237,8 @@ def _tls(ssl: object) -> dict[str, Any]:
 def _sign_in_from_uri(uri: Uri) -> SignIn:
     options = uri.arguments()
     if options.get("iam"):
-        options = {**options, **_iam_options({key: options.pop(key, None) for key in _IAM_KEYS}, uri.user)}
+        keys = {key: options.pop(key, None) for key in _IAM_KEYS}
+        options.update(_iam_options(keys, uri.user))
     else:
         options.update(user=uri.user, password=uri.password)
     if options.get("sslmode") == "disable":

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
-from pathlib import Path
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from ...errors import TerminalError
 from ...settings import Settings
 from ..autocommit import AutocommitConnection
 from ..sign_in import Driver, SignIn, Uri, VaultJson
@@ -33,7 +34,12 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
     """``bigquery://project/dataset?location=…``; the key as ``credentials_path`` or ``credentials_base64``."""
     options: dict[str, Any] = {"project": uri.host or None, "location": uri.options.get("location")}
     if text := uri.options.get("credentials_base64"):
-        options["key"] = json.loads(base64.b64decode(text))
+        try:
+            options["key"] = dict(json.loads(base64.b64decode(text)))
+        except (ValueError, TypeError):
+            options["key"] = None
+        if options["key"] is None:
+            raise TerminalError("The connection URI's credentials_base64 is not the encoded JSON of a key.")
     elif path := uri.options.get("credentials_path"):
         options["key_file"] = path
     return SignIn(options, uri.host or None, uri.database)

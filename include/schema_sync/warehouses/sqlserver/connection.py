@@ -12,7 +12,7 @@ from typing import Any
 
 from ...settings import Settings
 from ..autocommit import AutocommitConnection
-from ..sign_in import Driver, SignIn, Uri, VaultJson, is_true
+from ..sign_in import Driver, SignIn, Uri, VaultJson
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
