@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .discrepancy import Discrepancy, Severity
+from .snapshot import ColumnChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,17 @@ class SuggestedPatch:
 
 
 @dataclass(frozen=True, slots=True)
+class TableChanges:
+    """What changed in one table's columns since an earlier run (contract, section 13)."""
+
+    data_source_id: str
+    database: str | None
+    schema: str
+    table: str
+    columns: tuple[ColumnChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTiming:
     """How long introspecting one data source took."""
 
@@ -63,6 +75,7 @@ class OrganizationReport:
     :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
     :ivar patches: one for each dataset that can be repaired safely.
     :ivar slowest_source: None when no source was asked.
+    :ivar changes: of tables that datasets name, as far as an earlier run is remembered.
     """
 
     organization_id: str
@@ -75,6 +88,7 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    changes: tuple[TableChanges, ...] = ()
 
     def count(self, severity: Severity) -> int:
         return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
