@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -481,8 +482,6 @@ def test_a_connect_callable_may_say_itself_that_the_database_is_not_there() -> N
 
 
 def test_a_mistake_of_ours_is_raised_and_not_called_an_outage(fresh_database: str) -> None:
-    from dataclasses import replace
-
     def broken(group: GroupRequest) -> Any:
         raise ZeroDivisionError("ours")
 
@@ -495,8 +494,6 @@ def test_a_mistake_of_ours_is_raised_and_not_called_an_outage(fresh_database: st
 def test_one_groups_failed_query_leaves_the_next_its_connection(
     fresh_database: str, closed_after: Callable[[Connect], Connect]
 ) -> None:
-    from dataclasses import replace
-
     run(fresh_database, "CREATE TABLE orders (id int)")
 
     def query(group: GroupRequest) -> Any:
@@ -519,8 +516,6 @@ def test_one_groups_failed_query_leaves_the_next_its_connection(
 
 
 def test_a_slow_statement_is_stopped_by_the_server_and_is_transient(fresh_database: str) -> None:
-    from dataclasses import replace
-
     dialect = replace(POSTGRES, columns_query=lambda group: replace(POSTGRES.columns_query(group), sql=SLEEP))
     (outcome,) = introspect_source(connects(fresh_database), dialect, [request("s", "t")], timeout_s=0.2).groups
     assert outcome.failure is Failure.TRANSIENT
@@ -531,8 +526,6 @@ SLEEP = "SELECT pg_sleep(60), %(schema)s"
 
 
 def test_the_session_cannot_write_whatever_the_connection_allows(fresh_database: str) -> None:
-    from dataclasses import replace
-
     write = "CREATE TABLE written AS SELECT %(schema)s::text"
     dialect = replace(POSTGRES, columns_query=lambda group: replace(POSTGRES.columns_query(group), sql=write))
     connect = connects(fresh_database, autocommit=True)
