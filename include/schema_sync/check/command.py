@@ -86,6 +86,7 @@ def _check(asked: argparse.Namespace) -> int:
 
 
 def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckResult:
+    from ..repair.suggest import PatchOptions
     from ..settings import Settings
     from .files import Selection
     from .progress import progress
@@ -98,7 +99,7 @@ def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckRes
             configuration,
             Settings.from_environment(),
             selection,
-            add_undocumented=asked.add_undocumented,
+            options=PatchOptions(asked.add_undocumented, asked.remove_missing, asked.include_probable),
             now=now,
         )
 
@@ -232,4 +233,12 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     output.add_argument(
         "--add-undocumented", action="store_true", help="patches also add the columns that are in no dataset"
     )
+    output.add_argument(
+        "--remove-missing", action="store_true",
+        help="patches also comment out fields whose column is missing for any reason",
+    )  # fmt: skip
+    output.add_argument(
+        "--include-probable", action="store_true",
+        help="suggest renames that are only probable too, in patches of their own: look at each before you apply it",
+    )  # fmt: skip
     output.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is clean or skipped")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import files_against, hit, message, place, title, totals
+from .wording import files_against, hit, message, patch_title, place, title, totals
 
 if TYPE_CHECKING:
     from ..run import CheckResult
@@ -53,7 +53,7 @@ def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool 
     ]
     lines.append(styled(f"{files_against(result)}: {totals(result)}.", "bold"))
     for patch in result.patches if with_patches else ():
-        title_ = f"Suggested patch, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):"
+        title_ = f"{patch_title(patch)}, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):"
         lines += ["", styled(title_, "bold")]
         for line in patch.diff.split("\n"):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
