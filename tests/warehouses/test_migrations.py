@@ -124,7 +124,7 @@ def shop(engine: Engine, server: Server) -> Shop:
 
 @pytest.mark.parametrize("migration", MIGRATIONS.values(), ids=MIGRATIONS.keys())
 @pytest.mark.parametrize("engine", ENGINES_HERE, indirect=True)
-def test_what_is_said_of_a_migration_is_true(shop: Shop, migration: Migration, tmp_path: Path):
+def test_what_is_said_of_a_migration_is_true(shop: Shop, migration: Migration, tmp_path: Path) -> None:
     before = shop.values(YML)
     assert len(before) == len(parse_dataset_yml(YML, name="orders")[0].fields)
     memories = [Memory(DAYS[0], shop.look([]))]
@@ -160,5 +160,5 @@ def test_what_is_said_of_a_migration_is_true(shop: Shop, migration: Migration, t
             assert value in (before.get(name), now.get(name, before.get(name))), (name, report.patches)
 
 
-def test_there_are_thirty():
+def test_there_are_thirty() -> None:
     assert len(MIGRATIONS) >= 30
