@@ -59,7 +59,8 @@ class Dialect:
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
-        by the columns' order in it; ``kind`` in words. Requested tables are found whatever their letter case.
+        by the columns' order in it; ``kind`` in words. Engines that number tables and columns, and never use a
+        number again, append both numbers. Requested tables are found whatever their letter case.
         A table without columns yields one row with ``column`` NULL. A schema that is there without any requested
         table yields at least one row with ``table`` NULL; no row means: no such schema.
         A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
