@@ -14,10 +14,11 @@ from ..warehouses.names import NameCase, NameIndex, can_be_asked, cut_name, fold
 from .limits import OTHER_COLUMNS
 
 _TEXT_OR_NOTHING = (str, type(None))
+_NOT_ASKED_FOR = "the server answered with something else than what was asked"
 _NEIGHBOURS_PER_TABLE = 5
 _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second
+_ROW = 8  # values of a row; the numbers of table and column follow where the engine has them
 _relation_of = itemgetter(1)
-_VALUES = 8  # of a row
 
 
 def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> tuple[GroupSnapshot, str | None]:
@@ -39,8 +40,8 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
     for name, group in groupby(rows, _relation_of):
         exists = True
         first = next(group)
-        if len(first) != _VALUES or not all(isinstance(first[index], _TEXT_OR_NOTHING) for index in (0, 1, 2)):
-            raise TerminalError("the server answered with something else than what was asked")
+        if len(first) not in (_ROW, _ROW + 2) or not all(isinstance(each, _TEXT_OR_NOTHING) for each in first[:3]):
+            raise TerminalError(_NOT_ASKED_FOR)
         stored_schema, _, kind, readable = first[:4]
         if name is None:
             continue
@@ -52,21 +53,26 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
             continue
         columns: list[Column] = []
         others = more = 0
-        for _, _, _, _, column, type_, base_type, column_readable in chain((first,), group):
+        for _, _, _, _, column, type_, base_type, column_readable, *numbers in chain((first,), group):
             if column is None:
                 continue
             if not (isinstance(column, str) and isinstance(type_, str)):
-                raise TerminalError("the server answered with something else than what was asked")
+                raise TerminalError(_NOT_ASKED_FOR)
             if column.casefold() not in named:
                 if others == OTHER_COLUMNS:
                     more += 1
                     continue
                 others += 1
             known = shared.get(column)
-            if known is None or known[1:4] != (type_, base_type, column_readable):
-                known = shared[column] = Column(column, type_, base_type, column_readable)
+            number = numbers[1] if numbers else None
+            if known is None or known[1:] != (type_, base_type, column_readable, number):
+                known = shared[column] = Column(column, type_, base_type, column_readable, number)
             columns.append(known)
-        tables[name] = Table(name, kind, bool(readable), tuple(columns), more=more)
+        identity = None if len(first) == _ROW else first[_ROW]
+        if identity is not None and not str(identity).isdigit():
+            raise TerminalError(_NOT_ASKED_FOR)
+        identity = None if identity is None else int(identity)
+        tables[name] = Table(name, kind, bool(readable), tuple(columns), identity, more=more)
     snapshot = GroupSnapshot(
         request.data_source_id,
         request.database,

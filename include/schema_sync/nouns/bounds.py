@@ -15,7 +15,7 @@ MOST_FINDINGS = 1_000  # in detail
 _MOST_IGNORED = 200
 _MOST_DATASET_IDS = 3_000
 # Characters of JSON, as Airflow writes it; together with what stands around them under 1 MiB.
-_FINDINGS, _IGNORED, _PATCHES, _UNCHECKED = 600_000, 60_000, 160_000, 60_000
+_FINDINGS, _IGNORED, _PATCHES, _UNCHECKED, _CHANGES = 560_000, 60_000, 150_000, 60_000, 40_000
 _FEW, _SHORT, _LONG = 5, 200, 4_000
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ def bounded(report: OrganizationReport) -> OrganizationReport:
     findings = _fitting(report.discrepancies[:MOST_FINDINGS], _FINDINGS, discrepancy_to_json, _brief)
     ignored = _fitting(report.ignored[:_MOST_IGNORED], _IGNORED, discrepancy_to_json, _brief)
     patches = _fitting(report.patches, _PATCHES, lambda patch: [patch.diff, *patch.fixes])
+    changes = _fitting(report.changes, _CHANGES, lambda table: [table.table, *map(str, table.columns)])
     named = sum(len(source.dataset_ids) for source in report.unchecked) <= _MOST_DATASET_IDS
     sources = [
         replace(source, error=_cut(source.error, _LONG), dataset_ids=source.dataset_ids if named else ())
@@ -47,6 +48,7 @@ def bounded(report: OrganizationReport) -> OrganizationReport:
         discrepancies=tuple(findings),
         ignored=tuple(ignored),
         patches=tuple(patches),
+        changes=tuple(changes),
         unchecked=tuple(unchecked),
         error=None if report.error is None else _cut(report.error, _LONG),
         left_out=left_out,
