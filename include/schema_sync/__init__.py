@@ -3,3 +3,5 @@
 Plain Python; never imports airflow (import-linter holds it), so that everything here can be tested and
 used without a scheduler. ``dags/schema_sync.py`` shows the whole flow on one screen.
 """
+
+__version__ = "0.1.0"

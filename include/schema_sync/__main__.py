@@ -1,6 +1,8 @@
-"""``python -m include.schema_sync``: the command line."""
+"""``python -m include.schema_sync``, or ``python -m schema_sync`` where it is installed: the command line."""
 
-from .check.command import app
+import sys
+
+from .check.command import main
 
 if __name__ == "__main__":
-    app(prog_name="python -m include.schema_sync")
+    sys.exit(main(program=f"python -m {__package__}"))

@@ -83,3 +83,9 @@ def test_every_setting_is_in_the_readme(project_root):
     readme = (project_root / "README.md").read_text()
     assert len(names) >= 12
     assert {name for name in names if f"`{name}`" not in readme} == set()
+
+
+def test_the_webhook_is_in_no_repr():
+    settings = Settings.from_environment({"DATA_TEAM_SLACK_WEBHOOK_URL": "https://hooks.example.com/secret"})
+    assert settings.data_team_webhook_url == "https://hooks.example.com/secret"
+    assert "hooks.example.com" not in repr(settings)

@@ -1,139 +1,218 @@
-"""``python -m include.schema_sync check``: dataset files of a repository against a live warehouse, without Airflow."""
+"""``schema-sync check``: dataset files of a repository against a live warehouse, without Airflow.
+
+What the arguments mean is here; everything that reads files or talks to a warehouse is imported when it is needed, so
+that ``--help`` and a wrong argument cost next to nothing.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
+import os
 import sys
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, NoReturn
 
-import typer
-
+from .. import __version__
+from ..errors import SchemaSyncError, TerminalError
 from ..nouns.discrepancy import Severity
-from .formats import Format, github_report, json_report, sarif_report, text_report
 
 if TYPE_CHECKING:
+    from .configuration import Configuration
     from .run import CheckResult
 
 CONNECTION_VARIABLE = "SCHEMA_SYNC_CHECK_CONNECTION"
-
-# No tracebacks with local variables: one of them is the connection URI.
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-
-class FailOn(StrEnum):
-    CRITICAL = "critical"
-    WARNING = "warning"
+FORMATS = ("text", "json", "github", "markdown", "sarif", "junit")
+SHELLS = ("bash", "zsh", "fish")
+NOT_CHECKED = 2  # exit status; wrong arguments have it too, as argparse does it
 
 
-@app.callback()
-def main() -> None:
-    """Schema Sync: do the datasets still match the warehouse?"""
+def main(arguments: Sequence[str] | None = None, *, program: str = "schema-sync") -> int:
+    """:return: 0 nothing found, 1 found at or above ``--fail-on``, 2 something not checked or wrong arguments."""
+    parser = _parser(program)
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what may stand at the cursor
+        import argcomplete
 
-
-@app.command(no_args_is_help=True)
-def check(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Dataset YML files, or folders that are searched for *.yml and *.yaml.")
-    ],
-    connection: Annotated[
-        str,
-        typer.Option(
-            envvar=CONNECTION_VARIABLE,
-            help="Where the tables are, as type://user:password@host:port/database?option=value; files as "
-            "sqlite:///path and duckdb:///path. Better given by the environment variable: other users of the "
-            "machine can read command lines.",
-        ),
-    ],
-    dialect: Annotated[
-        str | None, typer.Option(help="Kind of warehouse; by default what the connection begins with.")
-    ] = None,
-    output: Annotated[
-        Format, typer.Option("--format", help="text: people. json: scripts. sarif: scanners. github: annotations.")
-    ] = Format.TEXT,
-    fail_on: Annotated[FailOn, typer.Option(help="The least severity that makes the check fail.")] = FailOn.CRITICAL,
-    database: Annotated[str | None, typer.Option(help="Database of datasets that name none.")] = None,
-    schema: Annotated[
-        str | None, typer.Option(help="Schema of datasets that name none; by default the warehouse's usual one.")
-    ] = None,
-    add_undocumented: Annotated[
-        bool, typer.Option("--add-undocumented", help="Suggested patches also add columns that are in no dataset.")
-    ] = False,
-    patch: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|-",
-            help="Write the suggested patches to a file, for `git apply` or `patch -p1`; "
-            "-: to standard output, and the report to standard error.",
-        ),
-    ] = None,
-) -> None:
-    """Check dataset YML files against a live warehouse, as the daily run does.
-
-    Exit status: 0 nothing found, 1 found at or above --fail-on, 2 something could not be checked (whatever else was
-    found: what could not be checked is never clean).
-    """
-    from ..errors import SchemaSyncError
-
-    logging.getLogger("include.schema_sync").addHandler(logging.NullHandler())  # the report says it all
+        argcomplete.autocomplete(parser)
+    asked = parser.parse_args(arguments)
+    if asked.command is None:
+        parser.print_help(sys.stderr)
+        return NOT_CHECKED
+    # The report says it all: what the code below would log is for a task's log.
+    logging.getLogger(__name__.rpartition(".check.")[0]).addHandler(logging.NullHandler())
     try:
-        result = _check(paths, connection, dialect, database, schema, add_undocumented=add_undocumented)
-        for note in result.skipped:
-            print(f"{note.path}: {note.text}", file=sys.stderr)  # noqa: T201 (a command line's output)
-        if not result.files and not result.unchecked:
-            _refuse("No dataset YML was found in these paths. Name files, or folders that hold datasets.")
-        _write(result, output, patch)
+        return _check(asked) if asked.command == "check" else _print_completion(asked.shell)
     except SchemaSyncError as error:
-        _refuse(str(error))
-    raise typer.Exit(result.exit_code(Severity(fail_on)))
+        print(f"schema-sync: {error}", file=sys.stderr)  # noqa: T201 (a command line's output)
+        return NOT_CHECKED
 
 
-def _check(
-    paths: list[Path],
-    connection: str,
-    dialect: str | None,
-    database: str | None,
-    schema: str | None,
-    *,
-    add_undocumented: bool,
-) -> CheckResult:
+def run() -> NoReturn:
+    """The installed command."""
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # whoever read the report has gone: `schema-sync check | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOT_CHECKED)
+
+
+def _check(asked: argparse.Namespace) -> int:
+    from .configuration import Where, read_configuration
+
+    given = Where(CONNECTION_VARIABLE, asked.connection, asked.dialect, asked.database, asked.schema)
+    configuration = read_configuration(Path.cwd(), CONNECTION_VARIABLE).overridden(given)
+    fail_on = Severity(asked.fail_on or configuration.fail_on)
+    result = _result(asked, configuration)
+    if not asked.quiet:
+        for note in result.skipped:
+            print(f"{note.path}: {note.text}", file=sys.stderr)  # noqa: T201
+    if not result.files and not result.unchecked:
+        raise TerminalError("No dataset YML was found in these paths. Name files, or folders that hold datasets.")
+    if asked.write_baseline:
+        from .baseline import DEFAULT_FILE, write_baseline
+
+        written = write_baseline(asked.baseline or DEFAULT_FILE, result)
+        print(f"schema-sync: {written}", file=sys.stderr)  # noqa: T201
+        return NOT_CHECKED if result.unchecked else 0
+    if asked.baseline:
+        from .baseline import without_known
+
+        result = without_known(result, asked.baseline)
+    _write(result, asked, fail_on)
+    return result.exit_code(fail_on)
+
+
+def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckResult:
     from ..settings import Settings
-    from .connections import place_from_uri
-    from .files import find_datasets
-    from .run import check_files
+    from .files import Selection
+    from .progress import progress
+    from .run import check_paths
 
-    settings = Settings.from_environment()
-    place = place_from_uri(connection, dialect, settings)
-    found = find_datasets(paths, database=database, schema=schema or place.schema or "")
-    return check_files(found, place, settings, add_undocumented=add_undocumented)
+    selection = Selection(configuration.root, tuple(asked.select), (*configuration.exclude, *asked.exclude))
+    with progress(quiet=asked.quiet) as now:
+        return check_paths(
+            asked.paths or configuration.paths,
+            configuration,
+            Settings.from_environment(),
+            selection,
+            add_undocumented=asked.add_undocumented,
+            now=now,
+        )
 
 
-def _write(result: CheckResult, output: Format, patch: str | None) -> None:
-    from rich.console import Console
+def _write(result: CheckResult, asked: argparse.Namespace, fail_on: Severity) -> None:
+    from .formats import rendered
 
-    from ..errors import TerminalError
-
-    stream = sys.stderr if patch == "-" else sys.stdout
-    if output is Format.TEXT:
-        text = text_report(result, with_patches=patch is None)
-        Console(file=stream, highlight=False, soft_wrap=True).print(text, end="")
-    else:
-        render = {Format.JSON: json_report, Format.SARIF: sarif_report, Format.GITHUB: github_report}[output]
-        print(render(result), file=stream)
-    if patch is None:
+    stream = sys.stderr if asked.patch == "-" else sys.stdout
+    shown = result.showing(Severity(asked.min_severity))
+    is_silent = asked.quiet and asked.format == "text" and not (shown.findings or shown.unchecked or shown.stale)
+    if not is_silent:
+        print(rendered(shown, asked.format, fail_on, with_patches=asked.patch is None, stream=stream), file=stream)
+    if asked.patch is None:
         return
     data = "".join(each.diff for each in result.patches).encode("utf-8", "surrogatepass")
-    if patch == "-":
+    if asked.patch == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
     try:
-        Path(patch).write_bytes(data)
+        Path(asked.patch).write_bytes(data)
     except OSError as error:
-        raise TerminalError(f"The patch cannot be written to {patch}: {error.strerror}. Name another file.") from None
+        raise TerminalError(
+            f"The patch cannot be written to {asked.patch}: {error.strerror}. Name another file."
+        ) from None
 
 
-def _refuse(message: str) -> None:
-    print(f"schema-sync: {message}", file=sys.stderr)  # noqa: T201 (a command line's output)
-    raise typer.Exit(2)
+def _print_completion(shell: str) -> int:
+    try:
+        from argcomplete.shell_integration import shellcode
+    except ImportError:
+        raise TerminalError("Completion needs the package argcomplete. Run: pip install argcomplete") from None
+    print(shellcode(["schema-sync"], shell=shell))  # noqa: T201
+    return 0
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program, description="Schema Sync: do the datasets still match the warehouse?", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"schema-sync {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    completion = commands.add_parser(
+        "completion",
+        help="print what makes a shell complete this command",
+        description="Print what makes a shell complete this command.",
+        epilog='bash and zsh: eval "$(schema-sync completion bash)" in the shell\'s start file. '
+        "fish: schema-sync completion fish > ~/.config/fish/completions/schema-sync.fish",
+    )
+    completion.add_argument("shell", choices=SHELLS)
+    _add_check(commands)
+    return parser
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="compare dataset files with a live warehouse",
+        description="Compare dataset YML files with a live warehouse, as the daily run does.",
+        epilog="Exit status: 0 nothing found, 1 found at or above --fail-on, 2 something could not be checked "
+        "(whatever else was found: what could not be checked is never clean), or wrong arguments.",
+        allow_abbrev=False,
+    )
+    what = check.add_argument_group("what is checked")
+    check.add_argument(
+        "paths", nargs="*", type=Path, metavar="PATH",
+        help="dataset YML files, or folders that are searched for *.yml and *.yaml; "
+        "by default those of schema-sync.toml or [tool.schema-sync] in pyproject.toml",
+    )  # fmt: skip
+    what.add_argument(
+        "--connection", metavar="URI",
+        help="where the tables are, as type://user:password@host:port/database?option=value; files as sqlite:///path "
+        f"and duckdb:///path. Better given by the environment variable {CONNECTION_VARIABLE}: other users of the "
+        "machine can read command lines",
+    )  # fmt: skip
+    what.add_argument("--dialect", metavar="TYPE", help="kind of warehouse (default: what the connection begins with)")
+    what.add_argument("--database", metavar="NAME", help="database of datasets that name none")
+    what.add_argument(
+        "--schema", metavar="NAME", help="schema of datasets that name none (default: the warehouse's usual one)"
+    )
+    what.add_argument(
+        "--select", action="append", default=[], metavar="PATTERN",
+        help="only files whose path, or one of whose datasets' names, matches: 'sales/*', 'orders'; may be repeated",
+    )  # fmt: skip
+    what.add_argument(
+        "--exclude", action="append", default=[], metavar="PATTERN", help="not these, as --select; may be repeated"
+    )
+    counts = check.add_argument_group("what counts")
+    counts.add_argument(
+        "--fail-on", choices=("critical", "warning"), help="the least severity that fails the check (default: critical)"
+    )
+    counts.add_argument(
+        "--min-severity", choices=tuple(map(str, Severity)), default="info",
+        help="the least severity that is shown (default: info); the counts include all",
+    )  # fmt: skip
+    counts.add_argument(
+        "--baseline", metavar="FILE", help="findings that are in this file are known: not shown, not failing"
+    )
+    counts.add_argument(
+        "--write-baseline", action="store_true",
+        help="write what is found now to the baseline (default: schema-sync-baseline.json) instead of failing",
+    )  # fmt: skip
+    output = check.add_argument_group("what is written")
+    output.add_argument(
+        "--format", choices=FORMATS, default="text",
+        help="text: people; json: scripts; github: annotations; markdown: a pull request's comment; "
+        "sarif: code scanning; junit: test reports (default: text)",
+    )  # fmt: skip
+    output.add_argument(
+        "--patch", metavar="FILE|-",
+        help="write the suggested patches to a file, for git apply or patch -p1; -: to standard output, and the report "
+        "to standard error",
+    )  # fmt: skip
+    output.add_argument(
+        "--add-undocumented", action="store_true", help="patches also add the columns that are in no dataset"
+    )
+    output.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is clean or skipped")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from ..errors import InvalidDatasetYml, TerminalError
 from ..nouns.dataset import Dataset
+from ..yml.dataset import parse_dataset_yml
 from ..yml.document import MAX_BYTES, Mapping, read_documents
 from ..yml.document import Sequence as ListNode
 
@@ -20,10 +23,22 @@ DATA_SOURCE_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check:connection"))
 
 @dataclass(frozen=True, slots=True)
 class DatasetFile:
-    """:ivar path: as it is shown: relative to the working folder where that is possible, with ``/``."""
+    """:ivar path: as it is shown: relative to the working folder where that is possible, with ``/``.
+
+    :ivar key: relative to the repository's root, so that it is the same wherever the command runs.
+    """
 
     path: str
+    key: str
     dataset: Dataset
+
+
+class Defaults(NamedTuple):
+    """What a dataset does not say itself."""
+
+    data_source_id: str
+    database: str | None
+    schema: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +58,42 @@ class Found:
     unreadable: tuple[Note, ...]
 
 
-def find_datasets(paths: Sequence[Path], *, database: str | None, schema: str) -> Found:
-    """Read the named files, and the ``*.yml`` and ``*.yaml`` of the named folders that look like datasets.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Patterns of paths and of datasets' names.
+
+    :ivar root: what paths are relative to, as well as to the working folder.
+    """
+
+    root: Path
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def takes(self, dataset: Dataset, path: str, key: str) -> bool:
+        """True unless an ``exclude`` matches, or there are ``select`` and none does."""
+        if not (self.select or self.exclude):
+            return True
+        names = {path, key, dataset.name, *_names(dataset)}
+        if any(fnmatchcase(name, pattern) for pattern in self.exclude for name in names):
+            return False
+        return not self.select or any(fnmatchcase(name, pattern) for pattern in self.select for name in names)
+
+
+def find_datasets(
+    files_of: Iterable[tuple[Path, bool]], selection: Selection, defaults: Callable[[Path], Defaults]
+) -> Found:
+    """Read the files, and leave out those that are no datasets or not selected.
 
     A file that is named is checked whatever it holds; one that a folder holds is skipped when it has none of a
-    dataset's keys (a ``docker-compose.yml``, say). Folders that begin with a dot are not searched.
+    dataset's keys (a ``docker-compose.yml``, say).
 
-    :param database, schema: of datasets that name none.
-    :raises TerminalError: a path is not there.
+    :param files_of: from :func:`candidates`.
+    :param defaults: what a dataset of that file does not say itself.
     """
     files: list[DatasetFile] = []
     skipped: list[Note] = []
     unreadable: list[Note] = []
-    for path, is_named in _candidates(paths):
+    for path, is_named in files_of:
         shown = shown_path(path)
         try:
             text = _read(path)
@@ -66,16 +104,19 @@ def find_datasets(paths: Sequence[Path], *, database: str | None, schema: str) -
         if not is_named and not looks_like_dataset(text):
             skipped.append(Note(shown, "skipped: it has none of a dataset's keys"))
             continue
+        key = relative_path(path, selection.root)
+        own = defaults(path)
         dataset = Dataset(
-            id=str(uuid5(NAMESPACE_URL, f"schema-sync:check:{shown}")),
+            id=str(uuid5(NAMESPACE_URL, f"schema-sync:check:{key}")),
             name=path.stem,
             organization_id=ORGANIZATION_ID,
-            data_source_id=DATA_SOURCE_ID,
-            database_identifier=database,
-            schema=schema,
+            data_source_id=own.data_source_id,
+            database_identifier=own.database,
+            schema=own.schema,
             yml=text,
         )
-        files.append(DatasetFile(shown, dataset))
+        if selection.takes(dataset, shown, key):
+            files.append(DatasetFile(shown, key, dataset))
     return Found(tuple(files), tuple(skipped), tuple(unreadable))
 
 
@@ -92,11 +133,20 @@ def looks_like_dataset(text: str) -> bool:
 
 
 def shown_path(path: Path) -> str:
+    return relative_path(path, Path.cwd())
+
+
+def relative_path(path: Path, root: Path) -> str:
+    """Relative to ``root`` where it is inside of it, else absolute; with ``/``."""
     absolute = Path(os.path.abspath(path))
+    return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
+
+
+def _names(dataset: Dataset) -> Iterator[str]:
     try:
-        return absolute.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return absolute.as_posix()
+        yield from (each.name for each in parse_dataset_yml(dataset.yml, name=dataset.name) if each.name)
+    except InvalidDatasetYml:
+        return  # its file's name is all that there is; the comparison reports it
 
 
 _SUFFIXES = (".yml", ".yaml")
@@ -106,8 +156,13 @@ _DATASET_KEYS = (
 _KEY_LINE = re.compile(rf"^[ \t{{\"'-]*(?:{'|'.join(_DATASET_KEYS)})[\"']?\s*:", re.MULTILINE)
 
 
-def _candidates(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """(file, whether it was named itself), each file once, in the order of the paths and sorted within folders."""
+def candidates(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """(file, whether it was named itself), each file once, in the order of the paths and sorted within folders.
+
+    Of folders ``*.yml`` and ``*.yaml``; folders that begin with a dot are not searched.
+
+    :raises TerminalError: a path is not there.
+    """
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():

@@ -178,8 +178,9 @@ def _grant(database: psycopg.Connection[tuple[object, ...]]) -> None:
 
 def _access(source: SampleSource, password: str, port: int, folder: Path) -> dict[str, object]:
     """A source's credentials in the vault's form."""
-    if source.type != "postgres":
-        return {"type": source.type, "path": str(folder / f"{source.database}.{source.type}")}
+    file = f"{source.database}.{source.type}"
+    if (_SAMPLES / f"{file}.sql").is_file():
+        return {"type": source.type, "path": str(folder / file)}
     return {
         "type": source.type,
         "host": "127.0.0.1",

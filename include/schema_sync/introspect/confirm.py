@@ -148,9 +148,7 @@ class _Prober:
             doubtful = [
                 number
                 for number, answer in enumerate(answers)
-                if answer is not None
-                and wanted[number][1]
-                and answer.failure not in (*_NO_TABLE, Failure.TRANSIENT)
+                if answer is not None and wanted[number][1] and answer.failure not in (*_NO_TABLE, Failure.TRANSIENT)
             ]
             whole = dict(zip(doubtful, self._select([(wanted[each][0], []) for each in doubtful]), strict=True))
             for number, table in enumerate(open_tables):
@@ -199,7 +197,9 @@ class _Prober:
         build, relation = proofs.absent_tables, proofs.relation
 
         def statement(some: Sequence[str]) -> str:
-            return build([relation(self._request, spelled) for table in some for spelled in spellings[table]])
+            return build(
+                self._request, [relation(self._request, spelled) for table in some for spelled in spellings[table]]
+            )
 
         chunks = [tables[at : at + _TABLES_PER_STATEMENT] for at in range(0, len(tables), _TABLES_PER_STATEMENT)]
         answers = self._asking.ask([statement(chunk) for chunk in chunks])
@@ -208,15 +208,13 @@ class _Prober:
     def _unless_none_is_there(self, gaps: Sequence[_Gap]) -> list[_Gap]:
         """The gaps of which some columns may be there."""
         proofs = self._dialect.proofs
-        if proofs is None or sum(len(gap.columns) for gap in gaps) < 2:
-            return list(gaps)
         names = {id(gap): self._all_spellings(gap) for gap in gaps}
+        if proofs is None or sum(map(len, names.values())) < 2:
+            return list(gaps)
         certain = [gap for gap in gaps if 0 < len(names[id(gap)]) <= _COLUMNS_PER_STATEMENT]
 
         def statement(some: Sequence[_Gap]) -> str:
-            return all_of(
-                [absent_columns(proofs.relation(self._request, gap.spelled), names[id(gap)]) for gap in some]
-            )
+            return all_of([absent_columns(proofs.relation(self._request, gap.spelled), names[id(gap)]) for gap in some])
 
         refused = refusals(certain, statement, self._asking.ask, most=50)
         absent = {id(gap) for number, gap in enumerate(certain) if number not in refused}
@@ -245,9 +243,7 @@ class _Prober:
         answers = self._asking.ask(
             [probe(self._request, table, tuple(dict.fromkeys(map(self._first, columns)))) for table, columns in wanted]
         )
-        self.no_schema |= any(
-            answer is not None and answer.failure is Failure.MISSING_DATABASE for answer in answers
-        )
+        self.no_schema |= any(answer is not None and answer.failure is Failure.MISSING_DATABASE for answer in answers)
         return answers
 
     def _first(self, column: str) -> str:

@@ -168,8 +168,9 @@ class Session:
     def _begin(self, cursor: Cursor) -> None:
         if not self._in_transaction:
             self._in_transaction = True
+            timeout_ms = max(4, int(self._job.timeout_s * 1000))
             for statement in self._job.dialect.session_statements:
-                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+                cursor.execute(statement.format(timeout_ms=timeout_ms, lock_timeout_ms=timeout_ms // 4))
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:
@@ -235,7 +236,7 @@ def _message_of(error: Exception) -> str | None:
 
 
 def _sentence_of(error: Exception) -> str | None:
-    """The engine's sentence without the statement that it is about: psycopg's, mysql-connector's, or the first lines."""
+    """The engine's sentence without the statement that it is about."""
     diagnostics = getattr(error, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or getattr(error, "msg", None) or _message_of(error)
     text = str(error) if primary is None else str(primary)

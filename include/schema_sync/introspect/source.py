@@ -188,13 +188,11 @@ def _confirmed(
         schema = dialect.spelling_of(schema, stored_schema, dialect.table_case)
     asking = Asking(replace(request, schema=schema), dialect, probing, probing.session.can_be_asked)
 
-    def columns_of_views(views: GroupRequest) -> dict[str, Table]:
-        assert dialect.proofs is not None
-        assert dialect.proofs.view_columns is not None
-        query = dialect.proofs.view_columns(replace(views, schema=stored_schema))
-        return {table.name: table for table in snapshot_of_rows(views, probing.session.rows(query), dialect)[0].tables}
+    def read(query: Query) -> dict[str, Table]:
+        found, _ = snapshot_of_rows(request, probing.session.rows(query), dialect)
+        return {table.name: table for table in found.tables}
 
-    return confirm_missing(confirm_views(snapshot, asking, columns_of_views), asking)
+    return confirm_missing(confirm_views(snapshot, asking, read), asking)
 
 
 class _Probing:
@@ -229,7 +227,9 @@ class _Probing:
             some = self.session.try_some(statements[len(answers) :])
             self.statements += len(some)
             self.transient |= any(error is not None and error.failure is Failure.TRANSIENT for error in some)
-            answers += [error and Refusal(error.failure, str(error), error.words, error.code) for error in some]
+            answers += [
+                None if error is None else Refusal(error.failure, str(error), error.words, error.code) for error in some
+            ]
         return answers
 
 

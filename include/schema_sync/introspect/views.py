@@ -1,7 +1,7 @@
 """Views of a group: can the warehouse select from them what the datasets need?
 
-A view stays in the catalogue when its base table is gone, or when its owner may not read it any more; only the warehouse
-knows. Many are asked in one statement.
+A view stays in the catalogue when its base table is gone, or when its owner may not read it any more; only the
+warehouse knows. Many are asked in one statement.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
-from ..warehouses.engine import Failure
+from ..nouns.snapshot import GroupSnapshot, Table
+from ..warehouses.engine import Failure, Query
 from ..warehouses.names import NameIndex
 from ..warehouses.proofs import all_of
 from .bisect import refusals
@@ -21,22 +21,26 @@ _OTHER_KINDS = frozenset({"synonym", "external table", "dynamic table"})
 
 
 def confirm_views(
-    snapshot: GroupSnapshot, asking: Asking, read: Callable[[GroupRequest], Mapping[str, Table]]
+    snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Mapping[str, Table]]
 ) -> GroupSnapshot:
     """Mark the views that cannot be selected from as ``broken``, in the engine's words.
 
-    :param read: a request → its tables as the catalogue has them now; asked for views that answered, where the catalogue
-        knows their columns only then.
+    :param read: a columns query → its tables by their names; run for views that answered, where the catalogue knows
+        their columns only then.
     """
     proofs = asking.dialect.proofs
     views = [table for table in snapshot.tables if table.readable and _is_view(table)]
     if proofs is None or not views:
         return snapshot
-    knows_columns = proofs.view_columns is None
-    needed = _needed(snapshot.tables, asking) if knows_columns else {}
+    needed = _needed(snapshot.tables, asking) if proofs.view_columns is None else {}
+
+    def select(view: Table) -> str:
+        selected = ", ".join(map(asking.dialect.quote, needed.get(view.name, ()))) or "1 AS one"
+        relation = proofs.relation(asking.request, asking.dialect.quote(view.name))
+        return f"SELECT {selected} FROM {relation} AS schema_sync_probe LIMIT 0"  # noqa: S608 (names are quoted)
 
     def statement(some: Sequence[Table]) -> str:
-        return proofs.view(all_of([_select(view, needed.get(view.name, ()), asking) for view in some]))
+        return proofs.view(all_of([select(view) for view in some]))
 
     refused = refusals(views, statement, asking.ask, most=_VIEWS_PER_STATEMENT)
     broken = {
@@ -46,8 +50,8 @@ def confirm_views(
     }
     answered = [view.name for number, view in enumerate(views) if number not in refused]
     known: Mapping[str, Table] = {}
-    if answered and not knows_columns:
-        known = read(replace(asking.request, tables=tuple(answered)))
+    if answered and proofs.view_columns is not None:
+        known = read(proofs.view_columns(replace(asking.request, tables=tuple(answered))))
     return replace(
         snapshot,
         tables=tuple(
@@ -76,11 +80,3 @@ def _needed(tables: Iterable[Table], asking: Asking) -> dict[str, list[str]]:
         found = (names.resolve(column).name for column in columns)
         needed.setdefault(name, {}).update(dict.fromkeys(each for each in found if each is not None))
     return {name: list(columns) for name, columns in needed.items()}
-
-
-def _select(view: Table, columns: Sequence[str], asking: Asking) -> str:
-    dialect = asking.dialect
-    assert dialect.proofs is not None
-    relation = dialect.proofs.relation(asking.request, dialect.quote(view.name))
-    selected = ", ".join(map(dialect.quote, columns)) or "1 AS one"
-    return f"SELECT {selected} FROM {relation} AS schema_sync_probe LIMIT 0"  # noqa: S608 (names are quoted)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ..warehouses import DIALECTS
 from ..warehouses.names import unquote
 from .template import UnsafeTemplateError, mask
-from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, quotes_of
+from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, sql_of
 
 MAX_LENGTH = 10_000
 
@@ -106,9 +106,9 @@ def _plain(text: str, engine: str) -> References | None:
         return _plain_path(text, engine)
     if not text or text == "*" or _NUMBER.fullmatch(text) or _TEXT.fullmatch(text):
         return NOTHING
-    if text[0] in quotes_of(engine) and _QUOTED_NAME.fullmatch(text):
+    if text[0] in sql_of(engine).quotes and _QUOTED_NAME.fullmatch(text):
         name, _ = unquote(text)
-        if engine != "bigquery" or "." not in name:
+        if "." not in name or not sql_of(engine).dotted_quotes:
             return References(frozenset({name}), (ColumnName(None, text),))
     return None
 

@@ -27,7 +27,7 @@ from .tokens import (
     unit_positions,
     within_bounds,
 )
-from .words import COLUMN_METHODS, HAVE_LAMBDAS, SEQUENCE_WORDS, is_pseudo_column, is_value
+from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, sql_of
 
 # As far as engines go: MySQL's and Databricks' names may begin with a digit, BigQuery's tables hold hyphens.
 _NAME = re.compile(r"\w[\w$#@-]*")
@@ -233,7 +233,7 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
     if len(parts) == 1 and parent is not None and name.lower() in GRAMMAR:
         raise UnreadableError(f"the word {name.upper()} stands where a name is expected in it")
     if len(parts) > 1:
-        return source.engine == "snowflake" and name.lower() in SEQUENCE_WORDS
+        return sql_of(source.engine).sequences and name.lower() in SEQUENCE_WORDS
     return _start_of(column.this) in source.units.units or is_value(name, source.engine, alone=parent is None)
 
 
@@ -253,8 +253,8 @@ def _without_placeholders(parts: Path, masked: Masked) -> Path:
 
 def _arrow_into_json(node: exp.Lambda, source: _Source) -> Iterator[Path]:
     """``f(payload -> 'a')`` is read as a function without a name where it is a path into JSON."""
-    body = node.this
-    if source.engine in HAVE_LAMBDAS and not (source.engine == "duckdb" and isinstance(body, exp.Literal)):
+    own = sql_of(source.engine)
+    if own.lambdas and not (own.json_arrows and isinstance(node.this, exp.Literal)):
         return
     for parameter in node.expressions:
         if isinstance(parameter, exp.Identifier):
@@ -264,5 +264,5 @@ def _arrow_into_json(node: exp.Lambda, source: _Source) -> Iterator[Path]:
 def _method_of_column(node: exp.Dot, source: _Source) -> Iterator[Path]:
     """SQL Server's ``geo.STAsText()``; elsewhere what stands before a function is its schema."""
     method = node.expression
-    if source.engine == "tsql" and isinstance(method, exp.Func) and method.name.lower() in COLUMN_METHODS:
+    if isinstance(method, exp.Func) and method.name.lower() in sql_of(source.engine).column_methods:
         yield [_part(node.this, source.text)]

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from sqlglot import Token, TokenType
 
+from ..warehouses.sql_words import word_set
 from .words import (
     ARGUMENT_WORDS,
     UNIT_FUNCTIONS,
-    UNIT_LAST,
     UNITS,
-    UNITS_ARE_TEXTS,
     is_value,
-    word_set,
+    sql_of,
 )
 
 MAX_TOKENS = 5_000
@@ -122,7 +121,7 @@ def _find_unit(function: str, arguments: list[list[Token]], engine: str, units: 
     fewest, position = UNIT_FUNCTIONS.get(function, (len(words) + 1, 0))
     if len(words) < fewest:
         return
-    if engine == "bigquery" and function in UNIT_LAST:
+    if function in sql_of(engine).units_last:
         position = -1
     usual = arguments[position]
     if usual and (usual[0].token_type in TEXTS or usual[0].text.lower() in UNITS):
@@ -135,7 +134,7 @@ def _find_unit(function: str, arguments: list[list[Token]], engine: str, units: 
         units.add(elsewhere.start)
     # Where units are texts a word is a column; where they are words, it is a unit that is not known here.
     taken = words[position]
-    if taken is not None and (elsewhere is not None or engine in UNITS_ARE_TEXTS) and function != "extract":
+    if taken is not None and (elsewhere is not None or sql_of(engine).units_are_texts) and function != "extract":
         names.add(taken.text)
 
 
@@ -173,7 +172,7 @@ def _is_name(tokens: Sequence[Token], index: int, engine: str) -> bool:
         return False
     if following is None:
         return True
-    if following.token_type is TokenType.LT and (word in _TYPES_OF_TYPES or (word == "range" and engine == "bigquery")):
+    if following.token_type is TokenType.LT and word in _TYPES_OF_TYPES | sql_of(engine).typed_constructors:
         return False  # ARRAY<INT64>[1, 2]
     if word == "interval" and following.text in ("-", "+"):
         return not _is_signed_interval(tokens, index)

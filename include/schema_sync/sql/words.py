@@ -1,63 +1,20 @@
-"""Words of SQL that look like columns and are none, by engine. Facts only. Pure.
+"""Words of SQL that look like columns and are none, on any engine; what is particular to one is in its file. Pure.
 
-Engines are called by sqlglot's words (``tsql``, not ``sqlserver``). Sources: each engine's reference, chapters on
-reserved words, on functions of date and time, and on system or pseudo columns.
+Engines are called by sqlglot's words here. Sources: each engine's reference, chapters on reserved words, and on
+functions of date and time.
 """
 
 from __future__ import annotations
 
+from ..warehouses import DIALECTS
+from ..warehouses.sql_words import STANDARD, SqlWords, word_set
 
-def word_set(text: str) -> frozenset[str]:
-    """The words of a text with spaces between them."""
-    return frozenset(text.split())
-
+# By sqlglot's word: that is what the reader knows of an engine.
+_DIALECTS = {dialect.sqlglot: dialect for dialect in DIALECTS.values()}
 
 # A whole expression of one of these, in any engine, is a value. Nobody calls a column so.
 _VALUES_EVERYWHERE = word_set(
     "true false null current_date current_time current_timestamp current_user session_user localtime localtimestamp"
-)
-
-# Functions that an engine calls without parentheses.
-_VALUES: dict[str, frozenset[str]] = {
-    "postgres": word_set("current_catalog current_role current_schema system_user"),
-    "redshift": word_set("sysdate current_catalog current_role current_schema current_user_id"),
-    "snowflake": frozenset({"sysdate"}),
-    "bigquery": frozenset({"current_datetime"}),
-    "mysql": word_set("utc_date utc_time utc_timestamp current_role"),
-    "tsql": frozenset({"system_user"}),
-    "databricks": word_set("current_catalog current_database current_schema current_timezone"),
-    "duckdb": word_set("current_catalog current_role current_schema current_database"),
-}
-
-# ``user`` is the current user there, but as a whole expression it is what somebody called a column.
-_USER_IS_A_VALUE = frozenset({"postgres", "redshift", "tsql", "duckdb", "databricks"})
-
-# Columns that every table has and no catalogue lists.
-_PSEUDO_COLUMNS: dict[str, frozenset[str]] = {
-    "postgres": word_set("ctid xmin xmax cmin cmax tableoid"),
-    "bigquery": word_set("_partitiontime _partitiondate _table_suffix _file_name"),
-    "sqlite": word_set("rowid _rowid_"),
-    "duckdb": frozenset({"rowid"}),
-    "databricks": frozenset({"_metadata"}),
-}
-
-QUOTES: dict[str, str] = {
-    # Which of " ` [ open a quoted name; in the others a double quote opens a text.
-    "bigquery": "`",
-    "mysql": "`",
-    "databricks": "`",
-    "spark": "`",
-    "sqlite": '"`[',
-    "tsql": '"[',
-}
-
-# Engines in which ``x -> …`` is a function without a name; elsewhere the arrow reaches into JSON.
-HAVE_LAMBDAS = frozenset({"snowflake", "databricks", "duckdb", "spark", "trino", "presto", "clickhouse", ""})
-
-# SQL Server's methods of xml, geometry, geography and hierarchyid: what stands before the dot is a column.
-COLUMN_METHODS = word_set(
-    "value query exist nodes modify stastext starea stdistance stlength stintersects stcontains stwithin stbuffer "
-    "stcentroid stenvelope stequals tostring getancestor getdescendant getlevel isdescendantof"
 )
 
 # What stands before the dot is a sequence.
@@ -115,11 +72,6 @@ UNIT_FUNCTIONS: dict[str, tuple[int, int]] = {
     "date_spine": (3, 0),
 }
 
-# Where BigQuery writes the unit; the others write it first.
-UNIT_LAST = word_set("date_trunc date_diff")
-
-UNITS_ARE_TEXTS = frozenset({"postgres", "duckdb", "sqlite"})
-
 # Function → words that one of its arguments may be: neither units nor columns.
 ARGUMENT_WORDS: dict[str, frozenset[str]] = {
     "normalize": word_set("nfc nfd nfkc nfkd"),
@@ -128,23 +80,22 @@ ARGUMENT_WORDS: dict[str, frozenset[str]] = {
 }
 
 
+def sql_of(engine: str) -> SqlWords:
+    """What is particular about an engine's SQL."""
+    dialect = _DIALECTS.get(engine)
+    return STANDARD if dialect is None else dialect.sql
+
+
 def is_value(word: str, engine: str, *, alone: bool) -> bool:
     """True when a word without quotes stands for a value in an engine.
 
     :param alone: the word is the whole expression: then ``user`` is a column that somebody called so.
     """
-    word = word.lower()
-    if word in _VALUES_EVERYWHERE or word in _VALUES.get(engine, ()):
-        return True
-    return word == "user" and not alone and engine in _USER_IS_A_VALUE
+    word, own = word.lower(), sql_of(engine)
+    return word in _VALUES_EVERYWHERE or word in own.values or (word == "user" and not alone and own.user_is_a_value)
 
 
 def is_pseudo_column(name: str, engine: str) -> bool:
     """True for a column that every table of an engine has without listing it."""
-    name = name.lower()
-    return name in _PSEUDO_COLUMNS.get(engine, ()) or (engine == "snowflake" and name.startswith("metadata$"))
-
-
-def quotes_of(engine: str) -> str:
-    """The characters that open a quoted name in an engine."""
-    return QUOTES.get(engine, '"')
+    dialect = _DIALECTS.get(engine)
+    return dialect is not None and dialect.is_pseudo_column(name)

@@ -1,6 +1,6 @@
 """Two type texts → a verdict. The rules of the contract's section 7; pure, cached, never raises.
 
-``text`` reads the brackets, ``words`` knows the words, this file knows the rules. A rule that holds for one
+``text`` reads the brackets, ``warehouses`` knows the words, this file knows the rules. A rule that holds for one
 engine only is a fact of that engine's vocabulary: nothing here asks for a warehouse's name.
 """
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..nouns.discrepancy import Verdict
-from .text import TypeText, read_type_text
-from .words import (
+from ..warehouses import vocabulary_of
+from ..warehouses.type_vocabulary import (
     CHARACTER_WORDS,
     INTERVAL_UNITS,
     PLACEHOLDERS,
@@ -23,8 +23,8 @@ from .words import (
     Word,
     Zone,
     squeeze,
-    vocabulary_of,
 )
+from .text import TypeText, read_type_text
 
 __all__ = ["Family", "Verdict", "compare_types", "type_family"]
 

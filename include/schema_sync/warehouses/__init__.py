@@ -13,6 +13,7 @@ from .redshift import REDSHIFT
 from .snowflake import SNOWFLAKE
 from .sqlite import SQLITE
 from .sqlserver import SQLSERVER
+from .type_vocabulary import GENERAL, Vocabulary
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
@@ -45,3 +46,9 @@ def dialect_for(type_text: str) -> Dialect:
             "Correct the type of this data source, or add a dialect as include/schema_sync/warehouses/README.md says."
         )
     return dialect
+
+
+def vocabulary_of(type_text: str) -> Vocabulary:
+    """What the words of types mean; general words only for a type of data source that is not known."""
+    dialect = _BY_WORD.get(type_text.strip().lower())
+    return GENERAL if dialect is None else dialect.vocabulary

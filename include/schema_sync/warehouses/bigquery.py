@@ -15,6 +15,21 @@ from collections.abc import Sequence
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query
 from .names import NameCase, unquote
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    ENUM_IN_TEXT,
+    FLOAT_64,
+    UUID_IN_16_BYTES,
+    UUID_IN_TEXT,
+    VECTOR_IN_ARRAY,
+    Family,
+    Vocabulary,
+    Word,
+    Zone,
+    sides,
+    words,
+)
 
 # The dataset's own INFORMATION_SCHEMA, because the one of a region lists one region only and needs rights on the
 # project. A dataset that is not there is an error (404), so the first row says that it is.
@@ -192,6 +207,28 @@ BIGQUERY = Dialect(
     classify=classify,
     quote=quote,
     probe=probe,
+    # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types; schema files still say INTEGER, FLOAT,
+    # RECORD. TIMESTAMP is a point in time, DATETIME is not.
+    vocabulary=Vocabulary(
+        *sides(
+            {
+                **BIT_IS_BOOLEAN,
+                **words(Word(Family.INTEGER, bits=64), "int64, int, integer, smallint, bigint, tinyint, byteint"),
+                **words(Word(Family.DECIMAL, bits=128, scale=9), "numeric, decimal"),
+                **words(Word(Family.DECIMAL, bits=256, scale=38), "bignumeric, bigdecimal"),
+                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.OFFSET), "timestamp"),
+            },
+            FLOAT_64,
+        ),
+        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, ENUM_IN_TEXT, VECTOR_IN_ARRAY),
+    ),
+    sql=SqlWords(
+        values=frozenset({"current_datetime"}),
+        quotes="`",
+        dotted_quotes=True,
+        units_last=word_set("date_trunc date_diff"),
+        typed_constructors=frozenset({"range"}),
+    ),
     pseudo_columns=frozenset(
         {"_partitiontime", "_partitiondate", "_table_suffix", "_file_name", "_change_type", "_change_timestamp"}
     ),

@@ -15,6 +15,22 @@ from collections.abc import Sequence
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with
 from .names import NameCase, unquote
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    ENUM_IN_TEXT,
+    FLOAT_32,
+    JSON_IN_TEXT,
+    UUID_IN_16_BYTES,
+    UUID_IN_TEXT,
+    VECTOR_IN_ARRAY,
+    Family,
+    Vocabulary,
+    Word,
+    Zone,
+    sides,
+    words,
+)
 
 # The catalog's own information_schema, because the one of ``system`` does not know catalogs without one and would
 # call their schemas missing. IDENTIFIER takes the catalog's name as a parameter (Runtime 13.3, SQL warehouses).
@@ -174,6 +190,23 @@ DATABRICKS = Dialect(
     classify=classify,
     quote=quote,
     probe=probe,
+    # https://docs.databricks.com/sql/language-manual/sql-ref-datatypes: TIMESTAMP is TIMESTAMP_LTZ.
+    vocabulary=Vocabulary(
+        *sides(
+            {
+                **BIT_IS_BOOLEAN,
+                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.LOCAL), "timestamp"),
+            },
+            FLOAT_32,
+        ),
+        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT, VECTOR_IN_ARRAY),
+    ),
+    sql=SqlWords(
+        values=word_set("current_catalog current_database current_schema current_timezone"),
+        user_is_a_value=True,
+        quotes="`",
+        lambdas=True,
+    ),
     # https://docs.databricks.com/en/ingestion/file-metadata-column.html
     pseudo_columns=frozenset({"_metadata"}),
 )

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 
 from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -84,6 +87,18 @@ def classify(_code: str | None, text: str) -> Failure:
     return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
 
 
+# What a session was not given, and another may have: files and networks, an extension that is not loaded.
+_LACKS = re.compile(
+    r"(?:Permission|IO|HTTP|Missing Extension|Autoload) Error: |.{0,500}\b(?:exists in the|install and load|LOAD) ",
+    re.DOTALL,
+)
+
+
+def lacks(_code: str | None, text: str) -> bool:
+    """Tell what this session lacks from what the database does."""
+    return _LACKS.match(text) is not None
+
+
 _quote = quote_with('"')
 
 DUCKDB = Dialect(
@@ -97,6 +112,25 @@ DUCKDB = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=True),
+    # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
+    vocabulary=Vocabulary(
+        *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
+        carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
+    ),
+    sql=SqlWords(
+        values=word_set("current_catalog current_role current_schema current_database"),
+        user_is_a_value=True,
+        lambdas=True,
+        json_arrows=True,
+        units_are_texts=True,
+    ),
+    # Binding tells all of a view; its columns are known (from 1.5 on) only when it was bound.
+    proofs=Proofs(
+        relation=qualified_relation(_quote, qualify_database=True),
+        view=lambda select: f"PREPARE schema_sync AS {select}",
+        lacks=lacks,
+        view_columns=columns_query,
+    ),
     # https://duckdb.org/docs/stable/sql/statements/select#row-ids
     pseudo_columns=frozenset({"rowid"}),
 )

@@ -15,6 +15,8 @@ from ..nouns.snapshot import GroupRequest
 from .names import NameCase as NameCase
 from .names import fold, unquote
 from .proofs import Proofs
+from .sql_words import SqlWords
+from .type_vocabulary import Vocabulary
 
 
 class Failure(StrEnum):
@@ -50,7 +52,10 @@ class Dialect:
     :ivar sqlglot: the name of sqlglot's dialect for this engine.
     :ivar table_case, column_case: how unquoted names resolve.
     :ivar max_name_bytes: longer names are cut by the engine (None: never).
-    :ivar pseudo_columns: names that can be selected from a table though no catalogue lists them.
+    :ivar pseudo_columns: names, in lower case, that can be selected from a table though no catalogue lists them;
+        one that ends with ``*`` stands for every name that begins so.
+    :ivar vocabulary: what the words of its types mean.
+    :ivar sql: what the reader of expressions must know of its SQL.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
@@ -60,7 +65,7 @@ class Dialect:
         A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
         returning only when a requested one is absent (it may be the same under a new name).
     :ivar session_statements: run in this order at the start of every transaction (a fresh connection, or after a
-        rollback), ``{timeout_ms}`` filled in (an integer of ours).
+        rollback), ``{timeout_ms}`` and ``{lock_timeout_ms}`` filled in (integers of ours).
     :ivar classify: (SQLSTATE or code, or None; error text) → Failure.
     :ivar quote: a name as a quoted identifier of this engine, whatever it holds; never a string literal.
     :ivar probe: (request, table, columns) → a statement without parameters that selects exactly these columns from
@@ -68,6 +73,7 @@ class Dialect:
         it can say which name is meant, and the schema of ``request`` may be quoted too); of the others, plain ones
         are left to the engine to fold and the rest is quoted. ``zero_row_select`` serves most engines.
     :ivar proofs: how the engine proves more than its catalogue tells; None: it cannot without running something.
+    :ivar denies_only_what_exists: what a role is denied is there; elsewhere a denial may hide that there is nothing.
     :ivar lists_everything: the catalogue shows every relation to every role, whatever it may read.
     """
 
@@ -81,7 +87,10 @@ class Dialect:
     classify: Callable[[str | None, str], Failure]
     quote: Callable[[str], str]
     probe: Callable[[GroupRequest, str, Sequence[str]], str]
+    vocabulary: Vocabulary
+    sql: SqlWords
     proofs: Proofs | None = None
+    denies_only_what_exists: bool = False
     lists_everything: bool = False
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
@@ -90,7 +99,10 @@ class Dialect:
 
     def is_pseudo_column(self, name: str) -> bool:
         """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
-        return name.lower() in self.pseudo_columns
+        name = name.lower()
+        return name in self.pseudo_columns or any(
+            listed[-1] == "*" and name.startswith(listed[:-1]) for listed in self.pseudo_columns
+        )
 
     def identifier(self, stored: str, case: NameCase) -> str:
         """How SQL names exactly this stored name: as it is where that is safe, else quoted.
@@ -156,9 +168,7 @@ def zero_row_select(
     return probe
 
 
-def qualified_relation(
-    quote: Callable[[str], str], *, qualify_database: bool
-) -> Callable[[GroupRequest, str], str]:
+def qualified_relation(quote: Callable[[str], str], *, qualify_database: bool) -> Callable[[GroupRequest, str], str]:
     """``[database.]schema.table`` as a FROM clause names it; names as :attr:`Dialect.probe` takes them."""
     as_written = _as_written(quote)
 

@@ -15,8 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
 
 # information_schema, because it is the only catalogue that both MySQL and MariaDB have.
 #
@@ -175,12 +178,21 @@ def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
     return _zero_rows(replace(request, schema=_quote(_place(request))), table, columns)
 
 
+def _prepare(select: str) -> str:
+    """PREPARE resolves a statement and plans nothing of it: no function in a view runs.
+
+    Source: https://dev.mysql.com/doc/refman/8.4/en/prepare.html
+    """
+    return "PREPARE schema_sync FROM '" + select.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
 def _key_of(column: str) -> str:
     return f"CONVERT(LOWER({column}) USING utf8mb4) COLLATE utf8mb4_bin"
 
 
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
+_relation = qualified_relation(_quote, qualify_database=False)
 
 MYSQL = Dialect(
     name="mysql",
@@ -193,5 +205,29 @@ MYSQL = Dialect(
     classify=classify,
     quote=_quote,
     probe=_probe,
+    # https://dev.mysql.com/doc/refman/8.4/en/data-types.html, https://mariadb.com/kb/en/data-types/: JSON is LONGTEXT
+    # on MariaDB, REAL is DOUBLE, TIMESTAMP is stored in UTC, booleans are TINYINT(1) or BIT(1).
+    vocabulary=Vocabulary(
+        *sides(
+            {
+                **words(Word(Family.FLOAT, bits=64), "real"),
+                **words(Word(Family.INTEGER, bits=64), "serial"),
+                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.LOCAL), "timestamp"),
+            },
+            FLOAT_32,
+        ),
+        carriers=(
+            Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"}), lengths=frozenset({1})),
+            Carrier(Family.BOOLEAN, Family.BIT, lengths=frozenset({1, None})),
+            Carrier(Family.JSON, Family.STRING, kinds=frozenset({"longtext"})),
+            Carrier(Family.UUID, Family.STRING, lengths=frozenset({32, 36})),
+            Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
+        ),
+    ),
+    sql=SqlWords(values=word_set("utc_date utc_time utc_timestamp current_role"), quotes="`"),
+    proofs=Proofs(
+        relation=lambda request, table: _relation(replace(request, schema=_quote(_place(request))), table),
+        view=_prepare,
+    ),
     session_statements=(_SESSION_SQL, "SET SESSION TRANSACTION READ ONLY"),
 )

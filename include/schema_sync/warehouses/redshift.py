@@ -14,6 +14,20 @@ import re
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold
+from .postgres import TYPE_WORDS
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    ENUM_IN_TEXT,
+    JSON_IN_TEXT,
+    UUID_IN_16_BYTES,
+    UUID_IN_TEXT,
+    Family,
+    Vocabulary,
+    Word,
+    sides,
+    words,
+)
 
 _MAX_NAME_BYTES = 127
 _TO_LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
@@ -179,6 +193,15 @@ REDSHIFT = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
+    # https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html; no bit strings. FLOAT is 64 bits wide
+    # in a local table and 32 in a Spectrum (Hive) one: no width.
+    vocabulary=Vocabulary(
+        *sides({**TYPE_WORDS, **BIT_IS_BOOLEAN}, words(Word(Family.FLOAT, kind="float"), "float")),
+        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT),
+    ),
+    sql=SqlWords(
+        values=word_set("sysdate current_catalog current_role current_schema current_user_id"), user_is_a_value=True
+    ),
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,
     session_statements=(_SESSION_SQL,),

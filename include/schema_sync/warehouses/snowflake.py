@@ -13,6 +13,19 @@ import re
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold, unquote
+from .sql_words import SqlWords
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    ENUM_IN_TEXT,
+    FLOAT_64,
+    UUID_IN_16_BYTES,
+    UUID_IN_TEXT,
+    Family,
+    Vocabulary,
+    Word,
+    sides,
+    words,
+)
 
 # INFORMATION_SCHEMA, because it is up to date (ACCOUNT_USAGE is up to two hours late) and needs no grant of its own.
 #
@@ -206,4 +219,21 @@ SNOWFLAKE = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=True),
+    # https://docs.snowflake.com/en/sql-reference/intro-summary-data-types: all integers are NUMBER(38,0), all floats
+    # are 64 bits wide.
+    vocabulary=Vocabulary(
+        *sides(
+            {
+                **BIT_IS_BOOLEAN,
+                **words(Word(Family.FLOAT, bits=64), "real, float4, float8, double, double precision"),
+            },
+            FLOAT_64,
+        ),
+        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, ENUM_IN_TEXT),
+        integer_precision=38,
+        has_local_zone=True,
+    ),
+    sql=SqlWords(values=frozenset({"sysdate"}), lambdas=True, sequences=True),
+    # https://docs.snowflake.com/en/user-guide/querying-metadata and …/streams-intro
+    pseudo_columns=frozenset({"metadata$*"}),
 )

@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from xml.sax.saxutils import escape
 
 from ..nouns.snapshot import GroupRequest
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sql_words import SqlWords, word_set
+from .type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, Vocabulary, Word, sides, words
 
 # sys.*, because INFORMATION_SCHEMA has no alias types, synonyms or lengths in one place, and COLUMNS lacks precision.
 #
@@ -169,6 +170,8 @@ quote = quote_with("[", "]")
 
 def columns_query(request: GroupRequest) -> Query:
     """Ask for the requested tables of one schema in one statement; only the database is an identifier in it."""
+    from xml.sax.saxutils import escape  # brings Python's HTTP and TLS along, which nobody else needs at the start
+
     database = None if request.database is None else unquote(request.database)[0]
     tables = sorted({unquote(table)[0] for table in request.tables})
     parameters: dict[str, object] = {
@@ -210,6 +213,29 @@ SQLSERVER = Dialect(
     classify=classify,
     quote=quote,
     probe=probe,
+    # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
+    vocabulary=Vocabulary(
+        *sides(
+            {**BIT_IS_BOOLEAN, **words(Word(Family.OTHER, kind="sqlvariant"), "sql_variant, variant")},
+            {**FLOAT_64, **words(Word(Family.BINARY, kind="rowversion"), "timestamp")},
+        ),
+        carriers=(
+            Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})),
+            ENUM_IN_TEXT,
+        ),
+        money_is_decimal=True,
+        boolean_is_number=True,
+    ),
+    sql=SqlWords(
+        values=frozenset({"system_user"}),
+        user_is_a_value=True,
+        quotes='"[',
+        # Methods of xml, geometry, geography and hierarchyid.
+        column_methods=word_set(
+            "value query exist nodes modify stastext starea stdistance stlength stintersects stcontains stwithin "
+            "stbuffer stcentroid stenvelope stequals tostring getancestor getdescendant getlevel isdescendantof"
+        ),
+    ),
     session_statements=(_SESSION_SQL,),
     # https://learn.microsoft.com/sql/relational-databases/graphs/sql-graph-architecture
     pseudo_columns=frozenset({"$rowguid", "$identity", "$node_id", "$edge_id", "$from_id", "$to_id"}),

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.schema_sync.check.connections import place_from_uri
-from include.schema_sync.check.files import Note, find_datasets, looks_like_dataset
-from include.schema_sync.check.formats import github_report, json_report, sarif_report, text_report
+from include.schema_sync.check.files import Defaults, Note, Selection, candidates, find_datasets, looks_like_dataset
+from include.schema_sync.check.formats.github import github_report
+from include.schema_sync.check.formats.sarif import sarif_report
+from include.schema_sync.check.formats.scripts import json_report
+from include.schema_sync.check.formats.terminal import text_report
 from include.schema_sync.check.run import CheckResult, Finding
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
@@ -41,7 +44,7 @@ def finding(
         "suggestion": "amount_usd",
     }
     discrepancy = Discrepancy(**{**values, **changes})
-    return Finding(path, discrepancy.line or 1, discrepancy)
+    return Finding(path, path, discrepancy.line or 1, discrepancy)
 
 
 def result(
@@ -74,7 +77,7 @@ def test_an_authors_severity_decides_about_failing():
 def test_github_commands_escape_what_would_end_them():
     found = finding(path="a,b:c%.yml", message="one\ntwo, 100%: three", suggestion=None)
     assert github_report(result(found)).splitlines()[0] == (
-        "::error file=a%2Cb%3Ac%25.yml,line=7,title=Schema Sync%3A missing_column::one\\ntwo, 100%25: three"
+        "::error file=a%2Cb%3Ac%25.yml,line=7,title=Schema Sync%3A Missing column::one\\ntwo, 100%25: three"
     )
 
 
@@ -85,8 +88,8 @@ def test_unchecked_files_are_annotated_as_errors():
 
 def test_json_has_its_documented_keys():
     told = json.loads(json_report(result(finding())))
-    assert list(told) == ["version", "warehouse", "summary", "findings", "unchecked", "skipped", "patches"]
-    assert list(told["summary"]) == ["files", "critical", "warning", "info", "ignored", "unchecked"]
+    assert list(told) == ["version", "warehouse", "summary", "findings", "unchecked", "skipped", "stale", "patches"]
+    assert list(told["summary"]) == ["files", "critical", "warning", "info", "ignored", "known", "unchecked"]
     assert told["findings"][0]["file"] == "models/orders.yml"
     assert told["findings"][0]["severity"] == "critical"
 
@@ -180,7 +183,7 @@ def test_no_text_breaks_a_format(path, message, column, reason):
     lines = github_report(each).split("\n")
     assert len(lines) == 3
     assert all(line.startswith("::error file=") for line in lines[:2])
-    assert all(mark == "\n" or mark == "\t" or mark.isprintable() for mark in text_report(each).plain)
+    assert all(mark == "\n" or mark == "\t" or mark.isprintable() for mark in text_report(each))
 
 
 # Which files are datasets
@@ -211,16 +214,15 @@ def test_folders_are_searched_and_named_files_are_taken_whatever_they_hold(tmp_p
     (tmp_path / "b" / "bad.yml").write_bytes(b"\xff\xfe")
     (tmp_path / "b" / ".hidden" / "no.yml").write_text("name: no\ndimensions: []")
     (tmp_path / "named.txt").write_text("services: {}")
-    found = find_datasets(
-        [tmp_path / "b", tmp_path / "named.txt", tmp_path / "b" / "one.yml"], database=None, schema="s"
-    )
+    paths = [tmp_path / "b", tmp_path / "named.txt", tmp_path / "b" / "one.yml"]
+    found = find_datasets(candidates(paths), Selection(tmp_path), lambda _: Defaults("s", None, "s"))
     assert [each.path for each in found.files] == ["b/one.yml", "named.txt"]
     assert [each.path for each in found.skipped] == ["b/two.YAML"]
     assert [(each.path, each.text) for each in found.unreadable] == [
         ("b/bad.yml", "cannot be read: it is not UTF-8 text")
     ]
     with pytest.raises(TerminalError, match="no file or folder"):
-        find_datasets([tmp_path / "gone"], database=None, schema="s")
+        list(candidates([tmp_path / "gone"]))
 
 
 # Connection URIs

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from include.schema_sync.types.compare import Family, Verdict, compare_types, type_family
 from include.schema_sync.types.text import MAX_DEPTH, MAX_LENGTH, read_type_text
-from include.schema_sync.types.words import vocabulary_of
 from include.schema_sync.warehouses import DIALECTS as DIALECTS_OF_WAREHOUSES
+from include.schema_sync.warehouses import vocabulary_of
 
 DIALECTS = ("postgres", "redshift", "snowflake", "bigquery", "mysql", "sqlserver", "databricks", "duckdb", "sqlite")
 ALIASES = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlglot
 
 from include.schema_sync.errors import TerminalError
+from include.schema_sync.expressions import referenced_columns
 from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses import DIALECTS, dialect_for
 from include.schema_sync.warehouses.engine import Dialect, Failure, Query
@@ -43,9 +46,60 @@ def test_every_dialect_is_listed_under_its_name_and_no_word_means_two() -> None:
 
 def test_every_file_of_a_warehouse_is_listed(project_root: Path) -> None:
     folder = project_root / "include" / "schema_sync" / "warehouses"
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__", "engine", "names", "driver_connections"} == set(
-        DIALECTS
+    of_no_engine = {"__init__", "engine", "names", "driver_connections", "sql_words", "type_vocabulary"}
+    assert {path.stem for path in folder.glob("*.py")} - of_no_engine == set(DIALECTS)
+
+
+def test_nobody_else_branches_on_an_engines_name(project_root: Path) -> None:
+    """A comparison, a match or a table that knows an engine by its name is a fact that belongs into its file."""
+    names = {word for dialect in DIALECTS.values() for word in (dialect.name, dialect.sqlglot, *dialect.aliases)}
+    own_rooms = (
+        "include/schema_sync/warehouses/",
+        "include/schema_sync/check/connections.py",
+        "plugins/schema_sync_airflow/warehouse_hooks/",
     )
+    files = [path for folder in ("include", "plugins", "dags") for path in (project_root / folder).rglob("*.py")]
+    found = [
+        f"{place}:{line}"
+        for path in files
+        if not (place := path.relative_to(project_root).as_posix()).startswith(own_rooms)
+        for line in _branches_on(names, ast.parse(path.read_text()))
+    ]
+    assert len(files) > 100
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        'engine == "tsql"',
+        'engine in ("mysql", "mariadb")',
+        'LIMITS = {"snowflake": 1}',
+        'word.startswith("redshift")',
+        'match engine:\n  case "duckdb": pass',
+        'NAMES = frozenset({"sqlite"})',
+    ],
+)
+def test_a_branch_on_a_name_is_noticed(branch: str) -> None:
+    names = {word for dialect in DIALECTS.values() for word in (dialect.name, dialect.sqlglot, *dialect.aliases)}
+    assert list(_branches_on(names, ast.parse(branch)))
+
+
+def _branches_on(names: set[str], tree: ast.AST) -> Iterator[int]:
+    branches: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            branches += [*sides, *(element for side in sides for element in getattr(side, "elts", ()))]
+        elif isinstance(node, ast.Set):
+            branches += node.elts
+        elif isinstance(node, ast.Dict):
+            branches += [key for key in node.keys if key is not None]
+        elif isinstance(node, ast.MatchValue):
+            branches.append(node.value)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("startswith", "endswith"):
+            branches += node.args
+    yield from (each.lineno for each in branches if isinstance(each, ast.Constant) and each.value in names)
 
 
 @every_dialect
@@ -98,3 +152,22 @@ def test_an_error_that_nobody_knows_is_transient_so_that_it_is_tried_again(diale
 def test_pseudo_columns_are_written_as_the_engine_stores_them(dialect: Dialect) -> None:
     if dialect.column_case is NameCase.LOWER:
         assert all(name == name.lower() for name in dialect.pseudo_columns)
+
+
+@every_dialect
+def test_the_reader_of_expressions_and_the_probe_know_the_same_pseudo_columns(dialect: Dialect) -> None:
+    for listed in dialect.pseudo_columns:
+        name = listed.replace("*", "filename")
+        assert dialect.is_pseudo_column(name.upper())
+        for written in (name, name.upper()):
+            assert referenced_columns(written, dialect.name).columns == frozenset()
+    assert not dialect.is_pseudo_column("amount")
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [("snowflake", "METADATA$FILENAME"), ("bigquery", "_CHANGE_TYPE"), ("sqlserver", "$node_id"), ("sqlite", "oid")],
+)
+def test_what_only_one_of_two_lists_knew_is_known_everywhere(engine: str, name: str) -> None:
+    assert dialect_for(engine).is_pseudo_column(name)
+    assert not referenced_columns(f"COALESCE({name}, amount)", engine).columns - {"amount"}

@@ -1,0 +1,63 @@
+"""For scripts: JSON whose keys stay."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ...nouns.discrepancy import Severity
+
+if TYPE_CHECKING:
+    from ..run import CheckResult, Finding
+
+JSON_VERSION = 1
+
+
+def json_report(result: CheckResult) -> str:
+    """For scripts. A key is never removed or given another meaning without a new ``version``; docs/command-line.md
+    lists them."""
+    return json.dumps(
+        {
+            "version": JSON_VERSION,
+            "warehouse": result.warehouse,
+            "summary": {
+                "files": len(result.files),
+                "critical": result.count(Severity.CRITICAL),
+                "warning": result.count(Severity.WARNING),
+                "info": result.count(Severity.INFO),
+                "ignored": result.ignored,
+                "known": result.known,
+                "unchecked": len(result.unchecked),
+            },
+            "findings": [_finding(finding) for finding in result.findings],
+            "unchecked": [{"file": note.path, "reason": note.text} for note in result.unchecked],
+            "skipped": [{"file": note.path, "reason": note.text} for note in result.skipped],
+            "stale": [{"file": note.path, "finding": note.text} for note in result.stale],
+            "patches": [{"diff": patch.diff, "fixes": list(patch.fixes)} for patch in result.patches],
+        },
+        indent=2,
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    found = finding.discrepancy
+    return {
+        "file": finding.path,
+        "line": finding.line,
+        "type": str(found.type),
+        "severity": str(found.severity),
+        "message": found.message,
+        "dataset": found.dataset_name,
+        "database": found.database,
+        "schema": found.schema,
+        "table": found.table,
+        "column": found.column,
+        "declared": found.declared,
+        "actual": found.actual,
+        "suggestion": found.suggestion,
+        "users": list(found.users),
+        "impact": None if found.impact is None else asdict(found.impact),
+        "changed": None if found.changed is None else asdict(found.changed),
+        "fingerprint": found.fingerprint,
+    }

@@ -1,0 +1,64 @@
+"""What every format says of a finding: the same words, before the format's own escaping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...nouns.discrepancy import Discrepancy, Impact, Severity
+from ...nouns.discrepancy_names import DISCREPANCY_NAMES
+from ...text import counted, visible
+
+if TYPE_CHECKING:
+    from ..run import CheckResult
+
+_MOST_NAMED = 5
+
+
+def title(found: Discrepancy) -> str:
+    return DISCREPANCY_NAMES[found.type].title
+
+
+def message(found: Discrepancy) -> str:
+    hint = f" Did you mean `{found.suggestion}`?" if found.suggestion else ""
+    return visible(f"{found.message}{hint}", 2_000)
+
+
+def place(found: Discrepancy) -> str:
+    return visible(".".join(part for part in (found.database, found.schema, found.table, found.column) if part), 500)
+
+
+def hit(found: Discrepancy) -> str:
+    """Who fails with it: ``metric revenue, metric aov and 3 more · 4 charts on 2 dashboards``; may be empty."""
+    parts = [_listed(found.users)] if len(found.users) > 1 else []
+    if found.impact is not None:
+        parts.append(_impact(found.impact))
+    return visible(" · ".join(part for part in parts if part), 1_000)
+
+
+def totals(result: CheckResult) -> str:
+    """``1 critical, 2 warning, 0 info, 3 known, 1 NOT CHECKED``."""
+    counts = [f"{result.count(severity)} {severity}" for severity in Severity]
+    counts += [f"{result.ignored} ignored"] if result.ignored else []
+    counts += [f"{result.known} known"] if result.known else []
+    counts += [f"{len(result.unchecked)} NOT CHECKED"] if result.unchecked else []
+    return ", ".join(counts)
+
+
+def files_against(result: CheckResult) -> str:
+    return f"{counted(len(result.files), 'file', 'files')} against {result.warehouse}"
+
+
+def _impact(impact: Impact) -> str:
+    shown = [
+        counted(number, one, f"{one}s")
+        for number, one in ((impact.charts, "chart"), (impact.dashboards, "dashboard"), (impact.reports, "report"))
+        if number
+    ]
+    names = f" ({_listed(impact.names)})" if impact.names else ""
+    unread = f"; {counted(impact.unread, 'more chart', 'more charts')} could not be read" if impact.unread else ""
+    return f"{', '.join(shown)}{names}{unread}" if shown or unread else ""
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
