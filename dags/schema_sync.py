@@ -8,7 +8,7 @@ in Slack, record every message, post one summary to the data team.
 * A failed organization is red in the grid and named in the summary; the others are not touched by it.
 * Trigger with a configuration to check some organizations only, or as a dry run.
 
-README.md of the project explains states, settings and what to do when something fails.
+docs/ of the project explains states, settings and what to do when something fails.
 """
 
 from __future__ import annotations

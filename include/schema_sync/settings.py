@@ -116,6 +116,7 @@ class Settings(_FromEnvironment):
         before it.
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
+    :ivar reading_timeout_s: what reading the datasets of one organization may cost.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
@@ -131,6 +132,7 @@ class Settings(_FromEnvironment):
     organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
     confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
+    reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
     slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")
     data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
     data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)

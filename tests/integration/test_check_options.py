@@ -187,6 +187,15 @@ def test_markdown_is_one_comment_with_a_table_and_the_patch(repository, uri):
     assert "```diff\n--- a/sales/orders.yml" in done.stdout
 
 
+def test_one_check_writes_several_reports(repository, uri):
+    done = run("sales", "--format", "github", "--format", "markdown=comment.md", "--format", "json=all.json", uri=uri)
+    assert done.stdout.startswith("::error file=sales/orders.yml,line=4")
+    assert (repository / "comment.md").read_text().startswith(MARKER)
+    assert len(json.loads((repository / "all.json").read_text())["findings"]) == 6
+    refused = run("sales", "--format", "json=nowhere/all.json", uri=uri)
+    assert (refused.exit_code, "cannot be written to nowhere/all.json" in refused.stderr) == (2, True)
+
+
 def test_junit_fails_what_fails_and_passes_the_rest(repository, uri):
     root = ElementTree.fromstring(run("sales", "--format", "junit", uri=uri).stdout)
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("6", "2", "0")

@@ -21,7 +21,7 @@ from .confirm import Asking, confirm_missing
 from .rows import snapshot_of_rows
 from .session import Connect, DriverError, Job, Session
 from .views import confirm_views
-from .watch import LeftBehindError, Watch
+from .watch import OUT_OF_TIME, LeftBehindError, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -107,13 +107,13 @@ def introspect_source(
         read = job.watch.release()
     if job.watch.bug is not None:
         raise job.watch.bug
+    # Another try would take as long again, and the others of its batch would wait for it.
+    failure = Failure.TERMINAL if reason == OUT_OF_TIME else Failure.TRANSIENT
     if reason is not None:
         log(f"{dialect.label}: {reason}; {len(groups) - len(read)} of {len(groups)} groups have no answer")
     return SourceOutcome(
         tuple(
-            read[index]
-            if index in read
-            else _failed(request, Failure.TRANSIENT, f"cannot read {dialect.label}: {reason}")
+            read[index] if index in read else _failed(request, failure, f"cannot read {dialect.label}: {reason}")
             for index, request in enumerate(groups)
         )
     )

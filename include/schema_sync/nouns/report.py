@@ -29,12 +29,15 @@ class SuggestedPatch:
 
     :ivar diff: unified diff of the YML text.
     :ivar fixes: fingerprints of the discrepancies that are gone once it is applied; sorted.
+    :ivar probable: its renames are likely, not certain: a person has to look at each. Made of the text that the
+        dataset's other patch, if there is one, leaves.
     """
 
     dataset_id: str
     dataset_name: str
     diff: str
     fixes: tuple[str, ...]
+    probable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class OrganizationReport:
     :ivar datasets_checked: datasets with a verdict (an unreadable YML is a verdict).
     :ivar error: why the organization failed as a whole, or None.
     :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
-    :ivar patches: one for each dataset that can be repaired safely.
+    :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
     """
 

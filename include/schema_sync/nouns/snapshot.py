@@ -50,6 +50,8 @@ class GroupRequest:
     :ivar tables: table names as the datasets write them, unique, sorted.
     :ivar columns: {table: the columns that datasets need there, as they write them, unique, sorted}. Not part of the
         statement: they tell which columns have to be confirmed before they are called missing.
+    :ivar named: {table: every name that a dataset may mean a column of it by, without quotes and letter case}: these
+        columns are kept, of the others only some.
     """
 
     data_source_id: str
@@ -57,6 +59,7 @@ class GroupRequest:
     schema: str
     tables: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    named: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False, repr=False)
 
 
 class ProbeAnswer(StrEnum):
@@ -115,6 +118,7 @@ class SourceSnapshot:
     :ivar datasets: {dataset id: :attr:`Dataset.yml_hash`} of what was asked for.
     :ivar error: why nothing at all is known about this source, else None.
     :ivar elapsed_ms: how long introspecting it took.
+    :ivar unread: {dataset id: why it was not read to its end}, so that nothing was asked for it.
     """
 
     data_source: DataSource
@@ -123,6 +127,7 @@ class SourceSnapshot:
     groups: tuple[GroupSnapshot, ...] = ()
     error: str | None = None
     elapsed_ms: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def reached(self) -> bool:

@@ -8,7 +8,7 @@ could not be confirmed, is written once a group.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import count, repeat
 from typing import Any
@@ -73,6 +73,7 @@ def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
                 "groups": [_group_to_json(group) for group in source.groups],
                 "error": source.error,
                 "elapsed_ms": source.elapsed_ms,
+                "unread": _by_reason(source.unread),
             }
             for source in snapshot.sources
         ],
@@ -91,10 +92,19 @@ def snapshot_from_json(value: Json) -> OrganizationSnapshot:
                 groups=tuple(_group_from_json(source["data_source"]["id"], group) for group in source["groups"]),
                 error=source["error"],
                 elapsed_ms=source["elapsed_ms"],
+                unread={id_: reason for reason, ids in source.get("unread", ()) for id_ in ids},
             )
             for source in value["sources"]
         ),
     )
+
+
+def _by_reason(unread: Mapping[str, str]) -> list[list[Any]]:
+    """``[[reason, [dataset id, …]], …]``: the reasons are few."""
+    reasons: dict[str, list[str]] = {}
+    for dataset_id, reason in unread.items():
+        reasons.setdefault(reason, []).append(dataset_id)
+    return [[reason, ids] for reason, ids in reasons.items()]
 
 
 def report_to_json(report: OrganizationReport) -> Json:

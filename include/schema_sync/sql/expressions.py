@@ -84,6 +84,12 @@ def referenced_columns(expression: str, dialect: str) -> References:
         return _problem("it is nested too deeply")
 
 
+def needs_parser(expression: str, dialect: str) -> bool:
+    """True for an expression that is more than a name, a number or a text."""
+    text = expression.strip()
+    return len(text) > _SHORT or _plain(text, _SQLGLOT_WORDS.get(dialect) or _engine(dialect)) is None
+
+
 def words_of(expression: str) -> set[str]:
     """Every word in an expression, lower-cased: what an unverifiable expression might refer to."""
     return {word.lower() for word in _WORD.findall(expression)}

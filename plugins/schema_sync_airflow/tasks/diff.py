@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class DatasetYmlDiffOperator(BaseOperator):
         super().__init__(**kwargs)
         self.batch = batch
         self.snapshots = snapshots
+        self._ends = float("inf")
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from include.schema_sync.application.rows import fetch_datasets
@@ -43,6 +45,7 @@ class DatasetYmlDiffOperator(BaseOperator):
         from schema_sync_airflow.connections import application_db
 
         settings = Settings.from_environment()
+        self._ends = time.monotonic() + settings.introspection_budget_s
         snapshots = [snapshot_from_json(value) for value in self.snapshots]
         with application_db(settings) as application:
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
@@ -57,14 +60,15 @@ class DatasetYmlDiffOperator(BaseOperator):
     ) -> OrganizationReport:
         from include.schema_sync.compare.organization import diff_organization
         from include.schema_sync.introspect.organizations import unreachable_report
+        from include.schema_sync.needs.budget import ReadingBudget
         from include.schema_sync.nouns.report import OrganizationReport
-        from include.schema_sync.repair.suggest import with_patches
+        from include.schema_sync.repair.suggest import PatchOptions, with_patches
 
         if not snapshot.reached:  # in a batch: alone, it would have failed introspection
             return unreachable_report(snapshot)
         try:
-            report = diff_organization(snapshot, datasets)
-            return with_patches(report, snapshot, datasets, add_undocumented=settings.patch_undocumented)
+            report = diff_organization(snapshot, datasets, ReadingBudget(settings.reading_timeout_s, self._ends))
+            return with_patches(report, snapshot, datasets, PatchOptions(settings.patch_undocumented))
         except Exception as error:
             if len(self.snapshots) == 1:
                 raise
