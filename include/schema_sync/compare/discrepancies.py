@@ -47,8 +47,8 @@ def broken_view(subject: Subject, table: KnownTable) -> Discrepancy:
     return discrepancy(
         subject,
         DiscrepancyType.BROKEN_VIEW,
-        message=f"The warehouse itself cannot select from the {table.table.kind} `{cut(table.table.name)}`, so no query "
-        f"on it runs: {table.table.broken}",
+        message=f"The warehouse itself cannot select from the {table.table.kind} `{cut(table.table.name)}`: "
+        f"{table.table.broken}.",
         table=table.table.name,
         actual=table.table.broken,
         line=subject.placement.definition.line,

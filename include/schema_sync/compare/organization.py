@@ -211,15 +211,11 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
     for table, own in documented_by.values():
         teller = min(own, key=lambda subject: subject.placement.dataset.id)
-<<<<<<< HEAD
         if table.table.broken is not None:  # as severe as the most demanding of its datasets wants it
             broken = users.failing_with(broken_view(teller, table), teller)
             for subject in own:
                 report.add(_weighed(broken, subject))
             continue
-        for discrepancy in undocumented(teller, table):  # about the table, so whoever describes it may silence it
-            report.add(_weighed(discrepancy, teller), ignored=_is_ignored(discrepancy.column, own, dialect))
-=======
         silences = {subject.placement.definition.silence for subject in own}
         # About the table, so whoever describes it may silence it.
         ignored_names = {
@@ -230,7 +226,6 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
         }
         for discrepancy in undocumented(teller, table):
             report.add(_weighed(discrepancy, teller), ignored=discrepancy.column in ignored_names)
->>>>>>> main
 
 
 def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:

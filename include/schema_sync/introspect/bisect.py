@@ -6,7 +6,7 @@ driver can send many statements in one round trip, else by halves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from ..warehouses.engine import Failure
@@ -43,7 +43,12 @@ class Ask(Protocol):
 
 
 def refusals(
-    parts: Sequence[T], statement: Callable[[Sequence[T]], str], ask: Ask, *, most: int = MOST_PARTS
+    parts: Sequence[T],
+    statement: Callable[[Sequence[T]], str],
+    ask: Ask,
+    *,
+    most: int = MOST_PARTS,
+    of_all: Collection[Failure] = (Failure.TRANSIENT,),
 ) -> dict[int, Refusal]:
     """Find every part that is refused.
 
@@ -51,7 +56,8 @@ def refusals(
 
     :param statement: parts → one statement that is refused when one of them is.
     :param most: parts in one statement. A bad one of 600 is found within 20 statements.
-    :return: {index of a part: why}. After a transient refusal nothing smaller is asked: all of it has no answer.
+    :param of_all: what is true of every part when it is answered to some together: nothing smaller is asked.
+    :return: {index of a part: why}.
     """
     refused: dict[int, Refusal] = {}
     open_spans = [range(start, min(start + most, len(parts))) for start in range(0, len(parts), most)]
@@ -61,30 +67,33 @@ def refusals(
         for span, answer in zip(open_spans, answers, strict=True):
             if answer is None:
                 continue
-            if len(span) == 1 or answer.failure is Failure.TRANSIENT:
+            if len(span) == 1 or answer.failure in of_all:
                 refused.update(dict.fromkeys(span, answer))
             elif ask.pipelined:
                 smaller += [range(index, index + 1) for index in span]
             else:
-                _halve(span, lambda some: ask([statement([parts[index] for index in some])])[0], refused)
+                _halve(span, lambda some: ask([statement([parts[index] for index in some])])[0], of_all, refused)
         open_spans = smaller
     return refused
 
 
-def _halve(span: range, answer: Callable[[range], Refusal | None], refused: dict[int, Refusal]) -> None:
+_Answer = Callable[[range], Refusal | None]
+
+
+def _halve(span: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> None:
     """Search a span that is refused as a whole; where its first half runs, its second is refused without asking."""
     middle = span.start + len(span) // 2
     first, second = range(span.start, middle), range(middle, span.stop)
-    if len(span) > 1 and _search(first, answer, refused) is None:
-        _halve(second, answer, refused)
+    if len(span) > 1 and _search(first, answer, of_all, refused) is None:
+        _halve(second, answer, of_all, refused)
     else:
-        _search(second, answer, refused)
+        _search(second, answer, of_all, refused)
 
 
-def _search(some: range, answer: Callable[[range], Refusal | None], refused: dict[int, Refusal]) -> Refusal | None:
+def _search(some: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> Refusal | None:
     refusal = answer(some)
-    if refusal is not None and len(some) > 1 and refusal.failure is not Failure.TRANSIENT:
-        _halve(some, answer, refused)
+    if refusal is not None and len(some) > 1 and refusal.failure not in of_all:
+        _halve(some, answer, of_all, refused)
     elif refusal is not None:
         refused.update(dict.fromkeys(some, refusal))
     return refusal

@@ -233,7 +233,8 @@ class _Prober:
         def statement(some: Sequence[str]) -> str:
             return self._dialect.probe(self._request, table, tuple(some))
 
-        refused = refusals(columns, statement, self._asking.ask, most=_COLUMNS_PER_STATEMENT)
+        of_all = (*_NO_TABLE, Failure.TRANSIENT)
+        refused = refusals(columns, statement, self._asking.ask, most=_COLUMNS_PER_STATEMENT, of_all=of_all)
         return ((column, refused.get(number)) for number, column in enumerate(columns))
 
     def _select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:

@@ -137,7 +137,7 @@ class Session:
         """
         connection = self.open()
         try:
-            if len(statements) > 1 and self.pipelined:
+            if self.pipelined:
                 return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP])
             for _ in self._fetched(connection, self._execute(connection, statements[0])):
                 pass  # some drivers want every result fetched before the next statement
@@ -168,9 +168,8 @@ class Session:
     def _begin(self, cursor: Cursor) -> None:
         if not self._in_transaction:
             self._in_transaction = True
-            timeout_ms = max(4, int(self._job.timeout_s * 1000))
             for statement in self._job.dialect.session_statements:
-                cursor.execute(statement.format(timeout_ms=timeout_ms, lock_timeout_ms=timeout_ms // 4))
+                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:

@@ -65,7 +65,7 @@ class Dialect:
         A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
         returning only when a requested one is absent (it may be the same under a new name).
     :ivar session_statements: run in this order at the start of every transaction (a fresh connection, or after a
-        rollback), ``{timeout_ms}`` and ``{lock_timeout_ms}`` filled in (integers of ours).
+        rollback), ``{timeout_ms}`` filled in (an integer of ours).
     :ivar classify: (SQLSTATE or code, or None; error text) → Failure.
     :ivar quote: a name as a quoted identifier of this engine, whatever it holds; never a string literal.
     :ivar probe: (request, table, columns) → a statement without parameters that selects exactly these columns from

@@ -145,13 +145,15 @@ ORDER BY found.name, found.attnum
 """
 
 # One round trip, and local to the transaction: behind a transaction pooler nothing leaks to the next client.
-# UTF8, because names arrive undecoded from an SQL_ASCII database otherwise. No JIT: it costs more than the query.
-# A lock that a migration holds must not eat the time of all the other tables. Memory enough to sort 60 000 columns without a temporary file.
+# A database in SQL_ASCII has names of any bytes, and refuses to call some of them UTF8: the session decodes them.
+# No JIT: it costs more than the query. Memory enough to sort 60 000 columns without a temporary file. A lock that a
+# migration holds must not eat the time of all the other tables.
 _SESSION_SQL = """\
 SELECT set_config('transaction_read_only', 'on', true),
        set_config('statement_timeout', '{timeout_ms}', true),
-       set_config('lock_timeout', '{lock_timeout_ms}', true),
-       set_config('client_encoding', 'UTF8', true),
+       set_config('lock_timeout', ({timeout_ms} / 4 + 1)::text, true),
+       set_config('client_encoding',
+                  CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),
        set_config('jit', 'off', true),
        set_config('work_mem', '32MB', true)\
 """
@@ -179,6 +181,7 @@ _MEANS = {
     "42P01": Failure.MISSING_TABLE,  # undefined_table
     "42703": Failure.MISSING_COLUMN,  # undefined_column
     "42501": Failure.DENIED,  # insufficient_privilege
+    "55000": Failure.TERMINAL,  # object_not_in_prerequisite_state: a materialized view that was never populated
     "42809": Failure.MISSING_TABLE,  # wrong_object_type: an index or a composite type, which nothing selects from
     "22P05": Failure.MISSING_TABLE,  # untranslatable_character: the database's encoding cannot hold the name
 }

@@ -65,7 +65,10 @@ HIDDEN = replace(ORDERS, readable=False)
 
 def test_columns_of_an_unreadable_table_are_not_asked_because_its_finding_is_another_one() -> None:
     warehouse = Warehouse()
-    assert confirmed(warehouse, {"orders": ("gone",), "b": ()}, tables=(HIDDEN, Table("b", "table", True, ()))).probes == ()
+    assert (
+        confirmed(warehouse, {"orders": ("gone",), "b": ()}, tables=(HIDDEN, Table("b", "table", True, ()))).probes
+        == ()
+    )
     assert warehouse.asked == []
 
 
