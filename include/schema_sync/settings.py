@@ -117,11 +117,14 @@ class Settings(_FromEnvironment):
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
+    :ivar dry_run: no run sends anything, whatever it was asked.
+    :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
+    :ivar environment: what those metrics call this installation.
     """
 
     max_mapped: int = _whole_number("SCHEMA_SYNC_MAX_MAPPED", 200, low=1, high=1024)
@@ -133,12 +136,15 @@ class Settings(_FromEnvironment):
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
     confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
     reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
+    quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
     slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")
     data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
     data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
     mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
     patch_undocumented: bool = _yes_or_no("SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False)
     emf_namespace: str | None = _cloudwatch_namespace("SCHEMA_SYNC_EMF_NAMESPACE")
+    environment: str = _text("SCHEMA_SYNC_ENVIRONMENT", "production")
 
     @property
     def introspection_budget_s(self) -> float:

@@ -64,6 +64,7 @@ class OrganizationReport:
     :ivar datasets_checked: datasets with a verdict (an unreadable YML is a verdict).
     :ivar error: why the organization failed as a whole, or None.
     :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
+    :ivar sources_checked: data sources of which something is known.
     :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
     """
@@ -78,6 +79,7 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    sources_checked: int = 0
 
     def count(self, severity: Severity) -> int:
         return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
@@ -96,6 +98,7 @@ class OrganizationReport:
             error=self.error,
             ignored=len(self.ignored),
             slowest_source=self.slowest_source,
+            sources_checked=self.sources_checked,
         )
 
 
@@ -106,6 +109,7 @@ class OrganizationTotals:
     :ivar ignored: findings that the datasets' authors silenced.
     :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
         keeps that account (no Slack integration, a dry run, nothing was checked).
+    :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
     """
 
     organization_id: str
@@ -125,6 +129,8 @@ class OrganizationTotals:
     ongoing: int | None = None
     resolved: int | None = None
     slowest_source: SourceTiming | None = None
+    sources_checked: int = 0
+    withheld: bool = False
 
     @property
     def state(self) -> OrganizationState:

@@ -35,30 +35,17 @@ from .snapshot import (
 Json = dict[str, Any]
 
 
-def batch_to_json(label: str, organizations: Iterable[Organization]) -> Json:
-    """A batch as ``fetch_organizations`` returns it; its organizations are one text.
-
-    Every mapped task reads the batches of all, and Airflow takes every nested value apart and puts it together again:
-    a text it leaves alone.
-    """
-    return {"label": label, "organizations": json.dumps([organization_to_json(each) for each in organizations])}
+def organizations_to_text(organizations: Iterable[Organization]) -> str:
+    """The organizations of a batch as one text: nested values Airflow takes apart and puts together again."""
+    return json.dumps([asdict(each) for each in organizations])
 
 
-def batch_from_json(value: Json) -> list[Organization]:
+def organizations_from_text(text: str) -> list[Organization]:
     """The organizations of a batch, in its order."""
-    return [organization_from_json(each) for each in json.loads(value["organizations"])]
-
-
-def organization_to_json(organization: Organization) -> Json:
-    return {
-        "id": organization.id,
-        "name": organization.name,
-        "data_sources": [asdict(source) for source in organization.data_sources],
-    }
-
-
-def organization_from_json(value: Json) -> Organization:
-    return Organization(value["id"], value["name"], tuple(DataSource(**source) for source in value["data_sources"]))
+    return [
+        Organization(each["id"], each["name"], tuple(DataSource(**source) for source in each["data_sources"]))
+        for each in json.loads(text)
+    ]
 
 
 def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
@@ -119,6 +106,7 @@ def report_to_json(report: OrganizationReport) -> Json:
         "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
         "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
         "slowest_source": _timing_to_json(report.slowest_source),
+        "sources_checked": report.sources_checked,
     }
 
 
@@ -138,6 +126,7 @@ def report_from_json(value: Json) -> OrganizationReport:
         ),
         patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
         slowest_source=_timing_from_json(value["slowest_source"]),
+        sources_checked=value.get("sources_checked", 0),
     )
 
 

@@ -123,6 +123,7 @@ DUCKDB = Dialect(
         lambdas=True,
         json_arrows=True,
         units_are_texts=True,
+        rows_are_values=True,  # https://duckdb.org/docs/stable/sql/data_types/struct (a row as a struct)
     ),
     # Binding tells all of a view; its columns are known (from 1.5 on) only when it was bound.
     proofs=Proofs(

@@ -270,6 +270,7 @@ POSTGRES = Dialect(
         values=word_set("current_catalog current_role current_schema system_user"),
         user_is_a_value=True,
         units_are_texts=True,
+        rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
     proofs=Proofs(relation=qualified_relation(_quote, qualify_database=False), absent_tables=absent_tables),
     denies_only_what_exists=True,
