@@ -22,7 +22,7 @@ from include.schema_sync.nouns.report import OrganizationReport
 from include.schema_sync.nouns.wire import snapshot_from_json, snapshot_to_json
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.driver_connections import DuckDBConnection
+from include.schema_sync.warehouses.duckdb import DuckDBConnection
 
 pytestmark = pytest.mark.postgres
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .discrepancy import Discrepancy, Severity
+from .snapshot import ColumnChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ class SuggestedPatch:
 
 
 @dataclass(frozen=True, slots=True)
+class TableChanges:
+    """What changed in one table's columns since an earlier run (contract, section 13)."""
+
+    data_source_id: str
+    database: str | None
+    schema: str
+    table: str
+    columns: tuple[ColumnChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTiming:
     """How long introspecting one data source took."""
 
@@ -67,6 +79,7 @@ class OrganizationReport:
     :ivar sources_checked: data sources of which something is known.
     :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
+    :ivar changes: of tables that datasets name, as far as an earlier run is remembered.
     """
 
     organization_id: str
@@ -79,6 +92,7 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    changes: tuple[TableChanges, ...] = ()
     sources_checked: int = 0
 
     def count(self, severity: Severity) -> int:
