@@ -64,19 +64,6 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
 
 
 @contextmanager
-def transactions(application: ApplicationConnection) -> Iterator[None]:
-    """Leave autocommit mode for a while: what runs inside commits by itself, or is rolled back."""
-    with application_errors("begin a transaction"):
-        application.autocommit = False
-    try:
-        yield
-    finally:
-        if not application.broken:
-            application.rollback()
-            application.autocommit = True
-
-
-@contextmanager
 def source_access(source: DataSource, application: ApplicationConnection, settings: Settings) -> Iterator[SourceAccess]:
     """Find a data source's credentials; nothing is connected yet.
 

@@ -123,6 +123,8 @@ class OrganizationTotals:
     :ivar ignored: findings that the datasets' authors silenced.
     :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
         keeps that account (no Slack integration, a dry run, nothing was checked).
+    :ivar not_told: why nobody was told of what was found, or that the check failed, in words for the data team; None:
+        there was nothing to tell, or it was told.
     :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
     """
 
@@ -145,6 +147,7 @@ class OrganizationTotals:
     slowest_source: SourceTiming | None = None
     sources_checked: int = 0
     withheld: bool = False
+    not_told: str | None = None
 
     @property
     def state(self) -> OrganizationState:
