@@ -21,7 +21,7 @@ from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
-from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .discrepancies import broken_view, invalid_yml, missing_schema, place_name, undocumented
 from .history import changes_of, with_change
 from .impact import Users
 from .subjects import Subject, Targets, Unreached
@@ -234,6 +234,11 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
     for table, own in documented_by.values():
         teller = min(own, key=lambda subject: subject.placement.dataset.id)
+        if table.table.broken is not None:  # as severe as the most demanding of its datasets wants it
+            broken = users.failing_with(broken_view(teller, table), teller)
+            for subject in own:
+                report.add(_weighed(broken, subject))
+            continue
         silences = {subject.placement.definition.silence for subject in own}
         # About the table, so whoever describes it may silence it.
         ignored_names = {
