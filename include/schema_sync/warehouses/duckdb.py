@@ -17,7 +17,7 @@ from .names import NameCase, unquote
 from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
+from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Carrier, Family, Vocabulary, kinds, sides
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -206,7 +206,12 @@ DUCKDB = Dialect(
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
     vocabulary=Vocabulary(
         *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
-        carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
+        carriers=(
+            JSON_IN_TEXT,
+            VECTOR_IN_ARRAY,
+            Carrier(Family.STRING, Family.JSON),
+            Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"})),
+        ),
     ),
     driver=_DRIVER,
     sql=SqlWords(

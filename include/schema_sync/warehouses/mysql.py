@@ -23,7 +23,7 @@ from .names import NameCase, unquote
 from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
+from .type_vocabulary import ENUM_IN_TEXT, FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
 
 # information_schema, because it is the only catalogue that both MySQL and MariaDB have.
 #
@@ -291,6 +291,7 @@ MYSQL = Dialect(
             Carrier(Family.BOOLEAN, Family.BIT, lengths=frozenset({1, None})),
             Carrier(Family.JSON, Family.STRING, kinds=frozenset({"longtext"})),
             Carrier(Family.UUID, Family.STRING, lengths=frozenset({32, 36})),
+            ENUM_IN_TEXT,
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
     ),

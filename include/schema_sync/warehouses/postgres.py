@@ -20,7 +20,7 @@ from .names import NameCase, fold
 from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
+from .type_vocabulary import Carrier, Family, Vocabulary, Word, kinds, sides, words
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 
@@ -332,7 +332,12 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
-    vocabulary=Vocabulary(*sides(TYPE_WORDS), flat_arrays=True),
+    vocabulary=Vocabulary(
+        *sides(TYPE_WORDS),
+        # pgvector casts these to real[] implicitly.
+        carriers=(Carrier(Family.ARRAY, Family.VECTOR, kinds=frozenset({"", "halfvec"})),),
+        flat_arrays=True,
+    ),
     driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema system_user"),
