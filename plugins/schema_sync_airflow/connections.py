@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from airflow.sdk import BaseHook, Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from include.schema_sync.application.rows import application_errors, vault_secret
@@ -24,6 +23,7 @@ from include.schema_sync.settings import Settings
 from include.schema_sync.text import one_line, visible
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
+from schema_sync_airflow.airflow_versions import AirflowNotFoundException
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, certificate_folder, warehouse_hook
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ from .postgres import running_postgres
 from .slack import SlackStandIn, running_slack
 
 ROOT = Path(__file__).resolve().parents[3]
-FOLDER = ROOT / ".demo"
+FOLDER = Path(os.environ.get("SCHEMA_SYNC_DEMO_FOLDER") or ROOT / ".demo")
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 DATA_TEAM_TOKEN = "xoxb-demo-data-team"
 RESULT_MARK = "schema-sync result "
