@@ -114,6 +114,7 @@ class Settings(_FromEnvironment):
 
     :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
         before it.
+    :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
@@ -130,6 +131,7 @@ class Settings(_FromEnvironment):
     max_mapped: int = _whole_number("SCHEMA_SYNC_MAX_MAPPED", 200, low=1, high=1024)
     connect_timeout_s: int = _whole_number("SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS", 10, low=1, high=300)
     statement_timeout_s: int = _whole_number("SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    wake_up_s: int = _whole_number("SCHEMA_SYNC_WAKE_UP_SECONDS", 300, low=0, high=3600)
     task_timeout_min: int = _task_timeout()
     source_concurrency: int = _whole_number("SCHEMA_SYNC_SOURCE_CONCURRENCY", 4, low=1, high=64)
     organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)

@@ -22,6 +22,7 @@ from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
 from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .history import changes_of, with_change
 from .impact import Users
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
@@ -63,6 +64,7 @@ def diff_organization(
             key=lambda timing: timing.elapsed_ms,
             default=None,
         ),
+        changes=changes_of(snapshot),
     )
 
 
@@ -204,7 +206,8 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             silence = subject.placement.definition.silence
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
-                report.add(_weighed(users.failing_with(finding, subject), subject), ignored=ignored)
+                remembered = with_change(finding, users.table_of(finding), dialect)
+                report.add(_weighed(users.failing_with(remembered, subject), subject), ignored=ignored)
             elif not ignored:
                 reasons.setdefault(dataset_id, finding.reason)
         if subject.table is not None and subject.table.table.readable:

@@ -68,6 +68,7 @@ def introspect_source(
     groups: Sequence[GroupRequest],
     *,
     timeout_s: float,
+    wake_up_s: float = 0,
     deadline_s: float | None = None,
     confirm: bool = True,
     redact: Callable[[str], str] = str,
@@ -89,13 +90,16 @@ def introspect_source(
     :param groups: names as the YML writes them; the dialect folds them. Names that no engine can be asked for (a
         NUL, a lone surrogate) are not sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
+    :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
     :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
     :param confirm: False: nothing is probed, and the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
     :param log: told, in one line, about connections that had to be cut or opened again.
     :return: snapshots with the request's own ``database`` and ``schema``; failed ones carry a reason in one line.
     """
-    job = Job(connect, dialect, timeout_s, confirm, redact, log, Watch(timeout_s))
+    job = Job(
+        connect, dialect, timeout_s, confirm, redact, log, Watch(timeout_s, wake_up_s if dialect.driver.wakes_up else 0)
+    )
     work = partial(_work, job, groups)
     worker = threading.Thread(target=copy_context().run, args=(work,), name="introspection", daemon=True)
     worker.start()

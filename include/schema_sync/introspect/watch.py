@@ -19,24 +19,28 @@ class LeftBehindError(Exception):
 class Watch(Generic[_Outcome]):
     """What the worker does now, seen from the thread that waits for it. Every method may be called from either."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, wake_up_s: float = 0) -> None:
+        """:param wake_up_s: how much longer steps may take until the first outcome is there: the warehouse may have to
+        start before it answers."""
         self.done = threading.Event()
         self.bug: BaseException | None = None
-        self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
-        self._step_s = timeout_s + max(1.0, timeout_s / 10)  # the server's own timeout comes first
+        self._timeout_s = timeout_s
+        self._wake_up_s = wake_up_s
         self._lock = threading.Lock()
         self._outcomes: dict[int, _Outcome] = {}
         self._connection: Any = None
-        self._step_ends = time.monotonic() + self._step_s
         self._cut = False
         self._left_behind = False
+        self.begin_step()
 
     def begin_step(self) -> None:
         """Connecting or a statement starts: its time runs from now."""
         with self._lock:
             if self._left_behind:
                 raise LeftBehindError
-            self._step_ends = time.monotonic() + self._step_s
+            timeout_s = self._timeout_s + self._wake_up_s
+            self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
+            self._step_ends = time.monotonic() + timeout_s + max(1.0, timeout_s / 10)  # the server's own comes first
             self._cut = False
 
     def hold(self, connection: Any) -> None:
@@ -56,6 +60,7 @@ class Watch(Generic[_Outcome]):
     def keep(self, index: int, outcome: _Outcome) -> None:
         with self._lock:
             self._outcomes[index] = outcome
+            self._wake_up_s = 0
 
     def supervise(self, deadline: float | None) -> str | None:
         """Wait until the work is done, and cut steps that take too long.

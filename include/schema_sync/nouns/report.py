@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .discrepancy import Discrepancy, Severity
+from .snapshot import ColumnChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ class SuggestedPatch:
 
 
 @dataclass(frozen=True, slots=True)
+class TableChanges:
+    """What changed in one table's columns since an earlier run (contract, section 13)."""
+
+    data_source_id: str
+    database: str | None
+    schema: str
+    table: str
+    columns: tuple[ColumnChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTiming:
     """How long introspecting one data source took."""
 
@@ -67,6 +79,7 @@ class OrganizationReport:
     :ivar sources_checked: data sources of which something is known.
     :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
+    :ivar changes: of tables that datasets name, as far as an earlier run is remembered.
     """
 
     organization_id: str
@@ -79,6 +92,7 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    changes: tuple[TableChanges, ...] = ()
     sources_checked: int = 0
 
     def count(self, severity: Severity) -> int:
@@ -109,6 +123,8 @@ class OrganizationTotals:
     :ivar ignored: findings that the datasets' authors silenced.
     :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
         keeps that account (no Slack integration, a dry run, nothing was checked).
+    :ivar not_told: why nobody was told of what was found, or that the check failed, in words for the data team; None:
+        there was nothing to tell, or it was told.
     :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
     """
 
@@ -131,6 +147,7 @@ class OrganizationTotals:
     slowest_source: SourceTiming | None = None
     sources_checked: int = 0
     withheld: bool = False
+    not_told: str | None = None
 
     @property
     def state(self) -> OrganizationState:

@@ -20,10 +20,12 @@ from .report import (
     OrganizationTotals,
     SourceTiming,
     SuggestedPatch,
+    TableChanges,
     UncheckedSource,
 )
 from .snapshot import (
     Column,
+    ColumnChange,
     GroupSnapshot,
     OrganizationSnapshot,
     Probe,
@@ -108,6 +110,10 @@ def report_to_json(report: OrganizationReport) -> Json:
         "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
         "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
         "slowest_source": _timing_to_json(report.slowest_source),
+        "changes": [
+            [each.data_source_id, each.database, each.schema, each.table, _changes_to_json(each.columns)]
+            for each in report.changes
+        ],
         "sources_checked": report.sources_checked,
     }
 
@@ -128,6 +134,10 @@ def report_from_json(value: Json) -> OrganizationReport:
         ),
         patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
         slowest_source=_timing_from_json(value["slowest_source"]),
+        changes=tuple(
+            TableChanges(source, database, schema, table, _changes_from_json(columns))
+            for source, database, schema, table, columns in value["changes"]
+        ),
         sources_checked=value.get("sources_checked", 0),
     )
 
@@ -194,6 +204,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
             **_identities_to_json(table),
             **({} if table.broken is None else {"broken": table.broken}),
+            **({"changes": _changes_to_json(table.changes)} if table.changes else {}),
         }
         for table in group.tables
     ]
@@ -211,6 +222,14 @@ def _group_to_json(group: GroupSnapshot) -> Json:
         ],
         "reasons": list(reasons),
     }
+
+
+def _changes_to_json(changes: Iterable[ColumnChange]) -> list[list[str | None]]:
+    return [[each.name, str(each.kind), each.since, each.was, each.to] for each in changes]
+
+
+def _changes_from_json(value: Iterable[list[Any]]) -> tuple[ColumnChange, ...]:
+    return tuple(ColumnChange(name, ChangeKind(kind), *rest) for name, kind, *rest in value)
 
 
 def _identities_to_json(table: Table) -> Json:
@@ -244,6 +263,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             ),
             identity=table.get("identity"),
             broken=table.get("broken"),
+            changes=_changes_from_json(table.get("changes", ())),
         )
 
     return GroupSnapshot(

@@ -64,7 +64,7 @@ def pull_totals(context: Context, task: str, key: str, states: States) -> dict[t
     from include.schema_sync.nouns.wire import report_from_json, totals_from_json
 
     pulled: Iterable[list[dict[str, Any]] | None] = context["ti"].xcom_pull(task_ids=[task], key=key) or []
-    found = {}
+    found: dict[tuple[int, str], OrganizationTotals] = {}
     for value in (value for values in pulled for value in values or []):
         index = value.get(_INDEX)
         if states.get((task, index)) in _SPOKE:
