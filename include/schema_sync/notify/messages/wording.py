@@ -115,7 +115,9 @@ def datasets_line(report: OrganizationReport) -> str:
     """What was checked, what was not, and what nobody wants to hear of."""
     line = f"{counted(report.datasets_checked, 'dataset', 'datasets')} checked"
     line += f", {report.datasets_unchecked} not" if report.datasets_unchecked else ""
-    return f"{line} · {len(report.ignored)} silenced in the datasets" if report.ignored else line
+    line += f" · {report.count_ignored} silenced in the datasets" if report.count_ignored else ""
+    left_out = report.left_out.all_findings
+    return f"{line} · {left_out:,} more findings are counted only" if left_out else line
 
 
 def called_by_name(mention: str) -> list[str]:
