@@ -8,7 +8,7 @@ in Slack, record every message, post one summary to the data team.
 * A failed organization is red in the grid and named in the summary; the others are not touched by it.
 * Trigger with a configuration to check some organizations only, or as a dry run.
 
-README.md of the project explains states, settings and what to do when something fails.
+docs/ of the project explains states, settings and what to do when something fails.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk import dag, get_current_context, task, task_group
+from schema_sync_airflow.airflow_versions import (
+    run_types_but_backfill,
+    terminal_errors_fail_at_once,
+    when_to_retry,
+)
 from schema_sync_airflow.run.assets import RUN_EVENTS
 from schema_sync_airflow.run.deadline import late_run_alert, tell_of_run_without_summary, testable
-from schema_sync_airflow.run.facts import DAG_ID
 from schema_sync_airflow.run.params import run_params
-from schema_sync_airflow.run.retries import TransientOnlyRetryPolicy
+from schema_sync_airflow.run.xcom import DAG_ID
 from schema_sync_airflow.tasks.diff import DatasetYmlDiffOperator
 from schema_sync_airflow.tasks.fetch import fetch_batches
 from schema_sync_airflow.tasks.introspect import SchemaIntrospectionOperator
@@ -38,28 +42,31 @@ SETTINGS = DagSettings.from_environment()
 @task(show_return_value_in_logs=False)
 def fetch_organizations() -> list[dict[str, Any]]:
     """Which organizations are active, in batches: ids and names, never YML, never credentials."""
-    return fetch_batches(get_current_context())
+    with terminal_errors_fail_at_once():
+        return fetch_batches(get_current_context())
 
 
 @task(
-    trigger_rule=TriggerRule.ALL_DONE,
+    trigger_rule="all_done",
     map_index_template="{{ task.op_kwargs['batch']['label'] }}",
     show_return_value_in_logs=False,
 )
 def notify(batch: dict[str, Any], reports: Any) -> None:
     """Tell each organization: a drift alert, or an error notice after a failure."""
-    notify_organizations(batch, reports, get_current_context())
+    with terminal_errors_fail_at_once():
+        notify_organizations(batch, reports, get_current_context())
 
 
 @task(
-    trigger_rule=TriggerRule.ALL_DONE,
+    trigger_rule="all_done",
     multiple_outputs=False,
     show_return_value_in_logs=False,
     outlets=[RUN_EVENTS],
 )
 def summarize(batches: Any) -> dict[str, Any]:
     """Tell the data team, and return the run result; runs whatever happened before."""
-    return summarize_run(batches, get_current_context())
+    with terminal_errors_fail_at_once():
+        return summarize_run(batches, get_current_context())
 
 
 @task_group
@@ -76,6 +83,7 @@ def check_organization(batch: Any) -> None:
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
+    **run_types_but_backfill(),
     dagrun_timeout=timedelta(minutes=SETTINGS.run_timeout_min),
     deadline=late_run_alert(SETTINGS.late_after_min),
     on_failure_callback=tell_of_run_without_summary,
@@ -83,8 +91,7 @@ def check_organization(batch: Any) -> None:
     default_args={
         "owner": "data-team",
         "retries": SETTINGS.retries,
-        "retry_policy": TransientOnlyRetryPolicy(base_delay_s=SETTINGS.retry_delay_s),
-        "retry_delay": timedelta(seconds=SETTINGS.retry_delay_s),
+        **when_to_retry(SETTINGS.retry_delay_s),
         "execution_timeout": timedelta(minutes=SETTINGS.task_timeout_min),
         "pool": SETTINGS.pool,
     },

@@ -1,17 +1,17 @@
-"""Every setting, its default and its bounds. The only reader of ``os.environ``.
+"""Every setting, its default and its bounds, one line each. The only reader of ``os.environ``.
 
-Read inside tasks with :func:`Settings.from_environment`, never at import. The one exception is
+Read inside tasks with :meth:`Settings.from_environment`, never at import. The one exception is
 :class:`DagSettings`: Airflow must know retries, timeouts and the pool while it parses the DAG file.
-README.md lists all of them in one table.
+A test holds that the documentation lists all of them.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from .errors import TerminalError
 
@@ -19,36 +19,74 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What tasks may be told from outside.
+class Variable:
+    """One environment variable.
 
-    :ivar host_concurrency: connections to one server at once, from one process.
-    :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
-    :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
-    :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
-    :ivar introspection_budget_s: what is not known by then stays unchecked, so that what is known gets reported
-        before Airflow stops the task.
-    :ivar data_team_webhook_url: a secret: whoever knows it can post.
-    :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
-    :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
-    :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
+    :ivar read: its text, None when it is not set or blank → the setting's value.
+    :raises ValueError: by ``read``: the text cannot be used; says what is expected, and the default.
     """
 
-    max_mapped: int
-    connect_timeout_s: int
-    statement_timeout_s: int
-    wake_up_s: int
-    introspection_budget_s: float
-    source_concurrency: int
-    organization_concurrency: int
-    host_concurrency: int
-    confirm_missing: bool
-    slack_base_url: str | None
-    data_team_channel: str | None
-    data_team_webhook_url: str | None
-    mentions: str
-    patch_undocumented: bool
-    emf_namespace: str | None
+    name: str
+    read: Callable[[str | None], Any]
+
+
+def variables_of(settings: type[_FromEnvironment]) -> dict[str, Variable]:
+    """{field: the environment variable that it is read from}."""
+    return {each.name: each.metadata["variable"] for each in fields(settings) if "variable" in each.metadata}
+
+
+def _whole_number(name: str, default: int | None, *, low: int, high: int, otherwise: str = "") -> Any:
+    """:param otherwise: the default in words, where it follows from other settings."""
+
+    def read(text: str | None) -> int | None:
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(
+                f"expected a whole number from {low} to {high}. "
+                f"Correct it or remove it (default {otherwise or default})."
+            )
+        return int(text)
+
+    return field(metadata={"variable": Variable(name, read)})
+
+
+def _yes_or_no(name: str, *, default: bool) -> Any:
+    def read(text: str | None) -> bool:
+        if text is None:
+            return default
+        if text.lower() not in _TRUTHS:
+            raise ValueError(f"expected true or false. Correct it or remove it (default {str(default).lower()}).")
+        return _TRUTHS[text.lower()]
+
+    return field(metadata={"variable": Variable(name, read)})
+
+
+def _text(name: str, default: str | None = None, *, secret: bool = False) -> Any:
+    return field(repr=not secret, metadata={"variable": Variable(name, lambda text: text or default)})
+
+
+def _cloudwatch_namespace(name: str) -> Any:
+    """Characters and length as CloudWatch's PutMetricData takes them; AWS/ is kept for its own services."""
+
+    def read(text: str | None) -> str | None:
+        if text is not None and (not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", text) or text.startswith("AWS/")):
+            raise ValueError(
+                "expected a CloudWatch namespace: up to 255 letters, digits and .-_/#: that do not begin with AWS/. "
+                "Correct it or remove it (default: no metrics in the log)."
+            )
+        return text
+
+    return field(metadata={"variable": Variable(name, read)})
+
+
+def _task_timeout() -> Any:
+    return _whole_number("SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", 20, low=1, high=1440)
+
+
+@dataclass(frozen=True, slots=True)
+class _FromEnvironment:
+    """A table of settings that is read as a whole."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -58,99 +96,81 @@ class Settings:
             which.
         """
         env = os.environ if environment is None else environment
-        return cls(
-            # 1 024 is Airflow's own max_map_length; a mapped group slows down long before (AIRFLOW notes).
-            max_mapped=_whole_number(env, "SCHEMA_SYNC_MAX_MAPPED", default=200, low=1, high=1024),
-            connect_timeout_s=_whole_number(env, "SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS", default=10, low=1, high=300),
-            statement_timeout_s=_whole_number(
-                env, "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", default=60, low=1, high=3600
-            ),
-            wake_up_s=_whole_number(env, "SCHEMA_SYNC_WAKE_UP_SECONDS", default=300, low=0, high=3600),
-            introspection_budget_s=_task_timeout_min(env) * 60 * 0.8,
-            source_concurrency=_whole_number(env, "SCHEMA_SYNC_SOURCE_CONCURRENCY", default=4, low=1, high=64),
-            organization_concurrency=_whole_number(
-                env, "SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", default=4, low=1, high=64
-            ),
-            host_concurrency=_whole_number(env, "SCHEMA_SYNC_HOST_CONCURRENCY", default=4, low=1, high=64),
-            confirm_missing=_yes_or_no(env, "SCHEMA_SYNC_CONFIRM_MISSING", default=True),
-            slack_base_url=_text(env, "SCHEMA_SYNC_SLACK_BASE_URL"),
-            data_team_channel=_text(env, "DATA_TEAM_SLACK_CHANNEL_ID"),
-            data_team_webhook_url=_text(env, "DATA_TEAM_SLACK_WEBHOOK_URL"),
-            mentions=_text(env, "SCHEMA_SYNC_MENTIONS") or "{}",
-            patch_undocumented=_yes_or_no(env, "SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False),
-            emf_namespace=_cloudwatch_namespace(env, "SCHEMA_SYNC_EMF_NAMESPACE"),
-        )
+        values = {}
+        for attribute, variable in variables_of(cls).items():
+            text = env.get(variable.name, "").strip() or None
+            try:
+                values[attribute] = variable.read(text)
+            except ValueError as expected:
+                raise TerminalError(
+                    f"The environment variable {variable.name} is {(text or '')[:40]!r}, {expected}"
+                ) from None
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
-class DagSettings:
-    """What Airflow must know while it parses the DAG file.
+class Settings(_FromEnvironment):
+    """What tasks may be told from outside.
 
-    :ivar late_after_min: the data team is told of a run that has not finished by then; 0: never.
+    :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
+        before it.
+    :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
+    :ivar host_concurrency: connections to one server at once, from one process.
+    :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
+    :ivar reading_timeout_s: what reading the datasets of one organization may cost.
+    :ivar dry_run: no run sends anything, whatever it was asked.
+    :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
+    :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
+    :ivar data_team_webhook_url: a secret: whoever knows it can post.
+    :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
+    :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
+    :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
+    :ivar environment: what those metrics call this installation.
     """
 
-    retries: int
-    retry_delay_s: int
-    run_timeout_min: int
-    late_after_min: int
-    task_timeout_min: int
-    pool: str
+    max_mapped: int = _whole_number("SCHEMA_SYNC_MAX_MAPPED", 200, low=1, high=1024)
+    connect_timeout_s: int = _whole_number("SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS", 10, low=1, high=300)
+    statement_timeout_s: int = _whole_number("SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    wake_up_s: int = _whole_number("SCHEMA_SYNC_WAKE_UP_SECONDS", 300, low=0, high=3600)
+    task_timeout_min: int = _task_timeout()
+    source_concurrency: int = _whole_number("SCHEMA_SYNC_SOURCE_CONCURRENCY", 4, low=1, high=64)
+    organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)
+    host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
+    confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
+    reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
+    quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
+    slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")
+    data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
+    data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
+    mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
+    patch_undocumented: bool = _yes_or_no("SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False)
+    emf_namespace: str | None = _cloudwatch_namespace("SCHEMA_SYNC_EMF_NAMESPACE")
+    environment: str = _text("SCHEMA_SYNC_ENVIRONMENT", "production")
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """:raises TerminalError: as :meth:`Settings.from_environment`; Airflow shows it as an import error."""
-        env = os.environ if environment is None else environment
-        run_timeout_min = _whole_number(env, "SCHEMA_SYNC_RUN_TIMEOUT_MINUTES", default=60, low=1, high=1440)
-        return cls(
-            retries=_whole_number(env, "SCHEMA_SYNC_RETRIES", default=2, low=0, high=10),
-            retry_delay_s=_whole_number(env, "SCHEMA_SYNC_RETRY_DELAY_SECONDS", default=60, low=0, high=3600),
-            run_timeout_min=run_timeout_min,
-            late_after_min=_whole_number(
-                env, "SCHEMA_SYNC_LATE_AFTER_MINUTES", default=run_timeout_min * 3 // 4, low=0, high=1440
-            ),
-            task_timeout_min=_task_timeout_min(env),
-            pool=_text(env, "SCHEMA_SYNC_POOL") or "default_pool",
-        )
-
-
-def _task_timeout_min(env: Mapping[str, str]) -> int:
-    return _whole_number(env, "SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", default=20, low=1, high=1440)
-
-
-def _text(env: Mapping[str, str], name: str) -> str | None:
-    return env.get(name, "").strip() or None
+    @property
+    def introspection_budget_s(self) -> float:
+        """What is not known by then stays unchecked, so that what is known gets reported before Airflow stops the
+        task.
+        """
+        return self.task_timeout_min * 60 * 0.8
 
 
-def _cloudwatch_namespace(env: Mapping[str, str], name: str) -> str | None:
-    """Characters and length as CloudWatch's PutMetricData takes them; AWS/ is kept for its own services."""
-    text = _text(env, name)
-    if text is not None and (not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", text) or text.startswith("AWS/")):
-        raise TerminalError(
-            f"The environment variable {name} is {text[:40]!r}, expected a CloudWatch namespace: up to 255 letters, "
-            "digits and .-_/#: that do not begin with AWS/. Correct it or remove it (default: no metrics in the log)."
-        )
-    return text
+@dataclass(frozen=True, slots=True)
+class DagSettings(_FromEnvironment):
+    """What Airflow must know while it parses the DAG file."""
 
+    retries: int = _whole_number("SCHEMA_SYNC_RETRIES", 2, low=0, high=10)
+    retry_delay_s: int = _whole_number("SCHEMA_SYNC_RETRY_DELAY_SECONDS", 60, low=0, high=3600)
+    run_timeout_min: int = _whole_number("SCHEMA_SYNC_RUN_TIMEOUT_MINUTES", 60, low=1, high=1440)
+    told_late_after_min: int | None = _whole_number(
+        "SCHEMA_SYNC_LATE_AFTER_MINUTES", None, low=0, high=1440, otherwise="three quarters of the run's time-out"
+    )
+    task_timeout_min: int = _task_timeout()
+    pool: str = _text("SCHEMA_SYNC_POOL", "default_pool")
 
-def _yes_or_no(env: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = _text(env, name)
-    if text is None:
-        return default
-    if text.lower() not in _TRUTHS:
-        raise TerminalError(
-            f"The environment variable {name} is {text[:40]!r}, expected true or false. "
-            f"Correct it or remove it (default {str(default).lower()})."
-        )
-    return _TRUTHS[text.lower()]
-
-
-def _whole_number(env: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
-    text = _text(env, name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-        raise TerminalError(
-            f"The environment variable {name} is {text[:40]!r}, expected a whole number from {low} to {high}. "
-            f"Correct it or remove it (default {default})."
-        )
-    return int(text)
+    @property
+    def late_after_min(self) -> int:
+        """The data team is told of a run that has not finished by then; 0: never."""
+        late_after = self.told_late_after_min
+        return self.run_timeout_min * 3 // 4 if late_after is None else late_after

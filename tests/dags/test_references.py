@@ -94,16 +94,16 @@ def test_every_column_that_queries_need_is_checked_wherever_it_is(world):
 
 def test_the_suggested_patch_is_in_the_log_and_in_the_report_and_repairs_what_it_says(world, tmp_path: Path):
     organization_id = world.organization("Acme")
-    source_id = world.source(organization_id, world.warehouse(WAREHOUSE))
+    source_id = world.source(organization_id, world.warehouse(WAREHOUSE.replace("amount_usd", '"Amount"')))
     dataset_id = world.dataset(source_id, ORDERS)
     world.dataset(source_id, CUSTOMERS, name="customers")
     run = world.run()
 
     (patch,) = [each for each in run.reports()["Acme"]["patches"] if each["dataset_id"] == dataset_id]
-    assert "+    expr: sum(amount_usd * quantity) filter" in patch["diff"]
+    assert '+    expr: sum("Amount" * quantity) filter' in patch["diff"]
     assert "Suggested patch for the YML of dataset orders" in run.log
-    assert "+    expr: sum(amount_usd * quantity) filter" in run.log
-    assert not any("amount_usd * quantity" in str(message) for message in world.slack.messages)
+    assert '+    expr: sum("Amount" * quantity) filter' in run.log
+    assert not any('"Amount" * quantity' in str(message) for message in world.slack.messages)
 
     (tmp_path / "orders.yml").write_text(ORDERS)
     subprocess.run(["patch", "-p1"], cwd=tmp_path, input=patch["diff"], text=True, check=True, capture_output=True)

@@ -218,13 +218,14 @@ def test_an_unknown_organization_fails_the_run_and_the_data_team_hears_why(world
     assert len(world.slack.messages) == 1
 
 
-def test_a_typo_in_the_configuration_checks_nobody(world):
+def test_a_typo_in_the_configuration_checks_nobody_and_is_told_to_who_made_it(world):
     organization = world.customer("One", ORDERS, DRIFTED)
     run = world.run({"organisation_ids": [organization]})
     assert run.state == "failed"
-    (message,) = world.messages("C0DATATEAM")
-    assert "organization_ids" in json.dumps(message)
-    assert world.messages(world.channel(organization)) == []
+    assert "'organisation_ids', did you mean 'organization_ids'?" in run.log
+    assert world.slack.messages == []  # the data team's channel is a real one
+    assert run.result["error"] == {"code": "SCHEMA_SYNC_FAILED", "message": run.result["error"]["message"]}
+    assert "unknown keys" in run.result["error"]["message"]
 
 
 def test_min_severity_decides_what_an_alert_shows_not_what_is_counted(world):

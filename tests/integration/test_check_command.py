@@ -70,7 +70,8 @@ def test_drift_in_a_repository_is_told_with_file_and_line(repository, postgres_o
 
 @pytest.mark.postgres
 def test_the_written_patch_repairs_the_repository(repository, postgres_orders):
-    assert run("models", "--connection", postgres_orders, "--patch", "fix.patch").exit_code == 1
+    more = ("--remove-missing", "--include-probable")
+    assert run("models", "--connection", postgres_orders, "--patch", "fix.patch", *more).exit_code == 1
     applied = subprocess.run(["patch", "-p1", "-i", "fix.patch"], cwd=repository, capture_output=True, text=True)
     assert applied.returncode == 0, applied.stdout
     assert "# schema-sync: column gone is not in the table" in (repository / "models" / "orders.yml").read_text()
@@ -181,7 +182,30 @@ def test_a_driver_that_is_not_installed_is_named_with_its_pip_line(repository, m
 def test_the_patch_alone_goes_to_standard_output(repository, sqlite_uri):
     done = run("models", "--patch", "-", uri=sqlite_uri)
     assert done.stdout.startswith("--- a/models/orders.yml\n+++ b/models/orders.yml\n@@ ")
+    assert "amount_usd" not in done.stdout
     assert "critical missing_column" in done.stderr
+
+
+def test_a_probable_rename_is_a_patch_of_its_own_on_request(repository, sqlite_uri):
+    asked = ("models", "--include-probable")
+    certain, probable = json.loads(run(*asked, "--format", "json", uri=sqlite_uri).stdout)["patches"]
+    assert (certain["probable"], probable["probable"]) == (False, True)
+    assert "+    expr: amount_usd" in probable["diff"]
+    assert "Probable patch (look at each rename first), repairs 1" in run(*asked, uri=sqlite_uri).stdout
+    assert (
+        "Probable patch (look at each rename first), repairs 1"
+        in run(*asked, "--format", "markdown", uri=sqlite_uri).stdout
+    )
+
+
+def test_annotations_take_paths_from_the_repositorys_root(repository, sqlite_uri, monkeypatch):
+    (repository / ".git").mkdir()
+    monkeypatch.chdir(repository / "models")
+    done = run("orders.yml", "--format", "github", uri=sqlite_uri)
+    assert "::error file=models/orders.yml,line=5," in done.stdout
+    sarif = json.loads(run("orders.yml", "--format", "sarif", uri=sqlite_uri).stdout)
+    places = [each["locations"][0]["physicalLocation"]["artifactLocation"] for each in sarif["runs"][0]["results"]]
+    assert places[0] == {"uri": "models/orders.yml", "uriBaseId": "%SRCROOT%"}
 
 
 def test_as_a_user_runs_it_from_the_projects_root(repository, sqlite_uri, project_root):

@@ -108,6 +108,14 @@ def test_files_are_selected_by_path_or_by_a_datasets_name(repository, uri, argum
     assert files(run(".", "--format", "json", *arguments, uri=uri)) == taken
 
 
+def test_the_log_of_introspection_names_what_is_absent(repository, caplog):
+    uri = make_database(repository / "half.db", "orders")
+    with caplog.at_level("INFO", "include.schema_sync.introspect"):
+        run(".", uri=uri)
+    (line,) = [each.message for each in caplog.records if "schema-sync group" in each.message]
+    assert "3 tables asked for, 1 table found, 2 columns, absent: people, refunds;" in line
+
+
 def test_nothing_to_check_says_where_to_name_it(repository, uri):
     done = run(uri=uri)
     assert done.exit_code == 2
@@ -185,6 +193,15 @@ def test_markdown_is_one_comment_with_a_table_and_the_patch(repository, uri):
     assert lines[1] == "### 🔴 Schema Sync: 1 critical, 1 warning, 1 info"
     assert "| 🔴 Missing column | `sales/orders.yml:4` | `shop.main.orders.gone` |" in done.stdout
     assert "```diff\n--- a/sales/orders.yml" in done.stdout
+
+
+def test_one_check_writes_several_reports(repository, uri):
+    done = run("sales", "--format", "github", "--format", "markdown=comment.md", "--format", "json=all.json", uri=uri)
+    assert done.stdout.startswith("::error file=sales/orders.yml,line=4")
+    assert (repository / "comment.md").read_text().startswith(MARKER)
+    assert len(json.loads((repository / "all.json").read_text())["findings"]) == 6
+    refused = run("sales", "--format", "json=nowhere/all.json", uri=uri)
+    assert (refused.exit_code, "cannot be written to nowhere/all.json" in refused.stderr) == (2, True)
 
 
 def test_junit_fails_what_fails_and_passes_the_rest(repository, uri):

@@ -165,7 +165,12 @@ def seed_run(
     if fetch_error is not None:
         ran("fetch_organizations", "failed", error=fetch_error)
     elif state != "queued":
-        ran("fetch_organizations", "success", return_value=[_batch(batch) for batch in split])
+        ran(
+            "fetch_organizations",
+            "success",
+            return_value=[{"label": _label(each)} for each in split],
+            organizations=[_batch(each) for each in split],
+        )
         for index, batch in enumerate(split):
             _check(ran, index, batch, done=index < finished, first_seen=first_seen or {})
     if not running:
@@ -205,8 +210,12 @@ def _split(reports: Sequence[OrganizationReport], most: int) -> list[list[Organi
     return [list(reports[at * len(reports) // count : (at + 1) * len(reports) // count]) for at in range(count)]
 
 
-def _batch(reports: Sequence[OrganizationReport]) -> dict[str, Any]:
-    from include.schema_sync.nouns.wire import batch_to_json
+def _label(reports: Sequence[OrganizationReport]) -> str:
+    return reports[0].organization_name[:200]
+
+
+def _batch(reports: Sequence[OrganizationReport]) -> str:
+    from include.schema_sync.nouns.wire import organizations_to_text
 
     organizations = [
         Organization(
@@ -216,4 +225,4 @@ def _batch(reports: Sequence[OrganizationReport]) -> dict[str, Any]:
         )
         for each in reports
     ]
-    return batch_to_json(organizations[0].name[:200], organizations)
+    return organizations_to_text(organizations)

@@ -95,17 +95,31 @@ def fetch_organizations(connection: Connection, organization_ids: Sequence[str] 
     :raises TerminalError: an id is unknown or not active; the message lists each such id and why.
     """
     ids = None if organization_ids is None else list(dict.fromkeys(name.lower() for name in organization_ids))
+    active = _active_organizations(connection, ids)
+    if ids is not None and (absent := [name for name in ids if name not in active]):
+        raise TerminalError(_explain_absence(connection, absent))
+    return list(active.values())
+
+
+def organizations_of_batch(connection: Connection, ids: Sequence[str]) -> list[Organization]:
+    """Read the organizations of a batch, in its order and in one statement.
+
+    One that is not active any more has no name and no data source: there is nothing left to check of it.
+    """
+    active = _active_organizations(connection, ids)
+    return [active.get(id_) or Organization(id_, id_, ()) for id_ in ids]
+
+
+def _active_organizations(connection: Connection, ids: Sequence[str] | None) -> dict[str, Organization]:
     with application_errors("read the active organizations"):
-        rows = connection.execute(_ACTIVE_ORGANIZATIONS, {"ids": ids}).fetchall()
+        rows = connection.execute(_ACTIVE_ORGANIZATIONS, {"ids": None if ids is None else list(ids)}).fetchall()
     names: dict[str, str] = {}
     sources: dict[str, list[DataSource]] = {}
     for organization_id, name, source_id, source_name, source_type in rows:
         names[str(organization_id)] = str(name)
         source = DataSource(str(source_id), str(source_name), str(source_type))
         sources.setdefault(str(organization_id), []).append(source)
-    if ids is not None and (absent := [name for name in ids if name not in names]):
-        raise TerminalError(_explain_absence(connection, absent))
-    return [Organization(id_, name, tuple(sources[id_])) for id_, name in names.items()]
+    return {id_: Organization(id_, name, tuple(sources[id_])) for id_, name in names.items()}
 
 
 def fetch_datasets(connection: Connection, organization_ids: Sequence[str]) -> dict[str, list[Dataset]]:

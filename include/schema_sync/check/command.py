@@ -86,6 +86,7 @@ def _check(asked: argparse.Namespace) -> int:
 
 
 def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckResult:
+    from ..repair.suggest import PatchOptions
     from ..settings import Settings
     from .files import Selection
     from .progress import progress
@@ -98,7 +99,7 @@ def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckRes
             configuration,
             Settings.from_environment(),
             selection,
-            add_undocumented=asked.add_undocumented,
+            options=PatchOptions(asked.add_undocumented, asked.remove_missing, asked.include_probable),
             now=now,
         )
 
@@ -108,22 +109,37 @@ def _write(result: CheckResult, asked: argparse.Namespace, fail_on: Severity) ->
 
     stream = sys.stderr if asked.patch == "-" else sys.stdout
     shown = result.showing(Severity(asked.min_severity))
-    is_silent = asked.quiet and asked.format == "text" and not (shown.findings or shown.unchecked or shown.stale)
-    if not is_silent:
-        print(rendered(shown, asked.format, fail_on, with_patches=asked.patch is None, stream=stream), file=stream)
+    for name, file in asked.format or (("text", None),):
+        if asked.quiet and name == "text" and not (shown.findings or shown.unchecked or shown.stale):
+            continue
+        to_terminal = stream if file is None else None
+        text = rendered(shown, name, fail_on, with_patches=asked.patch is None, stream=to_terminal)
+        if file is None:
+            print(text, file=stream)
+        else:
+            _write_file("report", file, f"{text}\n".encode())
     if asked.patch is None:
         return
     data = "".join(each.diff for each in result.patches).encode("utf-8", "surrogatepass")
     if asked.patch == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
-        return
+    else:
+        _write_file("patch", asked.patch, data)
+
+
+def _write_file(what: str, file: str, data: bytes) -> None:
     try:
-        Path(asked.patch).write_bytes(data)
+        Path(file).write_bytes(data)
     except OSError as error:
-        raise TerminalError(
-            f"The patch cannot be written to {asked.patch}: {error.strerror}. Name another file."
-        ) from None
+        raise TerminalError(f"The {what} cannot be written to {file}: {error.strerror}. Name another file.") from None
+
+
+def _format(text: str) -> tuple[str, str | None]:
+    name, _, file = text.partition("=")
+    if name not in FORMATS:
+        raise argparse.ArgumentTypeError(f"{name!r} is no format; choose from {', '.join(FORMATS)}")
+    return name, file or None
 
 
 def _print_completion(shell: str) -> int:
@@ -202,11 +218,13 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write what is found now to the baseline (default: schema-sync-baseline.json) instead of failing",
     )  # fmt: skip
     output = check.add_argument_group("what is written")
-    output.add_argument(
-        "--format", choices=FORMATS, default="text",
+    formats = output.add_argument(
+        "--format", action="append", type=_format, metavar="FORMAT[=FILE]",
         help="text: people; json: scripts; github: annotations; markdown: a pull request's comment; "
-        "sarif: code scanning; junit: test reports (default: text)",
+        "sarif: code scanning; junit: test reports (default: text). With =FILE it is written there; may be repeated",
     )  # fmt: skip
+    # What a shell offers; argcomplete looks for this attribute, which argparse does not know.
+    formats.completer = lambda **_: FORMATS  # type: ignore[attr-defined]
     output.add_argument(
         "--patch", metavar="FILE|-",
         help="write the suggested patches to a file, for git apply or patch -p1; -: to standard output, and the report "
@@ -215,4 +233,12 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     output.add_argument(
         "--add-undocumented", action="store_true", help="patches also add the columns that are in no dataset"
     )
+    output.add_argument(
+        "--remove-missing", action="store_true",
+        help="patches also comment out fields whose column is missing for any reason",
+    )  # fmt: skip
+    output.add_argument(
+        "--include-probable", action="store_true",
+        help="suggest renames that are only probable too, in patches of their own: look at each before you apply it",
+    )  # fmt: skip
     output.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is clean or skipped")

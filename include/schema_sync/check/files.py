@@ -142,6 +142,11 @@ def relative_path(path: Path, root: Path) -> str:
     return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
 
 
+def repository_of(folder: Path) -> Path:
+    """The root of the repository that a folder is in; without one, the folder itself."""
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
+
+
 def _names(dataset: Dataset) -> Iterator[str]:
     try:
         yield from (each.name for each in parse_dataset_yml(dataset.yml, name=dataset.name) if each.name)

@@ -15,13 +15,24 @@ from ..needs.placement import place as place_definition
 from ..nouns.dataset import DataSource, Organization
 from ..nouns.discrepancy import Discrepancy, Severity
 from ..nouns.report import OrganizationReport, SuggestedPatch
-from ..repair.suggest import with_patches
+from ..repair.suggest import PatchOptions, with_patches
 from ..settings import Settings
 from ..text import counted
 from ..yml.dataset import parse_dataset_yml
 from .configuration import Configuration, Where
 from .connections import Place, place_from_uri
-from .files import DATA_SOURCE_ID, ORGANIZATION_ID, DatasetFile, Defaults, Note, Selection, candidates, find_datasets
+from .files import (
+    DATA_SOURCE_ID,
+    ORGANIZATION_ID,
+    DatasetFile,
+    Defaults,
+    Note,
+    Selection,
+    candidates,
+    find_datasets,
+    relative_path,
+    repository_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class CheckResult:
     :ivar skipped: files that are no datasets.
     :ivar ignored: how many findings the datasets' authors silenced.
     :ivar checked_keys: files about which everything is known, relative to ``root``.
+    :ivar repository: the folder that scanners and annotations take paths from; None: as they are shown.
     :ivar known: how many findings a baseline took out; ``stale``: what it holds and is no longer found.
     :ivar hidden: findings that are counted and not shown.
     """
@@ -62,6 +74,10 @@ class CheckResult:
     known: int = 0
     stale: tuple[Note, ...] = ()
     hidden: tuple[Finding, ...] = ()
+    repository: Path | None = None
+
+    def in_repository(self, path: str) -> str:
+        return path if self.repository is None else relative_path(Path(path), self.repository)
 
     def count(self, severity: Severity) -> int:
         return sum(1 for each in (*self.findings, *self.hidden) if each.discrepancy.severity is severity)
@@ -121,12 +137,11 @@ def check_paths(
     settings: Settings,
     selection: Selection,
     *,
-    add_undocumented: bool,
+    options: PatchOptions,
     now: Callable[[str], None],
 ) -> CheckResult:
     """Compare the files with the warehouses that the configuration names for them.
 
-    :param add_undocumented: suggested patches also add the columns that are in no dataset.
     :param now: told what is done now.
     :raises TerminalError: a path is not there, a connection is not given or cannot be read.
     """
@@ -148,7 +163,7 @@ def check_paths(
         diff_organization(introspection.snapshots[0], datasets),
         introspection.snapshots[0],
         datasets,
-        add_undocumented=add_undocumented,
+        options,
         paths={dataset_id: path.lstrip("/") for dataset_id, path in paths_of.items()},
     )
     unchecked = [
@@ -166,6 +181,7 @@ def check_paths(
         ignored=len(report.ignored),
         patches=_in_order_of_files(report.patches, found.files),
         root=configuration.root,
+        repository=repository_of(Path.cwd()),
         checked_keys=frozenset(file.key for file in found.files if file.path not in not_checked),
     )
 

@@ -60,8 +60,6 @@ def inaccessible_column(
 def missing_column(
     subject: Subject, table: KnownTable, need: Need, dialect: Dialect, at: Placement | None
 ) -> Discrepancy:
-    rivals = table.names.resolve(need.column).rivals
-    suggestion = rivals[0] if rivals else renamed_to(table, need, dialect)
     return discrepancy(
         subject,
         DiscrepancyType.MISSING_COLUMN,
@@ -71,19 +69,18 @@ def missing_column(
         column=need.column,
         declared=need.type,
         line=need.line,
-        suggestion=suggestion,
+        suggestion=renamed_to(table, need, dialect),
     )
 
 
 def missing_table(subject: Subject) -> Discrepancy:
     wanted = subject.placement.table
-    rivals = subject.group.names.resolve(wanted).rivals
     return discrepancy(
         subject,
         DiscrepancyType.MISSING_TABLE,
         message=f"No table or view `{cut(wanted)}` is in schema `{cut(subject.placement.schema)}`.",
         line=subject.placement.definition.line,
-        suggestion=rivals[0] if rivals else closest_name(wanted, subject.group.snapshot.neighbours),
+        suggestion=closest_name(wanted, subject.group.alike),
     )
 
 

@@ -24,6 +24,7 @@ from .tables import KnownTable
 
 MOST_USERS = 100  # named in one finding; its message counts all
 _MOST_FOLLOWED = 2_000  # users of one finding; nobody reads more, and a hostile file could have them squared
+_MOST_FOLLOWED_IN_ALL = 200_000  # of all findings: some seconds; afterwards nobody is named
 _NAMED_OF_A_KIND = 4  # in a message
 
 _KINDS = ("metric", "filter", "relationship", "measure", "dimension", "entity", "column")
@@ -53,6 +54,8 @@ class Users:
         self._targets = targets
         self._dialect = dialect
         self._closures: dict[frozenset[Hashable], list[_User]] = {}
+        self._meant_by: dict[int, Hashable | None] = {}
+        self._left = _MOST_FOLLOWED_IN_ALL
 
     def failing_with(self, discrepancy: Discrepancy, subject: Subject) -> Discrepancy:
         """The finding with all its users, and with a message that names them.
@@ -62,11 +65,20 @@ class Users:
         :param subject: the definition that it was found in.
         """
         seeds = frozenset(self._seeds(discrepancy, subject))
-        return self._told(discrepancy, seeds, subject) if seeds else discrepancy
+        if not seeds:
+            return discrepancy
+        # Several definitions of one dataset tell the same finding: it belongs to the one that is about the table.
+        tables = self._tables_called(discrepancy)
+        owners = (self._owners.get((subject.placement.dataset.id, id(table))) for table in tables)
+        return self._told(discrepancy, seeds, next(filter(None, owners), subject))
 
     def failing_with_schema(self, discrepancy: Discrepancy, subjects: Iterable[Subject]) -> Discrepancy:
         """As :meth:`failing_with`, for a schema that is not there and the definitions in it."""
         return self._told(discrepancy, frozenset(map(self._table, subjects)), None)
+
+    def table_of(self, discrepancy: Discrepancy) -> KnownTable | None:
+        """The table that a finding is about, where there is one."""
+        return next(iter(self._tables_called(discrepancy)), None)
 
     def _seeds(self, discrepancy: Discrepancy, subject: Subject) -> Iterator[Hashable]:
         for user in discrepancy.users:
@@ -79,6 +91,10 @@ class Users:
                 yield self._column(table, discrepancy.column)
         elif discrepancy.column is None and discrepancy.type in _OF_TABLE:
             yield self._table(subject)
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, int], Subject]:
+        return {(each.placement.dataset.id, id(each.table)): each for each in reversed(self._subjects)}
 
     def _tables_called(self, discrepancy: Discrepancy) -> Iterable[KnownTable]:
         key = (discrepancy.database, discrepancy.schema, discrepancy.table)
@@ -97,9 +113,12 @@ class Users:
         return found
 
     def _told(self, discrepancy: Discrepancy, seeds: frozenset[Hashable], reader: Subject | None) -> Discrepancy:
+        if self._left <= 0:
+            return discrepancy
         if seeds not in self._closures:
             self._closures[seeds] = list(self._failing(seeds))
         failing = self._closures[seeds]
+        self._left -= len(failing)
         own = -1 if reader is None else self._numbers[id(reader)]
         ordered = sorted(failing, key=lambda user: (user.number != own, _rank(user.kind), user.name))
         labels = list(dict.fromkeys(self._label(user, own) for user in ordered))
@@ -168,8 +187,7 @@ class Users:
             for need in needs:
                 resources: list[Hashable] = [] if _is_of_join(need) else [_join(subject, word)]
                 if target.table is not None:
-                    owners = [each for each in target.subjects if each.needs.is_alias(need.column)]
-                    resources.append(self._meant(need, target.table, owners[0] if owners else None))
+                    resources.append(self._meant(need, target.table, target.owner_of(need.column)))
                 yield need, resources
 
     def _meant(self, need: Need, table: KnownTable, owner: Subject | None) -> Hashable:
@@ -202,8 +220,11 @@ class Users:
 
     def _table_meant(self, word: str) -> Hashable | None:
         """The one table that a relationship's word stands for, there or not; None where nobody can tell."""
-        meant = {self._table(each) for each in self._targets.subjects_of(word)}
-        return meant.pop() if len(meant) == 1 else None
+        subjects = self._targets.subjects_of(word)
+        if id(subjects) not in self._meant_by:
+            meant = {self._table(each) for each in subjects}
+            self._meant_by[id(subjects)] = meant.pop() if len(meant) == 1 else None
+        return self._meant_by[id(subjects)]
 
 
 def breaks(users: Sequence[str], *, but: str = "") -> str:

@@ -5,10 +5,11 @@ Nothing here asks a server anything: what the snapshot does not know is *uncheck
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import InvalidDatasetYml, TerminalError
+from ..needs.budget import ReadingBudget
 from ..needs.placement import Placement, place
 from ..needs.qualifiers import names_for_relationships
 from ..nouns.dataset import Dataset
@@ -21,6 +22,7 @@ from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
 from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .history import changes_of, with_change
 from .impact import Users
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
@@ -28,18 +30,22 @@ from .tables import KnownGroup, KnownTable
 CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next run checks it"
 
 
-def diff_organization(snapshot: OrganizationSnapshot, datasets: Sequence[Dataset]) -> OrganizationReport:
+def diff_organization(
+    snapshot: OrganizationSnapshot, datasets: Sequence[Dataset], budget: ReadingBudget | None = None
+) -> OrganizationReport:
     """Compare every dataset that was asked for with what was found.
 
     :param datasets: the organization's datasets as they are now; one that is gone is no longer anybody's concern,
         one whose text changed since the snapshot is unchecked.
+    :param budget: what reading them may cost; a dataset beyond it is unchecked.
     :return: discrepancies sorted most severe first, each problem once; what is unchecked, by data source. Patches are
         not made here: ``repair.suggest.with_patches`` adds them.
     """
     now = {dataset.id: dataset for dataset in datasets}
     report = _Report()
+    budget = budget or ReadingBudget()
     for source in snapshot.sources:
-        _diff_source(snapshot.organization_id, source, now, report)
+        _diff_source(source, now, report, budget)
     discrepancies = sorted(report.found.values(), key=lambda discrepancy: discrepancy.sort_key)
     return OrganizationReport(
         organization_id=snapshot.organization_id,
@@ -58,6 +64,7 @@ def diff_organization(snapshot: OrganizationSnapshot, datasets: Sequence[Dataset
             key=lambda timing: timing.elapsed_ms,
             default=None,
         ),
+        changes=changes_of(snapshot),
     )
 
 
@@ -85,7 +92,8 @@ class _Report:
         return [each for fingerprint, each in self.silenced.items() if fingerprint not in self.found]
 
 
-def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report) -> None:
+def _diff_source(source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report, budget: ReadingBudget) -> None:
+    budget.unread.update(source.unread)
     reasons: dict[str, str] = {}  # dataset id → why it is unchecked
     read: dict[str, list[Placement]] = {}
     targets = Targets()
@@ -95,6 +103,10 @@ def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str,
             continue
         if dataset.yml_hash != yml_hash:
             reasons[dataset_id] = f"dataset {dataset.name}: {CHANGED_MEANWHILE}"
+            targets.add((dataset.name,), Unreached(reasons[dataset_id]))
+            continue
+        if budget.is_over(dataset_id):
+            reasons[dataset_id] = budget.unread[dataset_id]
             targets.add((dataset.name,), Unreached(reasons[dataset_id]))
             continue
         try:
@@ -110,8 +122,9 @@ def _diff_source(organization_id: str, source: SourceSnapshot, now: Mapping[str,
     elif read:
         dialect = _dialect(source)
         groups = {(group.database, group.schema): KnownGroup(group, dialect) for group in source.groups}
-        subjects = _subjects(read, groups, dialect, targets, reasons)
-        _compare(organization_id, subjects, groups, dialect, targets, report, reasons)
+        finder = _Finder(groups, dialect, targets, budget)
+        subjects = _subjects(read, finder, reasons)
+        _compare(subjects, finder, report, reasons)
     report.checked += sum(1 for dataset_id in read if dataset_id not in reasons)
     if reasons:
         report.unchecked.append(
@@ -132,77 +145,92 @@ def _dialect(source: SourceSnapshot) -> Dialect:
         raise AssertionError(f"a snapshot of an unknown kind of warehouse: {error}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """What the definitions of one data source are compared with."""
+
+    groups: Mapping[tuple[str | None, str], KnownGroup]
+    dialect: Dialect
+    targets: Targets
+    budget: ReadingBudget
+
+
 def _subjects(
-    read: Mapping[str, Sequence[Placement]],
-    groups: Mapping[tuple[str | None, str], KnownGroup],
-    dialect: Dialect,
-    targets: Targets,
-    reasons: MutableMapping[str, str],
+    read: Mapping[str, Sequence[Placement]], finder: _Finder, reasons: MutableMapping[str, str]
 ) -> list[Subject]:
     """Every definition whose group answered; of the others, their datasets' reasons, here and for who needs them."""
     subjects: list[Subject] = []
     for dataset_id, placements in read.items():
         for placement in placements:
-            group = groups.get(placement.group)
+            group = finder.groups.get(placement.group)
+            needs = None
             if group is None or group.snapshot.error is not None:
                 why = "it was not asked for" if group is None else group.snapshot.error
                 reasons[dataset_id] = f"{place_name(placement.database, placement.schema)}: {why}"
+            elif (needs := placement.needs(finder.dialect.name, finder.budget)) is None:
+                reasons[dataset_id] = finder.budget.unread[dataset_id]
+            if group is None or needs is None:
                 names = names_for_relationships(placement.definition, placement.dataset.name)
-                targets.add(names, Unreached(reasons[dataset_id]))
+                finder.targets.add(names, Unreached(reasons[dataset_id]))
             else:
                 table, case_differs = group.find(placement.table)
-                subject = Subject(placement, group, placement.needs(dialect.name), table, case_differs)
+                subject = Subject(placement, group, needs, table, case_differs)
                 subjects.append(subject)
-                targets.add(subject.names, subject)
+                finder.targets.add(subject.names, subject)
     return subjects
 
 
-def _compare(
-    organization_id: str,
-    subjects: Sequence[Subject],
-    groups: Mapping[tuple[str | None, str], KnownGroup],
-    dialect: Dialect,
-    targets: Targets,
-    report: _Report,
-    reasons: MutableMapping[str, str],
-) -> None:
+def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reasons: MutableMapping[str, str]) -> None:
     """Claims first, comparison second: what counts as unclaimed depends on every dataset of a table.
 
     :param reasons: {dataset id: why it is unchecked}; what could not be confirmed is added.
     """
+    dialect, targets = finder.dialect, finder.targets
+    without_schema: dict[int, list[Subject]] = {}
     for subject in subjects:
         _claim(subject, targets)
+        if not subject.group.snapshot.exists:
+            without_schema.setdefault(id(subject.group), []).append(subject)
     users = Users(subjects, targets, dialect)
-    for group in groups.values():
-        if not group.snapshot.exists:
-            own = [each for each in subjects if each.group is group]
-            _tell_missing_schema(organization_id, own, users, report)
+    for own in without_schema.values():
+        _tell_missing_schema(own, users, report)
     documented_by: dict[int, tuple[KnownTable, list[Subject]]] = {}
     for subject in subjects:
+        dataset_id = subject.placement.dataset.id
         if not subject.group.snapshot.exists:
             continue
+        if finder.budget.is_over(dataset_id):
+            reasons[dataset_id] = finder.budget.unread[dataset_id]
+            continue
         for finding in differences(subject, targets, dialect):
-            ignored = _is_ignored(finding.column, (subject,), dialect)
+            silence = subject.placement.definition.silence
+            ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
-                report.add(_weighed(users.failing_with(finding, subject), subject), ignored=ignored)
+                remembered = with_change(finding, users.table_of(finding), dialect)
+                report.add(_weighed(users.failing_with(remembered, subject), subject), ignored=ignored)
             elif not ignored:
-                reasons.setdefault(subject.placement.dataset.id, finding.reason)
+                reasons.setdefault(dataset_id, finding.reason)
         if subject.table is not None and subject.table.table.readable:
             documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
     for table, own in documented_by.values():
         teller = min(own, key=lambda subject: subject.placement.dataset.id)
-        for discrepancy in undocumented(teller, table):  # about the table, so whoever describes it may silence it
-            report.add(_weighed(discrepancy, teller), ignored=_is_ignored(discrepancy.column, own, dialect))
+        silences = {subject.placement.definition.silence for subject in own}
+        # About the table, so whoever describes it may silence it.
+        ignored_names = {
+            column.name
+            for silence in silences
+            for column in table.unclaimed
+            if silence.ignores(column.name, dialect.column_case)
+        }
+        for discrepancy in undocumented(teller, table):
+            report.add(_weighed(discrepancy, teller), ignored=discrepancy.column in ignored_names)
 
 
-def _tell_missing_schema(organization_id: str, subjects: Sequence[Subject], users: Users, report: _Report) -> None:
+def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:
     """As severe as the most demanding of its datasets wants it."""
-    if not subjects:
-        return
     names = sorted({subject.placement.dataset.name for subject in subjects})
-    discrepancy = users.failing_with_schema(
-        missing_schema(organization_id, subjects[0].group.snapshot, names), subjects
-    )
+    missing = missing_schema(subjects[0].placement.dataset.organization_id, subjects[0].group.snapshot, names)
+    discrepancy = users.failing_with_schema(missing, subjects)
     for subject in subjects:
         report.add(_weighed(discrepancy, subject))
 
@@ -210,12 +238,6 @@ def _tell_missing_schema(organization_id: str, subjects: Sequence[Subject], user
 def _weighed(discrepancy: Discrepancy, subject: Subject) -> Discrepancy:
     severity = subject.placement.definition.silence.severity_of(discrepancy.type)
     return discrepancy if severity is None else replace(discrepancy, own_severity=severity)
-
-
-def _is_ignored(column: str | None, subjects: Iterable[Subject], dialect: Dialect) -> bool:
-    return column is not None and any(
-        subject.placement.definition.silence.ignores(column, dialect.column_case) for subject in subjects
-    )
 
 
 def _claim(subject: Subject, targets: Targets) -> None:

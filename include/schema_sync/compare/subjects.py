@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..needs.needs import Need, Needs
-from ..needs.placement import Placement
+from ..needs.needs import Need, Needs, folded
+from ..needs.placement import MOST_TARGET_TABLES, Placement
 from ..needs.qualifiers import DatasetNames, first_part, names_for_relationships
 from .tables import KnownGroup, KnownTable
 
@@ -40,16 +40,22 @@ class Target(NamedTuple):
     :ivar subjects: the definitions of that table that the word means; none without a table.
     :ivar problem: why there is no table, for people; None when that is told elsewhere.
     :ivar unanswered: why nobody knows, for people: then whoever needs the table is unchecked.
+    :ivar aliases: {a field that stands for something else, folded: the first of the subjects that has it}.
     """
 
     table: KnownTable | None
     subjects: tuple[Subject, ...] = ()
     problem: str | None = None
     unanswered: str | None = None
+    aliases: Mapping[str, Subject] = {}
 
     def is_alias(self, column: str) -> bool:
         """True when the name is also a field's of the dataset, whose expression may be what is meant."""
-        return any(subject.needs.is_alias(column) for subject in self.subjects)
+        return self.owner_of(column) is not None
+
+    def owner_of(self, column: str) -> Subject | None:
+        """The definition with a field of that name whose expression may be what is meant."""
+        return self.aliases.get(folded(column)) if self.aliases else None
 
 
 class Unreached(NamedTuple):
@@ -68,36 +74,43 @@ class Targets:
 
     def __init__(self) -> None:
         self._datasets: DatasetNames[Subject | Unreached] = DatasetNames()
-        self._found: dict[str, Target] = {}
+        self._subjects: dict[int, tuple[list[Subject | Unreached], list[Subject]]] = {}
+        self._found: dict[int, Target] = {}  # by the list of datasets, which many spellings of a word share
 
     def add(self, names: Iterable[str], dataset: Subject | Unreached) -> None:
         self._datasets.add(names, dataset)
 
-    def of(self, word: str) -> Target:
-        """A word that means no dataset, or several tables, leads nowhere: it may be a role's name."""
-        if word not in self._found:
-            self._found[word] = self._look_up(word)
-        return self._found[word]
-
     def subjects_of(self, word: str) -> list[Subject]:
         """Every definition that a word may mean, whether its table is there or not."""
-        return [each for each in self._datasets.find(word) if isinstance(each, Subject)]
-
-    def _look_up(self, word: str) -> Target:
         meant = self._datasets.find(word)
-        subjects = [each for each in meant if isinstance(each, Subject)]
-        unreached = [each for each in meant if isinstance(each, Unreached)]
-        tables = {id(subject.table): subject.table for subject in subjects if subject.table is not None}
-        if len(tables) > 1 or (tables and unreached):
-            return Target(None, problem="several datasets are called so")
-        if tables:
-            (table,) = tables.values()
-            return Target(table, tuple(subject for subject in subjects if subject.table is table))
-        unknown = [reason for each in subjects if (reason := each.group.unknown.get(each.placement.table)) is not None]
-        for reason in (*(each.reason for each in unreached if each.for_now), *unknown):
-            return Target(None, unanswered=reason)
-        if unreached:
-            return Target(None, problem=unreached[0].reason)
-        if subjects:  # a missing table is told by the dataset that is about it
-            return Target(None)
-        return Target(None, problem="no dataset of this data source is called so")
+        if id(meant) not in self._subjects:
+            self._subjects[id(meant)] = meant, [each for each in meant if isinstance(each, Subject)]
+        return self._subjects[id(meant)][1]
+
+    def of(self, word: str) -> Target:
+        """A word that means no dataset, or several tables, leads nowhere: it may be a role's name."""
+        meant = self._datasets.find(word)
+        if not meant:
+            return Target(None, problem="no dataset of this data source is called so")
+        if id(meant) not in self._found:
+            self._found[id(meant)] = _target(meant)
+        return self._found[id(meant)]
+
+
+def _target(meant: Sequence[Subject | Unreached]) -> Target:
+    subjects = [each for each in meant if isinstance(each, Subject)]
+    unreached = [each for each in meant if isinstance(each, Unreached)]
+    tables = {id(subject.table): subject.table for subject in subjects if subject.table is not None}
+    places = {(subject.placement.group, subject.placement.table) for subject in subjects}
+    if len(tables) > 1 or (tables and unreached) or len(places) > MOST_TARGET_TABLES:
+        return Target(None, problem="several datasets are called so")
+    if tables:
+        (table,) = tables.values()
+        own = tuple(subject for subject in subjects if subject.table is table)
+        return Target(table, own, aliases={name: each for each in reversed(own) for name in each.needs.aliases})
+    unknown = [reason for each in subjects if (reason := each.group.unknown.get(each.placement.table)) is not None]
+    for reason in (*(each.reason for each in unreached if each.for_now), *unknown):
+        return Target(None, unanswered=reason)
+    if unreached:
+        return Target(None, problem=unreached[0].reason)
+    return Target(None)  # a missing table is told by the dataset that is about it

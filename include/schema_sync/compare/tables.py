@@ -9,6 +9,7 @@ from ..nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
 from ..types.compare import compare_types
 from ..warehouses.engine import Dialect
 from ..warehouses.names import NameIndex
+from .likeness import Names
 
 
 class KnownTable:
@@ -26,6 +27,10 @@ class KnownTable:
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
         self.documented: set[str] = set()
         self.mentioned: set[str] = set()
+
+    @cached_property
+    def alike(self) -> Names:
+        return Names(self.columns)
 
     @cached_property
     def unclaimed(self) -> list[Column]:
@@ -68,6 +73,11 @@ class KnownGroup:
         for probe in snapshot.probes:
             if probe.column is not None:
                 (self.tables.get(probe.table) or self.not_listed[probe.table]).probes[probe.column] = probe
+
+    @cached_property
+    def alike(self) -> Names:
+        """Of the schema's relations that nobody asked for."""
+        return Names(self.snapshot.neighbours)
 
     def find(self, written: str) -> tuple[KnownTable | None, bool]:
         """The table that a name stands for, if any, and whether its letter case differs."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
 from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
+from ..needs.budget import ReadingBudget
 from ..needs.placement import group_requests, place
 from ..nouns.dataset import Dataset, DataSource, Organization
 from ..nouns.report import OrganizationReport, UncheckedSource
@@ -25,10 +26,14 @@ from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
 from ..text import visible
 from ..warehouses.engine import Dialect, Failure
+from ..warehouses.names import unquote
 from ..yml.dataset import parse_dataset_yml
 from .source import GroupOutcome, introspect_source
+from .workers import side_by_side
 
 log = logging.getLogger(__name__)
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def introspect_organizations(
             for source in organization.data_sources
             if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
         ]
-        results = tuple(_run(jobs, settings, ends=time.monotonic() + settings.introspection_budget_s))
+        results = _run(jobs, settings, ends=time.monotonic() + settings.introspection_budget_s)
     by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
     for result in results:
         by_organization[result.organization.id].append(result.snapshot)
@@ -163,20 +168,50 @@ def _unexpected(doing: str, error: Exception) -> str:
     )
 
 
-def _run(jobs: Sequence[Job], settings: Settings, *, ends: float) -> Iterable[SourceResult]:
+# A source's own deadline comes first, and then its answer has to come through.
+_GRACE_S = 5.0
+
+
+def _run(jobs: Sequence[Job], settings: Settings, *, ends: float) -> tuple[SourceResult, ...]:
     """Bounded twice: so many organizations at once, and within each so many sources."""
     by_organization: dict[str, list[Job]] = {}
     for job in jobs:
         by_organization.setdefault(job.organization.id, []).append(job)
+    hosts = _hosts(jobs, settings)
 
     def run_organization(own: Sequence[Job]) -> list[SourceResult]:
-        with ThreadPoolExecutor(settings.source_concurrency, thread_name_prefix="source") as sources:
-            return list(sources.map(lambda job: _introspect(job, hosts, settings, ends), own))
+        # One after another: reading is work for this process, whatever the number of threads.
+        budget = ReadingBudget(settings.reading_timeout_s, ends)
+        asked = [(job, *_requests(job, budget)) for job in own]
+        tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
+        outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
+        return [_result(job, outcome) for job, outcome in zip(own, outcomes, strict=True)]
 
-    hosts = _hosts(jobs, settings)
-    with ThreadPoolExecutor(settings.organization_concurrency, thread_name_prefix="organization") as organizations:
-        for results in organizations.map(run_organization, by_organization.values()):
-            yield from results
+    owns = list(by_organization.values())
+    outcomes = side_by_side(
+        [partial(run_organization, own) for own in owns],
+        settings.organization_concurrency,
+        ends + 2 * _GRACE_S,
+        "organization",
+    )
+    return tuple(
+        result
+        for own, outcome in zip(owns, outcomes, strict=True)
+        for result in (outcome if isinstance(outcome, list) else [_result(job, outcome) for job in own])
+    )
+
+
+def _result(job: Job, outcome: SourceResult | Exception | None) -> SourceResult:
+    """As it came, or that the source is unchecked."""
+    if isinstance(outcome, SourceResult):
+        return outcome
+    if outcome is None:
+        error = "the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)"
+    else:
+        error = _unexpected("introspecting it", outcome)
+    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
+    snapshot = SourceSnapshot(job.source, None, hashes, error=error)
+    return SourceResult(job.organization, snapshot, (), transient=outcome is not None)
 
 
 def _hosts(jobs: Sequence[Job], settings: Settings) -> dict[str, threading.Semaphore]:
@@ -185,11 +220,18 @@ def _hosts(jobs: Sequence[Job], settings: Settings) -> dict[str, threading.Semap
     return {name: threading.Semaphore(settings.host_concurrency) for name in names}
 
 
-def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
+def _introspect(
+    job: Job,
+    requests: Sequence[GroupRequest],
+    unread: Mapping[str, str],
+    hosts: Mapping[str, threading.Semaphore],
+    settings: Settings,
+    ends: float,
+) -> SourceResult:
     hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
-    requests = _requests(job)
     if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
-        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes), (), transient=False)
+        snapshot = SourceSnapshot(job.source, None, hashes, unread=unread)
+        return SourceResult(job.organization, snapshot, (), transient=False)
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
@@ -200,7 +242,9 @@ def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Se
     host = hosts.get(job.access.host or "", threading.Semaphore())
     if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
         error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
-        return SourceResult(job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=True)
+        return SourceResult(
+            job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=False
+        )
     started = time.monotonic()
     try:
         outcome = introspect_source(
@@ -213,37 +257,40 @@ def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Se
             confirm=settings.confirm_missing,
             redact=job.access.redact,
         )
-    except Exception as error:  # noqa: BLE001 - a defect with one source must not fail the others of a batch
-        snapshot = SourceSnapshot(job.source, None, hashes, error=_unexpected("introspecting it", error))
-        return SourceResult(job.organization, snapshot, (), transient=True)
     finally:
         host.release()
-    for group in outcome.groups:
-        _log_group(job, group)
+    for request, group in zip(requests, outcome.groups, strict=True):
+        _log_group(job, request, group)
     snapshot = SourceSnapshot(
         data_source=job.source,
         own_database=job.access.own_database,
         datasets=hashes,
         groups=tuple(group.snapshot for group in outcome.groups),
         elapsed_ms=round((time.monotonic() - started) * 1000),
+        unread=unread,
     )
     transient = any(group.failure is Failure.TRANSIENT for group in outcome.groups)
     return SourceResult(job.organization, snapshot, outcome.groups, transient)
 
 
-def _requests(job: Job) -> list[GroupRequest]:
+def _requests(job: Job, budget: ReadingBudget) -> tuple[list[GroupRequest], dict[str, str]]:
+    """What to ask, and {dataset id: why it was not read}."""
     own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
     for dataset in job.datasets:
+        if budget.is_over(dataset.id):
+            continue
         try:
             definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
         except InvalidDatasetYml:
             continue  # the diff reports it, with its line; here it only means: no table to ask for
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
-    return group_requests(job.source.id, placements, dialect)
+    requests = group_requests(job.source.id, placements, dialect, budget)
+    own = {dataset.id for dataset in job.datasets}
+    return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
 
 
-def _log_group(job: Job, outcome: GroupOutcome) -> None:
+def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
     snapshot = outcome.snapshot
     place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
     if snapshot.error is not None:
@@ -253,6 +300,11 @@ def _log_group(job: Job, outcome: GroupOutcome) -> None:
     else:
         columns = sum(len(table.columns) for table in snapshot.tables)
         result = f"{_counted(len(snapshot.tables), 'table')} found, {_counted(columns, 'column')}"
+        there = {table.name.casefold() for table in snapshot.tables}
+        absent = [table for table in request.tables if unquote(table)[0].casefold() not in there]
+        if absent:
+            named = ", ".join(map(visible, absent[:_MOST_NAMED]))
+            result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"

@@ -13,6 +13,7 @@ from ..warehouses.names import NameIndex, can_be_asked, unquote
 
 _NEIGHBOURS_PER_TABLE = 5
 _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second
+_ROW = 8  # values of a row; the numbers of table and column follow where the engine has them
 _relation_of = itemgetter(1)
 
 
@@ -36,12 +37,14 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
             neighbours.append(name)
             continue
         columns: list[Column] = []
-        for _, _, _, _, column, type_, base_type, column_readable in own if first_column is not None else ():
+        for _, _, _, _, column, type_, base_type, column_readable, *numbers in own if first_column is not None else ():
             known = shared.get(column)
-            if known is None or known[1:4] != (type_, base_type, column_readable):
-                known = shared[column] = Column(column, type_, base_type, column_readable)
+            number = numbers[1] if numbers else None
+            if known is None or known[1:] != (type_, base_type, column_readable, number):
+                known = shared[column] = Column(column, type_, base_type, column_readable, number)
             columns.append(known)
-        tables.append(Table(name, kind, bool(readable), tuple(columns)))
+        identity = None if len(own[0]) == _ROW or own[0][_ROW] is None else int(own[0][_ROW])
+        tables.append(Table(name, kind, bool(readable), tuple(columns), identity))
     snapshot = GroupSnapshot(
         request.data_source_id,
         request.database,

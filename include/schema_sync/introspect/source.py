@@ -19,7 +19,7 @@ from ..warehouses.names import can_be_asked
 from .confirm import Refusal, confirm_missing
 from .rows import snapshot_of_rows
 from .session import Connect, DriverError, Job, Session
-from .watch import LeftBehindError, Watch
+from .watch import OUT_OF_TIME, LeftBehindError, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -109,13 +109,13 @@ def introspect_source(
         read = job.watch.release()
     if job.watch.bug is not None:
         raise job.watch.bug
+    # Another try would take as long again, and the others of its batch would wait for it.
+    failure = Failure.TERMINAL if reason == OUT_OF_TIME else Failure.TRANSIENT
     if reason is not None:
         log(f"{dialect.label}: {reason}; {len(groups) - len(read)} of {len(groups)} groups have no answer")
     return SourceOutcome(
         tuple(
-            read[index]
-            if index in read
-            else _failed(request, Failure.TRANSIENT, f"cannot read {dialect.label}: {reason}")
+            read[index] if index in read else _failed(request, failure, f"cannot read {dialect.label}: {reason}")
             for index, request in enumerate(groups)
         )
     )

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 _Outcome = TypeVar("_Outcome")
 
+OUT_OF_TIME = "its time for this run is up"
+
 
 class LeftBehindError(Exception):
     """Nobody waits for the worker any more."""
@@ -73,7 +75,7 @@ class Watch(Generic[_Outcome]):
                 return None
             now = time.monotonic()
             if deadline is not None and now >= deadline:
-                return "its time for this run is up"
+                return OUT_OF_TIME
             with self._lock:
                 if now < self._step_ends:
                     continue  # the next step began meanwhile

@@ -7,22 +7,25 @@ judges them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..sql.expressions import ColumnName, referenced_columns
+from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .qualifiers import Meaning, Whereabouts, meaning_of
+from .qualifiers import Meaning, Whereabouts, first_part, may_be_row, meaning_of, targets_by_word
 
 
-def needs_of(definition: DatasetDefinition, dialect: str, at: Whereabouts) -> Needs:
+def needs_of(
+    definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None = None
+) -> Needs:
     """Read every expression of a definition.
 
     :param dialect: the data source's dialect, in which its expressions are written.
     :param at: the names by which its own columns may be qualified.
+    :param spend: told of each expression before it is read; may raise to end the reading.
     """
-    reader = _Reader(definition, dialect, at)
+    reader = _Reader(definition, dialect, at, spend)
     for item in definition.fields:
         reader.read_field(item)
     for relationship in definition.relationships:
@@ -36,11 +39,12 @@ class Need:
 
     :ivar column: the name as written.
     :ivar by: who needs it, fit for a message.
-    :ivar maybe_alias: the name is also another field's, whose expression may be what is meant: its absence says
-        nothing.
+    :ivar maybe_alias: the name is also another field's, whose expression may be what is meant, or the table's, and
+        stands for its row: its absence says nothing.
     :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
         still be a field of the own table's column of that name.
     :ivar expression: the whole expression, for qualified columns: what cannot be placed is told with it.
+    :ivar in_sql: written in an expression, where the engine folds what is not quoted; a name is only meant.
     """
 
     column: str
@@ -51,6 +55,7 @@ class Need:
     maybe_alias: bool = False
     qualifier: str | None = None
     expression: str = ""
+    in_sql: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Needs:
     aliases: frozenset[str] = frozenset()
 
     def is_alias(self, column: str) -> bool:
-        return bool(self.aliases) and _folded(column) in self.aliases
+        return bool(self.aliases) and folded(column) in self.aliases
 
 
 # Aggregates whose result is of the column's own sort, so that a measure's type can be compared with the column's. Of
@@ -101,12 +106,17 @@ _MOST_COLUMNS = 500
 class _Reader:
     """Collects the needs of one definition."""
 
-    def __init__(self, definition: DatasetDefinition, dialect: str, at: Whereabouts) -> None:
+    def __init__(
+        self, definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None
+    ) -> None:
+        self._spend = spend
+        self._references: dict[str, References] = {}
         self.definition = definition
         self.dialect = dialect
         self.at = at
+        self._targets = targets_by_word(definition)
         self._meanings: dict[str, Meaning | None] = {}
-        self._aliases = Counter(_folded(item.name) for item in definition.fields if _is_alias(item))
+        self._aliases = Counter(folded(item.name) for item in definition.fields if _is_alias(item))
         self._renamed: frozenset[str] | None = None
         self.needs = Needs(aliases=frozenset(self._aliases))
 
@@ -122,9 +132,11 @@ class _Reader:
         for reference in names:
             if reference.qualifier is None and reference.name in item.args:
                 continue
-            need = Need(
-                reference.name, by, item.expr_line, declared, item.type_line, self._maybe_alias(reference.name, item)
+            maybe_alias = self._maybe_alias(reference.name, item) or (
+                reference.qualifier is None
+                and may_be_row(reference.name, item.expr, self.dialect, lambda name: self._meaning(name) is not None)
             )
+            need = Need(reference.name, by, item.expr_line, declared, item.type_line, maybe_alias, in_sql=True)
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
@@ -145,7 +157,7 @@ class _Reader:
 
     def _names(self, expression: str, by: str, line: int) -> Sequence[ColumnName]:
         """The columns in an expression; why there are none, if it cannot be read, is kept."""
-        references = referenced_columns(expression, self.dialect)
+        references = self._referenced(expression)
         problem = references.problem
         if problem is None and len(references.names) > _MOST_COLUMNS:
             problem = f"it refers to more than {_MOST_COLUMNS} columns"
@@ -154,6 +166,13 @@ class _Reader:
         self.needs.unread.append(Unread(expression, by, line, problem))
         return ()
 
+    def _referenced(self, expression: str) -> References:
+        if expression not in self._references:
+            if self._spend is not None:
+                self._spend(expression)
+            self._references[expression] = referenced_columns(expression, self.dialect)
+        return self._references[expression]
+
     def _place(self, need: Need, reference: ColumnName, expression: str) -> None:
         qualifier = reference.qualifier
         if qualifier is None:
@@ -161,6 +180,9 @@ class _Reader:
             return
         meaning = self._meaning(qualifier)
         need = replace(need, qualifier=qualifier, expression=expression)
+        if meaning is None and reference.of_value:
+            self.needs.columns.append(replace(need, column=first_part(qualifier), type=None, qualifier=None))
+            return
         if meaning is None:
             self.needs.unplaced.append(replace(need, type=None))
             return
@@ -175,7 +197,7 @@ class _Reader:
 
     def _meaning(self, qualifier: str) -> Meaning | None:
         if qualifier not in self._meanings:
-            self._meanings[qualifier] = meaning_of(qualifier, self.definition, self.at)
+            self._meanings[qualifier] = meaning_of(qualifier, self.definition, self.at, self._targets)
         return self._meanings[qualifier]
 
     def _on_target(self, target: str, need: Need) -> None:
@@ -189,20 +211,20 @@ class _Reader:
         """
         if not self._aliases:
             return False
-        folded = _folded(column)
-        if item is not None and _folded(item.name) == folded:
-            return self._aliases[folded] > int(_is_alias(item)) and folded in self._renaming()
-        return folded in self._aliases
+        word = folded(column)
+        if item is not None and folded(item.name) == word:
+            return self._aliases[word] > int(_is_alias(item)) and word in self._renaming()
+        return word in self._aliases
 
     def _renaming(self) -> frozenset[str]:
         """Names of fields whose expressions do not read the column of that name."""
         if self._renamed is None:
             self._renamed = frozenset(
-                folded
+                word
                 for item in self.definition.fields
                 if item.expr is not None and item.expr != item.name
-                for folded in (_folded(item.name),)
-                if all(_folded(each.name) != folded for each in referenced_columns(item.expr, self.dialect).names)
+                for word in (folded(item.name),)
+                if all(folded(each.name) != word for each in self._referenced(item.expr).names)
             )
         return self._renamed
 
@@ -223,10 +245,11 @@ def _is_plain(expression: str, names: Sequence[ColumnName]) -> bool:
     """True when the expression is nothing but the column: only then is the declared type the column's."""
     if len(names) != 1:
         return False
-    qualifier, name = names[0]
+    qualifier, name, _ = names[0]
     text = expression.strip()
     return text == name or text in (f"{qualifier}.{name}", f"{{TABLE}}.{name}", f"${{TABLE}}.{name}")
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Without quotes and letter case: what may be the same column for some engine."""
     return unquote(name)[0].casefold()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from ..nouns.dataset import Dataset
 from ..nouns.snapshot import GroupRequest
+from ..sql.expressions import words_of
 from ..yml.dataset import DatasetDefinition
-from .needs import Need, Needs, needs_of
-from .qualifiers import DatasetNames, Whereabouts, names_for_relationships
+from .budget import BeyondBudgetError, ReadingBudget
+from .needs import Need, Needs, folded, needs_of
+from .qualifiers import DatasetNames, Whereabouts, first_part, names_for_relationships
+
+# Datasets of one name on more tables than these mean nothing that could be judged.
+MOST_TARGET_TABLES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,15 @@ class Placement:
     def table(self) -> str:
         return self.definition.table
 
-    def needs(self, dialect: str) -> Needs:
-        """What the definition needs, its expressions read in the given dialect."""
-        return needs_of(self.definition, dialect, Whereabouts(self.dataset.name, self.database, self.schema))
+    def needs(self, dialect: str, budget: ReadingBudget) -> Needs | None:
+        """What the definition needs, its expressions read in the given dialect; None beyond the budget."""
+        if budget.is_over(self.dataset.id):
+            return None
+        at = Whereabouts(self.dataset.name, self.database, self.schema)
+        try:
+            return needs_of(self.definition, dialect, at, lambda text: budget.spend(self.dataset.id, text, dialect))
+        except BeyondBudgetError:
+            return None
 
     @property
     def group(self) -> tuple[str | None, str]:
@@ -48,33 +59,83 @@ def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str 
     )
 
 
-def group_requests(data_source_id: str, placements: Iterable[Placement], dialect: str) -> list[GroupRequest]:
+def group_requests(
+    data_source_id: str, placements: Iterable[Placement], dialect: str, budget: ReadingBudget | None = None
+) -> list[GroupRequest]:
     """One request per (database, schema), whatever the number of datasets; sorted, so runs can be compared.
 
+    Linear in what the datasets say, however they are related: what is needed of a word is gathered first, and given
+    to the tables that it may mean afterwards.
+
     :param dialect: the data source's dialect, in which the datasets' expressions are written.
+    :param budget: what reading them may cost; a dataset beyond it is in its ``unread``, and in no request.
     """
-    needs = [(placement, placement.needs(dialect)) for placement in placements]
+    budget = budget or ReadingBudget()
+    read = [(placement, placement.needs(dialect, budget)) for placement in placements]
+    needs = [(each, own) for each, own in read if own is not None and each.dataset.id not in budget.unread]
     datasets: DatasetNames[tuple[Placement, Needs]] = DatasetNames()
     for placement, own in needs:
         datasets.add(names_for_relationships(placement.definition, placement.dataset.name), (placement, own))
-    groups: dict[tuple[str | None, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    groups: dict[tuple[str | None, str], dict[str, _Wanted]] = defaultdict(lambda: defaultdict(_Wanted))
+    meant: dict[int, tuple[list[tuple[Placement, Needs]], dict[str, None]]] = {}
     for placement, own in needs:
-        groups[placement.group][placement.table].update(_confirmable(own.columns))
+        table = groups[placement.group][placement.table]
+        table.columns.update(_confirmable(own.columns))
+        table.named.update(_names(own))
         for word, on_target in own.on_targets.items():
-            # Of several targets only one may turn out to be there, and then it is judged: so all of them are asked.
-            for target, its_own in datasets.find(word):
-                wanted = (need for need in on_target if not its_own.is_alias(need.column))
-                groups[target.group][target.table].update(_confirmable(wanted))
+            targets = datasets.find(word)
+            _, columns = meant.setdefault(id(targets), (targets, {}))
+            columns.update(dict.fromkeys(_confirmable(on_target)))
+    # Of several targets only one may turn out to be there, and then it is judged: so all of them are asked.
+    for targets, columns in meant.values():
+        tables = _aliases_of(targets)
+        if len(tables) > MOST_TARGET_TABLES:
+            continue
+        for (group, name), aliases in tables.items():
+            table = groups[group][name]
+            table.columns.update(column for column in columns if not aliases or folded(column) not in aliases)
+            table.named.update(map(folded, columns))
     return [
         GroupRequest(
             data_source_id,
             database,
             schema,
             tables=tuple(sorted(tables)),
-            columns={table: tuple(sorted(columns)) for table, columns in sorted(tables.items())},
+            columns={table: tuple(sorted(wanted.columns)) for table, wanted in sorted(tables.items())},
+            named={table: frozenset(wanted.named) for table, wanted in tables.items()},
         )
         for (database, schema), tables in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     ]
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """Of one table, by its written name. :ivar named: folded, whatever a definition may mean by them."""
+
+    columns: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+
+
+def _aliases_of(
+    targets: Iterable[tuple[Placement, Needs]],
+) -> dict[tuple[tuple[str | None, str], str], frozenset[str]]:
+    """{(group, table): folded names that are an alias in each of its definitions}."""
+    shared: dict[tuple[tuple[str | None, str], str], frozenset[str]] = {}
+    for placement, own in targets:
+        place = placement.group, placement.table
+        shared[place] = shared[place] & own.aliases if place in shared else own.aliases
+    return shared
+
+
+def _names(own: Needs) -> Iterator[str]:
+    """Every column of the own table that a definition may mean, as a qualifier's root or as a nested field too."""
+    for need in (*own.columns, *own.unplaced, *(each for needs in own.on_targets.values() for each in needs)):
+        yield folded(need.column)
+        if need.qualifier is not None:
+            yield folded(first_part(need.qualifier))
+            yield folded(f"{need.qualifier}.{need.column}")
+    for item in own.unread:
+        yield from words_of(item.expression)
 
 
 def _confirmable(needs: Iterable[Need]) -> Iterable[str]:

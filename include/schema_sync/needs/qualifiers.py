@@ -7,9 +7,10 @@ engine's own rules; here a wrong *no* would only hide it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from ..warehouses import sql_words_of
 from ..warehouses.names import unquote
 from ..yml.definitions import DatasetDefinition
 
@@ -35,19 +36,32 @@ class Meaning(NamedTuple):
     column: str | None = None
 
 
-def meaning_of(qualifier: str, definition: DatasetDefinition, at: Whereabouts) -> Meaning | None:
+def targets_by_word(definition: DatasetDefinition) -> Mapping[str, Mapping[str, None]]:
+    """{a relationship's name or target, folded: the targets that it may mean}."""
+    targets: dict[str, dict[str, None]] = {}
+    for relationship in definition.relationships:
+        for name in (relationship.name, relationship.target):
+            targets.setdefault(_word(name), {})[relationship.target] = None
+    return targets
+
+
+def meaning_of(
+    qualifier: str,
+    definition: DatasetDefinition,
+    at: Whereabouts,
+    targets: Mapping[str, Mapping[str, None]] | None = None,
+) -> Meaning | None:
     """Read a qualifier as written, such as ``orders``, ``public."Orders"`` or ``customer.address``.
 
+    :param targets: :func:`targets_by_word`, for callers with many qualifiers.
     :return: None when it is neither the dataset nor one of its relationships; it may then be a column with fields.
     """
     parts = tuple(_parts(qualifier))
     words = tuple(_word(part) for part in parts)
     own = {_word(name) for name in (definition.name, definition.table, at.dataset_name)}
     places = {tuple(_word(name) for name in each if name) for each in ((at.schema,), (at.database, at.schema))} - {()}
-    targets: dict[str, dict[str, None]] = {}
-    for relationship in definition.relationships:
-        for name in (relationship.name, relationship.target):
-            targets.setdefault(_word(name), {})[relationship.target] = None
+    if targets is None:
+        targets = targets_by_word(definition)
     if words[0] in own:
         return Meaning(column=parts[1] if len(parts) > 1 else None)
     if words[-1] in own and words[:-1] in places:
@@ -57,6 +71,14 @@ def meaning_of(qualifier: str, definition: DatasetDefinition, at: Whereabouts) -
     if words[-1] in targets and len(parts) <= _LONGEST_PLACE:
         return Meaning(tuple(targets[words[-1]]))
     return None
+
+
+def may_be_row(name: str, expression: str, dialect: str, is_known: Callable[[str], bool]) -> bool:
+    """``to_jsonb(orders)``: a name without a qualifier, in an expression that is more than it, may stand for a row.
+
+    :param is_known: whether the name is the dataset's or a relationship's.
+    """
+    return sql_words_of(dialect).rows_are_values and expression.strip() != name and is_known(name)
 
 
 def first_part(qualifier: str) -> str:

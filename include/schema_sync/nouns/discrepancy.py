@@ -80,9 +80,16 @@ class Verdict(StrEnum):
 
 
 class ChangeKind(StrEnum):
+    """What became of a column. A finding's change is one of the first three; the others stand in lists of changes.
+
+    GONE: it is not there any more, and whether it was renamed or dropped nobody can tell.
+    """
+
     RENAMED = "renamed"
     DROPPED = "dropped"
     RETYPED = "retyped"
+    ADDED = "added"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .discrepancy import Discrepancy, Severity
+from .snapshot import ColumnChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,26 @@ class SuggestedPatch:
 
     :ivar diff: unified diff of the YML text.
     :ivar fixes: fingerprints of the discrepancies that are gone once it is applied; sorted.
+    :ivar probable: its renames are likely, not certain: a person has to look at each. Made of the text that the
+        dataset's other patch, if there is one, leaves.
     """
 
     dataset_id: str
     dataset_name: str
     diff: str
     fixes: tuple[str, ...]
+    probable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableChanges:
+    """What changed in one table's columns since an earlier run (contract, section 13)."""
+
+    data_source_id: str
+    database: str | None
+    schema: str
+    table: str
+    columns: tuple[ColumnChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +76,10 @@ class OrganizationReport:
     :ivar datasets_checked: datasets with a verdict (an unreadable YML is a verdict).
     :ivar error: why the organization failed as a whole, or None.
     :ivar ignored: what the datasets' authors asked not to be told (``schema_sync: {ignore: …}``); in no other count.
-    :ivar patches: one for each dataset that can be repaired safely.
+    :ivar sources_checked: data sources of which something is known.
+    :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
+    :ivar changes: of tables that datasets name, as far as an earlier run is remembered.
     """
 
     organization_id: str
@@ -75,6 +92,8 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    changes: tuple[TableChanges, ...] = ()
+    sources_checked: int = 0
 
     def count(self, severity: Severity) -> int:
         return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
@@ -93,6 +112,7 @@ class OrganizationReport:
             error=self.error,
             ignored=len(self.ignored),
             slowest_source=self.slowest_source,
+            sources_checked=self.sources_checked,
         )
 
 
@@ -103,6 +123,7 @@ class OrganizationTotals:
     :ivar ignored: findings that the datasets' authors silenced.
     :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
         keeps that account (no Slack integration, a dry run, nothing was checked).
+    :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
     """
 
     organization_id: str
@@ -122,6 +143,8 @@ class OrganizationTotals:
     ongoing: int | None = None
     resolved: int | None = None
     slowest_source: SourceTiming | None = None
+    sources_checked: int = 0
+    withheld: bool = False
 
     @property
     def state(self) -> OrganizationState:

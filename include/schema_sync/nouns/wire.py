@@ -8,7 +8,7 @@ could not be confirmed, is written once a group.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import count, repeat
 from typing import Any
@@ -20,10 +20,12 @@ from .report import (
     OrganizationTotals,
     SourceTiming,
     SuggestedPatch,
+    TableChanges,
     UncheckedSource,
 )
 from .snapshot import (
     Column,
+    ColumnChange,
     GroupSnapshot,
     OrganizationSnapshot,
     Probe,
@@ -35,30 +37,17 @@ from .snapshot import (
 Json = dict[str, Any]
 
 
-def batch_to_json(label: str, organizations: Iterable[Organization]) -> Json:
-    """A batch as ``fetch_organizations`` returns it; its organizations are one text.
-
-    Every mapped task reads the batches of all, and Airflow takes every nested value apart and puts it together again:
-    a text it leaves alone.
-    """
-    return {"label": label, "organizations": json.dumps([organization_to_json(each) for each in organizations])}
+def organizations_to_text(organizations: Iterable[Organization]) -> str:
+    """The organizations of a batch as one text: nested values Airflow takes apart and puts together again."""
+    return json.dumps([asdict(each) for each in organizations])
 
 
-def batch_from_json(value: Json) -> list[Organization]:
+def organizations_from_text(text: str) -> list[Organization]:
     """The organizations of a batch, in its order."""
-    return [organization_from_json(each) for each in json.loads(value["organizations"])]
-
-
-def organization_to_json(organization: Organization) -> Json:
-    return {
-        "id": organization.id,
-        "name": organization.name,
-        "data_sources": [asdict(source) for source in organization.data_sources],
-    }
-
-
-def organization_from_json(value: Json) -> Organization:
-    return Organization(value["id"], value["name"], tuple(DataSource(**source) for source in value["data_sources"]))
+    return [
+        Organization(each["id"], each["name"], tuple(DataSource(**source) for source in each["data_sources"]))
+        for each in json.loads(text)
+    ]
 
 
 def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
@@ -73,6 +62,7 @@ def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
                 "groups": [_group_to_json(group) for group in source.groups],
                 "error": source.error,
                 "elapsed_ms": source.elapsed_ms,
+                "unread": _by_reason(source.unread),
             }
             for source in snapshot.sources
         ],
@@ -91,10 +81,19 @@ def snapshot_from_json(value: Json) -> OrganizationSnapshot:
                 groups=tuple(_group_from_json(source["data_source"]["id"], group) for group in source["groups"]),
                 error=source["error"],
                 elapsed_ms=source["elapsed_ms"],
+                unread={id_: reason for reason, ids in source.get("unread", ()) for id_ in ids},
             )
             for source in value["sources"]
         ),
     )
+
+
+def _by_reason(unread: Mapping[str, str]) -> list[list[Any]]:
+    """``[[reason, [dataset id, …]], …]``: the reasons are few."""
+    reasons: dict[str, list[str]] = {}
+    for dataset_id, reason in unread.items():
+        reasons.setdefault(reason, []).append(dataset_id)
+    return [[reason, ids] for reason, ids in reasons.items()]
 
 
 def report_to_json(report: OrganizationReport) -> Json:
@@ -109,6 +108,11 @@ def report_to_json(report: OrganizationReport) -> Json:
         "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
         "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
         "slowest_source": _timing_to_json(report.slowest_source),
+        "changes": [
+            [each.data_source_id, each.database, each.schema, each.table, _changes_to_json(each.columns)]
+            for each in report.changes
+        ],
+        "sources_checked": report.sources_checked,
     }
 
 
@@ -128,6 +132,11 @@ def report_from_json(value: Json) -> OrganizationReport:
         ),
         patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
         slowest_source=_timing_from_json(value["slowest_source"]),
+        changes=tuple(
+            TableChanges(source, database, schema, table, _changes_from_json(columns))
+            for source, database, schema, table, columns in value["changes"]
+        ),
+        sources_checked=value.get("sources_checked", 0),
     )
 
 
@@ -192,6 +201,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
             **_identities_to_json(table),
             **({} if table.broken is None else {"broken": table.broken}),
+            **({"changes": _changes_to_json(table.changes)} if table.changes else {}),
         }
         for table in group.tables
     ]
@@ -209,6 +219,14 @@ def _group_to_json(group: GroupSnapshot) -> Json:
         ],
         "reasons": list(reasons),
     }
+
+
+def _changes_to_json(changes: Iterable[ColumnChange]) -> list[list[str | None]]:
+    return [[each.name, str(each.kind), each.since, each.was, each.to] for each in changes]
+
+
+def _changes_from_json(value: Iterable[list[Any]]) -> tuple[ColumnChange, ...]:
+    return tuple(ColumnChange(name, ChangeKind(kind), *rest) for name, kind, *rest in value)
 
 
 def _identities_to_json(table: Table) -> Json:
@@ -242,6 +260,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             ),
             identity=table.get("identity"),
             broken=table.get("broken"),
+            changes=_changes_from_json(table.get("changes", ())),
         )
 
     return GroupSnapshot(

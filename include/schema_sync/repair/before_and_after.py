@@ -100,7 +100,7 @@ class Reading:
 
     def is_gone(self, discrepancy: Discrepancy) -> bool:
         """True when nothing in the text gives rise to a discrepancy any more."""
-        written = self._needs_named(discrepancy.column or "")
+        written = self.needs_named(discrepancy.column or "")
         own = [
             need for definition, target, need in written if target is None and self._is_about(definition, discrepancy)
         ]
@@ -116,10 +116,7 @@ class Reading:
             if target is not None
         )
 
-    def _is_about(self, number: int, discrepancy: Discrepancy) -> bool:
-        return self.context.is_about(self.definitions[number], discrepancy)
-
-    def _needs_named(self, column: str) -> Sequence[tuple[int, str | None, Need]]:
+    def needs_named(self, column: str) -> Sequence[tuple[int, str | None, Need]]:
         """(definition, target or None, need) of every column that is spelled nearly so."""
         if self._named is None:
             self._named = {}
@@ -130,6 +127,9 @@ class Reading:
                     for need in on_target:
                         self._named.setdefault(_loose(need.column), []).append((number, target, need))
         return self._named.get(_loose(column), ())
+
+    def _is_about(self, number: int, discrepancy: Discrepancy) -> bool:
+        return self.context.is_about(self.definitions[number], discrepancy)
 
     def is_target(self, target: str, discrepancy: Discrepancy) -> bool | None:
         """Whether what relationships call ``target`` is a discrepancy's table; None: it may be."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
+from ..compare.likeness import same_spelling
+from ..nouns.discrepancy import ChangeKind, Discrepancy, DiscrepancyType, Verdict
 from ..sql.expressions import ColumnName
 from ..text import visible
 from ..types.compare import compare_types
@@ -63,11 +64,34 @@ _Step: TypeAlias = _Rename | _GiveExpr | _Retype | _Remove | _Append
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What makes one discrepancy go away; ``brings`` are the columns that are needed instead."""
+    """What makes one discrepancy go away.
+
+    :ivar brings: what is needed instead, as :meth:`Reading.facts` tells it: (definition, target or "", column).
+    """
 
     discrepancy: Discrepancy
     steps: tuple[_Step, ...]
-    brings: frozenset[str] = field(default_factory=frozenset)
+    brings: frozenset[tuple[int, str, str]] = field(default_factory=frozenset)
+
+
+def is_dropped(discrepancy: Discrepancy) -> bool:
+    return discrepancy.changed is not None and discrepancy.changed.kind is ChangeKind.DROPPED
+
+
+def certain_name(discrepancy: Discrepancy) -> str | None:
+    """What a column is called now, where that is certain: proven by its identity, or the same letters."""
+    if discrepancy.changed is not None and discrepancy.changed.kind is not ChangeKind.RETYPED:
+        return discrepancy.changed.to if discrepancy.changed.kind is ChangeKind.RENAMED else None
+    if discrepancy.suggestion is None or not same_spelling(discrepancy.column or "", discrepancy.suggestion):
+        return None
+    return discrepancy.suggestion
+
+
+def may_have_a_name(discrepancy: Discrepancy) -> bool:
+    """True when a missing column is, or may be, there under another name."""
+    if is_dropped(discrepancy):
+        return False
+    return discrepancy.suggestion is not None or certain_name(discrepancy) is not None
 
 
 class Sheet:
@@ -88,16 +112,18 @@ class Sheet:
             each.column
             for each in own
             if each.type is DiscrepancyType.CASE_MISMATCH
-            or (each.type is DiscrepancyType.MISSING_COLUMN and each.suggestion is not None)
+            or (each.type is DiscrepancyType.MISSING_COLUMN and may_have_a_name(each))
         }
+        self._numbers = {id(definition): number for number, definition in enumerate(reading.definitions)}
 
     def repair(self, discrepancy: Discrepancy) -> Repair | None:
+        """The steps for one discrepancy; a missing column without a name that it may have now is commented out."""
         make: Callable[[Discrepancy], Repair | None]
         if discrepancy.type is DiscrepancyType.TYPE_MISMATCH:
             make = self._retype
         elif discrepancy.type is DiscrepancyType.UNDOCUMENTED_COLUMN:
             make = self._document
-        elif discrepancy.suggestion is not None:
+        elif may_have_a_name(discrepancy):
             make = self._rename
         else:
             make = self._remove
@@ -180,15 +206,29 @@ class Sheet:
                         yield each, item, mention, name
 
     def _rename(self, discrepancy: Discrepancy) -> Repair | None:
-        column, stored = discrepancy.column or "", discrepancy.suggestion or ""
+        column, stored = discrepancy.column or "", certain_name(discrepancy) or discrepancy.suggestion or ""
         new = self.context.spell(stored, column)
         steps: list[_Step] = []
-        for _, item, mention, name in self._hits(discrepancy) or ():
+        brings = set()
+        for each, item, mention, name in self._hits(discrepancy) or ():
+            if self._is_needed(stored, each, name.target, discrepancy):
+                return None
+            brings.add((self._numbers[id(each.definition)], name.target or "", new))
             if mention.implicit and not item.named_by_column:
                 steps.append(_GiveExpr(item, new))
             else:
                 steps.append(_Rename(mention, name.written, new))
-        return Repair(discrepancy, tuple(steps), frozenset({new}))
+        return Repair(discrepancy, tuple(steps), frozenset(brings))
+
+    def _is_needed(self, stored: str, written: WrittenDefinition, target: str | None, discrepancy: Discrepancy) -> bool:
+        """True when the definition names the new column already: then it means something else by it."""
+        if discrepancy.type is not DiscrepancyType.MISSING_COLUMN:
+            return False
+        here = (self._numbers[id(written.definition)], target)
+        return any(
+            (number, of) == here and need.column != discrepancy.column and self.context.is_column(need.column, stored)
+            for number, of, need in self.reading.needs_named(stored)
+        )
 
     def _remove(self, discrepancy: Discrepancy) -> Repair | None:
         steps: list[_Step] = []
@@ -225,7 +265,7 @@ class Sheet:
         for each in self.written:
             if not self.context.is_about(each.definition, discrepancy):
                 continue
-            needs = self.reading.needs[self.reading.definitions.index(each.definition)]
+            needs = self.reading.needs[self._numbers[id(each.definition)]]
             wanted = {
                 (need.type_line, need.type, need.column)
                 for need in needs.columns
@@ -252,7 +292,9 @@ class Sheet:
                     expr = (("expr", spelled),) if spelled != stored and key == "dimensions" else ()
                     type_ = ((type_key, discrepancy.actual),) if discrepancy.actual else ()
                     values = (("name", stored if expr or spelled == stored else spelled), *expr, *type_)
-                    return Repair(discrepancy, (_Append(sequence, values),), frozenset({stored, spelled}))
+                    number = self._numbers[id(each.definition)]
+                    brings = frozenset((number, "", name) for name in (stored, spelled))
+                    return Repair(discrepancy, (_Append(sequence, values),), brings)
         return None
 
 

@@ -1,20 +1,23 @@
 """Discrepancies of one dataset → a unified diff of its YML that repairs those that can be repaired safely. Pure.
 
-- a renamed column (missing, with a suggestion) or one of another letter case: the name is replaced wherever the YML
-  names it; a field without an expression keeps its public name, which dashboards use, and gets an ``expr``;
+- a renamed column: the name is replaced wherever the YML names it; a field without an expression keeps its public name,
+  which dashboards use, and gets an ``expr``. Certain are letter case and separators, and what the column's identity
+  proves; any other suggestion is only probable, and goes into a patch of its own, on request;
 - a changed type: the declared type becomes the actual one;
-- a removed column: the items that need it are commented out, below a line that says why;
+- a column that was surely dropped (on request: any missing one that nothing resembles): the items that need it are
+  commented out, below a line that says why;
 - on request, an undocumented column: one more dimension.
 
-Nothing is trusted: the edited text is read again, what it needs is compared with what it needed before, and a repair
-that did not do what it was meant to do, or did anything else, is left out and not claimed.
+No patch may turn a query that fails into one that runs and means something else. Nothing is trusted: the edited text is
+read again, what it needs is compared with what it needed before, and a repair that did not do what it was meant to do,
+or did anything else, is left out and not claimed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..errors import InvalidDatasetYml
 from ..nouns.dataset import Dataset
@@ -22,9 +25,8 @@ from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..nouns.report import OrganizationReport, SuggestedPatch
 from ..nouns.snapshot import OrganizationSnapshot
 from ..warehouses import dialect_for
-from ..warehouses.engine import Dialect
 from .before_and_after import Context, Reading
-from .repairs import Repair, Sheet
+from .repairs import Repair, Sheet, certain_name, is_dropped, may_have_a_name
 from .unified_diff import apply_edits, unified_diff
 
 MAX_DIFF = 64 * 1024  # characters; a longer patch helps nobody, and would go through XCom
@@ -36,18 +38,34 @@ _MAX_READINGS, _MAX_READ = 64, 4 * 1024 * 1024
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
+@dataclass(frozen=True, slots=True)
+class PatchOptions:
+    """What patches do beyond what is certain.
+
+    :ivar add_undocumented: they add the columns that are in no dataset of the table.
+    :ivar remove_missing: they comment out what needs a missing column, although nothing proves that it was dropped.
+    :ivar include_probable: one more patch a dataset, marked as such, renames what was probably renamed.
+    """
+
+    add_undocumented: bool = False
+    remove_missing: bool = False
+    include_probable: bool = False
+
+
+_CERTAIN = PatchOptions()
+
+
 def with_patches(
     report: OrganizationReport,
     snapshot: OrganizationSnapshot,
     datasets: Sequence[Dataset],
+    options: PatchOptions = _CERTAIN,
     *,
-    add_undocumented: bool = False,
     paths: Mapping[str, str] | None = None,
 ) -> OrganizationReport:
-    """Add a patch for each dataset that can be repaired safely, in the order of what is most severe.
+    """Add the patches of each dataset that can be repaired, in the order of what is most severe.
 
     :param snapshot: what the report was made of.
-    :param add_undocumented: patches also add the columns that are in no dataset.
     :param paths: {dataset id: its file's name in the diff}; of others it is made of the dataset's name.
     """
     sources = {source.data_source.id: source for source in snapshot.sources}
@@ -56,73 +74,84 @@ def with_patches(
     for each in report.discrepancies:
         if each.dataset_id is not None:
             by_dataset.setdefault((each.data_source_id, each.dataset_id), []).append(each)
-    patches = (
-        suggest_patch(
-            texts[dataset_id],
-            own,
-            dialect=dialect_for(sources[source_id].data_source.type),
-            own_database=sources[source_id].own_database,
-            add_undocumented=add_undocumented,
-            path=(paths or {}).get(dataset_id),
-        )
-        for (source_id, dataset_id), own in by_dataset.items()
-    )
-    return replace(report, patches=tuple(patch for patch in patches if patch is not None))
+    patches: list[SuggestedPatch] = []
+    for (source_id, dataset_id), own in by_dataset.items():
+        dialect = dialect_for(sources[source_id].data_source.type)
+        context = Context(texts[dataset_id], dialect, sources[source_id].own_database)
+        patches += suggest_patches(context, own, options, path=(paths or {}).get(dataset_id))
+    return replace(report, patches=tuple(patches))
 
 
-def suggest_patch(
-    dataset: Dataset,
-    discrepancies: Iterable[Discrepancy],
-    *,
-    dialect: Dialect,
-    own_database: str | None = None,
-    add_undocumented: bool = False,
-    path: str | None = None,
-) -> SuggestedPatch | None:
+def suggest_patches(
+    context: Context, discrepancies: Iterable[Discrepancy], options: PatchOptions = _CERTAIN, *, path: str | None = None
+) -> list[SuggestedPatch]:
     """Repair what can be repaired of a dataset's YML.
 
+    :param context: the dataset, and its data source's dialect and own database (None when not known).
     :param discrepancies: those of other datasets are passed over.
-    :param dialect: of the dataset's data source.
-    :param own_database: the database that the data source's connection opens by itself, None when not known.
-    :param add_undocumented: also add the columns that are in no dataset of the table.
     :param path: the file's name in the diff; None: made of the dataset's name.
-    :return: None when there is nothing to repair, nothing that can be repaired safely, or too much of it.
+    :return: at most one patch of what is certain and one of what is probable, to be applied in this order. None of a
+        kind when there is nothing to repair, nothing that can be repaired safely, or too much of it.
     """
+    dataset = context.dataset
     own = [each for each in discrepancies if each.dataset_id == dataset.id]
-    wanted = [each for each in own if _is_repairable(each, add_undocumented=add_undocumented)]
+    path = path or _file_name(dataset.name)
+    wanted = [each for each in own if _is_repairable(each) and _is_wanted(each, options)]
+    first, text = _patch(context, own, wanted, path)
+    if not options.include_probable:
+        return [first] if first else []
+    # The second is made of the text that the first leaves; lines that the discrepancies name are not that text's.
+    left = [replace(each, line=None) for each in own if first is None or each.fingerprint not in first.fixes]
+    probable = [each for each in left if _is_repairable(each) and _is_probable(each)]
+    second, _ = _patch(context._replace(dataset=replace(dataset, yml=text)), left, probable, path)
+    return [patch for patch in (first, second and replace(second, probable=True)) if patch]
+
+
+def _patch(
+    context: Context, own: Sequence[Discrepancy], wanted: Sequence[Discrepancy], path: str
+) -> tuple[SuggestedPatch | None, str]:
+    """The patch that repairs what is wanted, as far as that is safe, and the text that it leaves."""
+    dataset = context.dataset
+    nothing = None, dataset.yml
     if not wanted or len(dataset.yml) > MAX_TEXT or _LONE_RETURN.search(dataset.yml):
-        return None
-    context = Context(dataset, dialect, own_database)
+        return nothing
     try:
         before = Reading(context, dataset.yml)
     except InvalidDatasetYml:
-        return None
+        return nothing
     sheet = Sheet(context, before, own)
     repairs = [repair for each in wanted[:MAX_REPAIRS] if (repair := sheet.repair(each)) is not None]
     chosen = _that_hold(sheet, before, repairs)
     edits = sheet.edits(chosen) if chosen else None
-    if not edits:
-        return None
-    diff = unified_diff(dataset.yml, edits, path or _file_name(dataset.name))
-    if not diff or len(diff) > MAX_DIFF:
-        return None
-    return SuggestedPatch(
-        dataset.id, dataset.name, diff, tuple(sorted(repair.discrepancy.fingerprint for repair in chosen))
-    )
+    diff = unified_diff(dataset.yml, edits, path) if edits else ""
+    text = apply_edits(dataset.yml, edits) if edits else None
+    if not diff or text is None or len(diff) > MAX_DIFF:
+        return nothing
+    fixes = tuple(sorted(repair.discrepancy.fingerprint for repair in chosen))
+    return SuggestedPatch(dataset.id, dataset.name, diff, fixes), text
 
 
-def _is_repairable(discrepancy: Discrepancy, *, add_undocumented: bool) -> bool:
-    if discrepancy.column is None or any(
+def _is_repairable(discrepancy: Discrepancy) -> bool:
+    """False where it is about the whole table, or its names were cut."""
+    return discrepancy.column is not None and not any(
         text is not None and text.endswith("…") for text in (discrepancy.column, discrepancy.actual, discrepancy.table)
-    ):
-        return False  # of the whole table, or its names were cut
-    if discrepancy.type is DiscrepancyType.UNDOCUMENTED_COLUMN:
-        return add_undocumented
-    return discrepancy.type in (
-        DiscrepancyType.MISSING_COLUMN,
-        DiscrepancyType.CASE_MISMATCH,
-        DiscrepancyType.TYPE_MISMATCH,
     )
+
+
+def _is_wanted(discrepancy: Discrepancy, options: PatchOptions) -> bool:
+    match discrepancy.type:
+        case DiscrepancyType.UNDOCUMENTED_COLUMN:
+            return options.add_undocumented
+        case DiscrepancyType.MISSING_COLUMN:
+            may_go = is_dropped(discrepancy) or (options.remove_missing and discrepancy.suggestion is None)
+            return may_go or certain_name(discrepancy) is not None
+        case kind:
+            return kind in (DiscrepancyType.CASE_MISMATCH, DiscrepancyType.TYPE_MISMATCH)
+
+
+def _is_probable(discrepancy: Discrepancy) -> bool:
+    is_missing = discrepancy.type is DiscrepancyType.MISSING_COLUMN
+    return is_missing and may_have_a_name(discrepancy) and certain_name(discrepancy) is None
 
 
 def _file_name(dataset_name: str) -> str:
@@ -149,7 +178,7 @@ def _that_hold(sheet: Sheet, before: Reading, repairs: Sequence[Repair]) -> list
         brought = frozenset().union(*(repair.brings for repair in chosen))
         return (
             after.places == before.places
-            and all(fact[2] in brought and fact[3] in ("column", "target") for fact in after.facts() - known)
+            and all(fact[:3] in brought and fact[3] in ("column", "target") for fact in after.facts() - known)
             and all(after.is_gone(repair.discrepancy) for repair in chosen)
         )
 

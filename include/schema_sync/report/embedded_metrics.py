@@ -24,14 +24,15 @@ _STATES = {
 
 
 def embedded_metrics(
-    result: RunResult, *, namespace: str, at: datetime, run_id: str, restricted: bool
+    result: RunResult, *, namespace: str, environment: str, at: datetime, run_id: str, restricted: bool
 ) -> dict[str, Any]:
     """The members of one log event, plain JSON values only.
 
-    Without a dimension: a metric costs money for every value of one. ``runId`` and ``restricted`` are members that are
-    no metrics.
+    One dimension, ``Environment``: a metric costs money for every value of one. ``runId`` and ``restricted`` are
+    members that are no metrics.
 
     :param namespace: CloudWatch namespace that the metrics go to.
+    :param environment: which installation this is, such as production.
     :param at: when the run ended; with time zone.
     :param restricted: the run checked some organizations only.
     """
@@ -42,11 +43,12 @@ def embedded_metrics(
             "CloudWatchMetrics": [
                 {
                     "Namespace": namespace,
-                    "Dimensions": [[]],
+                    "Dimensions": [["Environment"]],
                     "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()],
                 }
             ],
         },
+        "Environment": environment,
         "runId": run_id,
         "restricted": restricted,
         **{name: value for name, (value, _) in values.items()},
@@ -55,20 +57,28 @@ def embedded_metrics(
 
 def metric_values(result: RunResult) -> dict[str, tuple[int, str]]:
     """{metric: (value, CloudWatch's unit)}, the same names whatever the run found."""
-    of = result.organizations
-    counts = {
-        "Organizations": len(of),
-        **{name: sum(1 for each in of if each.state is state) for state, name in _STATES.items()},
-        "DiscrepanciesCritical": sum(each.critical for each in of),
-        "DiscrepanciesWarning": sum(each.warnings for each in of),
-        "DiscrepanciesInfo": sum(each.infos for each in of),
-        "DatasetsChecked": sum(each.datasets_checked for each in of),
-        "DatasetsUnchecked": sum(each.datasets_unchecked for each in of),
-        "MessagesSent": sum(1 for each in of if each.notified),
-        "MessagesFailed": sum(1 for each in of if each.notification_error is not None),
+    counts = result.counts
+    values = {
+        # As the task that this one replaces named them: dashboards and alarms have been built on these.
+        "OrganizationsProcessed": counts.organizations,
+        "TotalDiscrepancies": counts.critical + counts.warnings,
+        "CriticalIssues": counts.critical,
+        "Warnings": counts.warnings,
+        "NotificationsSent": counts.notified,
+        "Errors": len(result.errors),
+        "Organizations": counts.organizations,
+        **{name: counts.by_state[state] for state, name in _STATES.items()},
+        "DiscrepanciesCritical": counts.critical,
+        "DiscrepanciesWarning": counts.warnings,
+        "DiscrepanciesInfo": counts.infos,
+        "DatasetsChecked": counts.datasets_checked,
+        "DatasetsUnchecked": counts.datasets_unchecked,
+        "MessagesSent": counts.notified,
+        "MessagesFailed": counts.undelivered,
         "RunsFailed": 0 if result.success else 1,
     }
     return {
-        **{name: (value, _COUNT) for name, value in counts.items()},
+        **{name: (value, _COUNT) for name, value in values.items()},
+        "ExecutionTime": (result.execution_time_ms, _MILLISECONDS),
         "RunDuration": (result.execution_time_ms, _MILLISECONDS),
     }

@@ -59,7 +59,8 @@ class Dialect:
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
-        by the columns' order in it; ``kind`` in words. Requested tables are found whatever their letter case.
+        by the columns' order in it; ``kind`` in words. Engines that number tables and columns, and never use a
+        number again, append both numbers. Requested tables are found whatever their letter case.
         A table without columns yields one row with ``column`` NULL. A schema that is there without any requested
         table yields at least one row with ``table`` NULL; no row means: no such schema.
         A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
@@ -98,6 +99,11 @@ class Dialect:
         return name in self.pseudo_columns or any(
             listed[-1] == "*" and name.startswith(listed[:-1]) for listed in self.pseudo_columns
         )
+
+    def folds_away(self, written: str, stored: str) -> bool:
+        """True when SQL that names a column without quotes means another name than the stored one."""
+        case = self.column_case
+        return case in (NameCase.LOWER, NameCase.UPPER) and fold(written, case, self.max_name_bytes) != stored
 
     def identifier(self, stored: str, case: NameCase) -> str:
         """How SQL names exactly this stored name: as it is where that is safe, else quoted.

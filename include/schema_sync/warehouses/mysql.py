@@ -285,6 +285,10 @@ MYSQL = Dialect(
         ),
     ),
     driver=_DRIVER,
-    sql=SqlWords(values=word_set("utc_date utc_time utc_timestamp current_role"), quotes="`"),
+    sql=SqlWords(
+        values=word_set("utc_date utc_time utc_timestamp current_role"),
+        quotes="`",
+        sequence_functions=word_set("nextval lastval setval"),  # https://mariadb.com/kb/en/sequence-functions/
+    ),
     session_statements=(_SESSION_SQL, "SET SESSION TRANSACTION READ ONLY"),
 )

@@ -36,6 +36,8 @@ _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 #   or, as a neighbour, under another name.
 # - LATERAL makes PostgreSQL visit the columns of the requested tables only, by index and in order, whatever it
 #   guesses of their number.
+# - A table's number is its OID and the transaction that made its first system column: an OID alone comes again when a
+#   dump is restored into a new server. Views have no system columns, so no number.
 # - RECURSIVE is for domains over domains and arrays of them.
 _COLUMNS_SQL = """\
 WITH RECURSIVE
@@ -76,7 +78,9 @@ relations AS MATERIALIZED (
   SELECT r.oid, r.relname, r.key, n.usable,
          CASE r.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
                         WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' END AS kind,
-         n.usable AND coalesce(has_table_privilege(r.oid, 'SELECT'), true) AS whole
+         n.usable AND coalesce(has_table_privilege(r.oid, 'SELECT'), true) AS whole,
+         (SELECT r.oid::bigint << 32 | b.xmin::text::bigint FROM pg_catalog.pg_attribute b
+          WHERE b.attrelid = r.oid AND b.attnum = -1) AS table_number
   FROM namespace n, (
     SELECT oid, relname, relkind, key FROM exact
     UNION ALL
@@ -115,9 +119,9 @@ base_types AS (
   WHERE NOT (t.typtype = 'd' OR (t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0))
 )
 SELECT found.schema, found.name, found.kind, found.readable,
-       found.attname, found.type, found.base_type, found.column_readable
+       found.attname, found.type, found.base_type, found.column_readable, found.table_number, found.attnum
 FROM (
-  SELECT n.nspname AS schema, r.relname AS name, r.kind,
+  SELECT n.nspname AS schema, r.relname AS name, r.kind, r.table_number,
          CASE WHEN r.whole THEN true
               ELSE r.usable AND coalesce(has_any_column_privilege(r.oid, 'SELECT'), true) END AS readable,
          a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
@@ -137,7 +141,7 @@ FROM (
   ) a ON true
   UNION ALL
   (
-    SELECT n.nspname, o.relname, NULL, NULL::boolean, NULL, NULL, NULL, NULL, NULL
+    SELECT n.nspname, o.relname, NULL, NULL, NULL::boolean, NULL, NULL, NULL, NULL, NULL
     FROM namespace n, others o
     WHERE (SELECT count(DISTINCT key) FROM relations) < %(tables_asked)s
       AND NOT o.asked AND NOT o.relispartition
@@ -316,6 +320,7 @@ POSTGRES = Dialect(
         values=word_set("current_catalog current_role current_schema system_user"),
         user_is_a_value=True,
         units_are_texts=True,
+        rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,

@@ -26,7 +26,7 @@ from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.organization import detail
 from schema_sync_airflow.results_page.overview import Choice, overview
 from schema_sync_airflow.results_page.rendering import Addresses, render
-from schema_sync_airflow.run.facts import DAG_ID
+from schema_sync_airflow.run.xcom import DAG_ID
 
 log = logging.getLogger(__name__)
 

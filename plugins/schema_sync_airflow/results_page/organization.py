@@ -10,6 +10,7 @@ from include.schema_sync.nouns.discrepancy import Severity
 from include.schema_sync.nouns.report import OrganizationTotals
 from schema_sync_airflow.results_page import reading, stored
 from schema_sync_airflow.results_page.overview import line
+from schema_sync_airflow.run.xcom import CHECKS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -70,9 +71,10 @@ def detail(
     :return: None when the run did not ask for this organization.
     :raises UnreadableError: as :func:`stored.values`.
     """
+    listed = stored.values(session, run, [stored.BATCHES, stored.OLDER_BATCHES])
     batches = [
         batch
-        for value in stored.values(session, run, [stored.BATCHES])[stored.BATCHES]
+        for value in listed[stored.BATCHES] or listed[stored.OLDER_BATCHES]
         for batch in reading.batches(value.content)
     ]
     index = next((at for at, batch in enumerate(batches) if organization_id in batch.organizations), None)
@@ -101,7 +103,7 @@ def detail(
         state=own.state,
         totals=own.totals,
         map_index=index,
-        tasks={task: states.get(task, "") for task in stored.CHECKS},
+        tasks={task: states.get(task, "") for task in CHECKS},
         datasets=_cut(grouped, (page - 1) * PAGE_SIZE, page * PAGE_SIZE),
         with_findings=len({each.dataset_id for each in (report.findings if report else ()) if each.dataset_id}),
         matching=len(findings),

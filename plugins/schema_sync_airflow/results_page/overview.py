@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from include.schema_sync.nouns.report import OrganizationState, OrganizationTotals
+from include.schema_sync.nouns.run import UNTOLD, RunCounts, best_known
 from schema_sync_airflow.results_page import reading, stored
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ STATES = (
     WAITING,
 )
 _UNFINISHED = "The check did not finish; the logs of its tasks in this run say why."
-_UNTOLD = "Its notify task did not finish; the log of that task in this run says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,7 @@ class Overview:
     matching: int
     organizations: int
     by_state: Mapping[str, int]
-    critical: int
-    warnings: int
-    infos: int
-    datasets_checked: int
-    datasets_unchecked: int
-    notified: int
-    undelivered: int
+    counts: RunCounts
     fetch_error: str | None
     choice: Choice
 
@@ -126,19 +120,13 @@ def overview(session: Session, run: stored.Run, choice: Choice) -> Overview:
     matching.sort(key=SORTS[choice.sort], reverse=choice.descending)
     pages = max(1, -(-len(matching) // PAGE_SIZE))
     page = min(choice.page, pages)
-    every = [line.totals for line in lines]
+    counts = RunCounts.of([line.totals for line in lines])
     return Overview(
         lines=matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
         matching=len(matching),
         organizations=len(lines),
         by_state={state: number for state, number in by_state.items() if number},
-        critical=sum(each.critical for each in every),
-        warnings=sum(each.warnings for each in every),
-        infos=sum(each.infos for each in every),
-        datasets_checked=sum(each.datasets_checked for each in every),
-        datasets_unchecked=sum(each.datasets_unchecked for each in every),
-        notified=sum(each.notified for each in every),
-        undelivered=sum(each.notification_error is not None for each in every),
+        counts=counts,
         fetch_error=fetch_error,
         choice=replace(choice, page=page),
     )
@@ -163,27 +151,38 @@ def _lines(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
     if run.counts is not None and run.counts.organizations == len(told) and not run.in_progress:
         return [Line(totals, str(totals.state)) for totals in told.values()], error
     # Some notify tasks have not spoken (yet): what do the tasks before them say?
-    more = stored.values(session, run, [stored.BATCHES, stored.TOTALS_OF_REPORTS])
-    untold = None if run.in_progress else _UNTOLD
-    found = {
-        **_by_id(said[stored.FAILED_REPORTS], reading.totals_of_reports),
-        **_by_id(more[stored.TOTALS_OF_REPORTS], reading.totals),
-    }
-    known = {**{key: replace(totals, notification_error=untold) for key, totals in found.items()}, **told}
-    asked = {
-        key: name
-        for value in more[stored.BATCHES]
+    more = stored.values(session, run, [stored.BATCHES, stored.OLDER_BATCHES, stored.TOTALS_OF_REPORTS])
+    batches = [
+        batch
+        for value in more[stored.BATCHES] or more[stored.OLDER_BATCHES]
         for batch in reading.batches(value.content)
-        for key, name in batch.organizations.items()
-    }
-    names = {**asked, **{key: totals.organization_name for key, totals in known.items()}}
+    ]
+    names = {key: name for batch in batches for key, name in batch.organizations.items()}
+    own = {key: index for index, batch in enumerate(batches) for key in batch.organizations}
+    known = best_known(
+        _by_id(said[stored.NOTIFIED], reading.totals, own),
+        (
+            _by_id(more[stored.TOTALS_OF_REPORTS], reading.totals, own),
+            _by_id(said[stored.FAILED_REPORTS], reading.totals_of_reports, own),
+        ),
+        None if run.in_progress else UNTOLD,
+    )
+    names = {**names, **{key: totals.organization_name for key, totals in known.items()}}
     return [line(key, name, known.get(key), run) for key, name in names.items()], error
 
 
 def _by_id(
-    values: Sequence[stored.Value], read: Callable[[Any], list[OrganizationTotals]]
+    values: Sequence[stored.Value],
+    read: Callable[[Any], list[OrganizationTotals]],
+    own: Mapping[str, int] | None = None,
 ) -> dict[str, OrganizationTotals]:
-    return {totals.organization_id: totals for value in values for totals in read(value.content)}
+    """:param own: {organization id: the instance that has its batch now}; what others said of it is out of date."""
+    return {
+        totals.organization_id: totals
+        for value in values
+        for totals in read(value.content)
+        if not own or own.get(totals.organization_id, value.map_index) == value.map_index
+    }
 
 
 def _matches(line: Line, choice: Choice) -> bool:

@@ -65,7 +65,9 @@ class Report:
 
 
 def batches(content: Any) -> list[Batch]:
-    """What ``fetch_organizations`` returned; positions are map indexes, so nothing is left out."""
+    """What ``fetch_organizations`` left, or, in older releases, returned; positions are map indexes, so nothing is left
+    out.
+    """
     return [_batch(value) for value in content] if isinstance(content, list) else []
 
 
@@ -90,7 +92,8 @@ def report(content: Any, organization_id: str, first_seen: Any) -> Report | None
 
 
 def _batch(value: Any) -> Batch:
-    organizations = list(_objects(_parsed(value.get("organizations")))) if isinstance(value, dict) else []
+    own = value.get("organizations") if isinstance(value, dict) else value
+    organizations = list(_objects(_parsed(own)))
     sources = [source for each in organizations for source in _objects(each.get("data_sources"))]
     return Batch({_text(each, "id"): _text(each, "name") for each in organizations},
                  {_text(each, "id"): _text(each, "name") for each in sources})  # fmt: skip

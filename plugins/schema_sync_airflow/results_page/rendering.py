@@ -13,8 +13,8 @@ from include.schema_sync.nouns.discrepancy import Severity
 from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.overview import STATES
-from schema_sync_airflow.run.facts import DAG_ID
 from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
+from schema_sync_airflow.run.xcom import DAG_ID
 
 if TYPE_CHECKING:
     import jinja2

@@ -15,34 +15,24 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import Row, Select, and_, or_, select
 
-from schema_sync_airflow.run.facts import DAG_ID
-from schema_sync_airflow.tasks.diff import TOTALS
-from schema_sync_airflow.tasks.fetch import FETCH_ERROR
-from schema_sync_airflow.tasks.introspect import FAILURES
-from schema_sync_airflow.tasks.notify import OUTCOMES
+from schema_sync_airflow.run import xcom
+from schema_sync_airflow.run.xcom import CHECKS, DAG_ID, DIFF, FETCH, INTROSPECT, NOTIFY, RETURN_VALUE, SUMMARIZE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 SHOWN_RUNS = 30
-FETCH, INTROSPECT, DIFF, NOTIFY, SUMMARIZE = (
-    "fetch_organizations",
-    "check_organization.introspect",
-    "check_organization.diff",
-    "check_organization.notify",
-    "summarize",
-)
-CHECKS = (INTROSPECT, DIFF, NOTIFY)
 
 # (task, key) of what the pages read.
 Source = tuple[str, str]
-BATCHES: Source = (FETCH, "return_value")
-ERROR_OF_FETCH: Source = (FETCH, FETCH_ERROR)
-FAILED_REPORTS: Source = (INTROSPECT, FAILURES)
-REPORTS: Source = (DIFF, "return_value")
-TOTALS_OF_REPORTS: Source = (DIFF, TOTALS)
-NOTIFIED: Source = (NOTIFY, OUTCOMES)
-FIRST_SEEN: Source = (NOTIFY, "first_seen")
+BATCHES: Source = (FETCH, xcom.DIRECTORY)
+OLDER_BATCHES: Source = (FETCH, RETURN_VALUE)  # where runs of earlier releases have them
+ERROR_OF_FETCH: Source = (FETCH, xcom.FETCH_ERROR)
+FAILED_REPORTS: Source = (INTROSPECT, xcom.FAILURES)
+REPORTS: Source = (DIFF, RETURN_VALUE)
+TOTALS_OF_REPORTS: Source = (DIFF, xcom.TOTALS)
+NOTIFIED: Source = (NOTIFY, xcom.OUTCOMES)
+FIRST_SEEN: Source = (NOTIFY, xcom.FIRST_SEEN)
 
 _RUNNING = ("queued", "running")
 
@@ -122,7 +112,17 @@ def values(session: Session, run: Run, sources: Collection[Source]) -> dict[Sour
     """
     statement = (
         select(XComModel.task_id, XComModel.key, XComModel.map_index, XComModel.value)
+        .join(
+            TaskInstance,
+            and_(
+                TaskInstance.dag_id == DAG_ID,
+                TaskInstance.run_id == run.run_id,
+                TaskInstance.task_id == XComModel.task_id,
+                TaskInstance.map_index == XComModel.map_index,
+            ),
+        )
         .where(XComModel.dag_run_id == run.key, _is_one_of(sources))
+        .where(TaskInstance.state.is_distinct_from("removed"))  # of a longer list, before the run was cleared
         .order_by(XComModel.map_index)
     )
     found: dict[Source, list[Value]] = {source: [] for source in sources}
@@ -190,7 +190,7 @@ def _runs() -> Select[Any]:
                 XComModel.dag_run_id == DagRun.id,
                 XComModel.task_id == SUMMARIZE,
                 XComModel.map_index == -1,
-                XComModel.key == "return_value",
+                XComModel.key == RETURN_VALUE,
             ),
         )
         .where(DagRun.dag_id == DAG_ID)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
-from schema_sync_airflow.run.params import DRY_RUN, ORGANIZATION_IDS
+from schema_sync_airflow.run.params import ORGANIZATION_IDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,7 +31,7 @@ def add_asset_events(result: dict[str, Any], context: Context) -> None:
 
     :param result: the run result.
     """
-    if context["params"][DRY_RUN] or not result["success"]:
+    if not result["success"]:
         return
     totals = result["result"]
     extra = {

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from schema_sync_airflow.run.facts import run_facts
-from schema_sync_airflow.run.params import DRY_RUN
+from schema_sync_airflow.run.facts import is_dry, is_from_terminal, run_facts, started_from_terminal
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -61,7 +60,8 @@ def testable(dag: DAG) -> DAG:
 def _test_without_deadline(dag: DAG, *args: Any, **kwargs: Any) -> Any:
     deadline, dag.deadline = dag.deadline, None
     try:
-        return type(dag).test(dag, *args, **kwargs)
+        with started_from_terminal():
+            return type(dag).test(dag, *args, **kwargs)
     finally:
         dag.deadline = deadline
 
@@ -88,8 +88,9 @@ def tell_of_run_without_summary(context: Context) -> None:
 
     run_id = context["run_id"]
     dag_run = context.get("dag_run")  # Airflow leaves it out when it knows of no task of the run
-    if dag_run is not None and _is_dry(dag_run.conf):
-        log.info("schema-sync run %s failed; it was a dry run, nobody is told", run_id)
+    settings = Settings.from_environment()
+    if is_from_terminal() or (dag_run is not None and is_dry(dag_run.conf, settings)):
+        log.info("schema-sync run %s failed; it was a dry run, or one from a terminal: nobody is told", run_id)
         return
     message = ended_without_summary_message(
         timed_out=context.get("reason") == "timed_out",
@@ -97,9 +98,7 @@ def tell_of_run_without_summary(context: Context) -> None:
         run=_facts(run_id, dag_run or _Moments(run_after=datetime.now(UTC))),
     )
     try:
-        tell_data_team(
-            message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=run_id, settings=Settings.from_environment()
-        )
+        tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=run_id, settings=settings)
     except SchemaSyncError as error:
         log.warning("schema-sync run %s has no summary, and the data team could not be told: %s", run_id, error)
 
@@ -110,10 +109,10 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
     from include.schema_sync.settings import DagSettings, Settings
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
-    run_id = str(dag_run["dag_run_id"])
+    run_id, settings = str(dag_run["dag_run_id"]), Settings.from_environment()
     if dag_run["state"] in _OVER:
         return f"The run is over ({dag_run['state']}): nothing is said."
-    if _is_dry(dag_run.get("conf")):
+    if is_dry(dag_run.get("conf"), settings):
         return "A dry run: nothing is said."
     limits = DagSettings.from_environment()
     message = late_message(
@@ -121,9 +120,7 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
         run_timeout_min=limits.run_timeout_min,
         run=_facts(run_id, _Moments.of(dag_run)),
     )
-    told = tell_data_team(
-        message, kind=MessageKind.SCHEMA_SYNC_ERROR, run_id=run_id, settings=Settings.from_environment()
-    )
+    told = tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_ERROR, run_id=run_id, settings=settings)
     return "The data team was told." if told else "Nobody is set up to be told; the triggerer's log has the message."
 
 
@@ -150,7 +147,3 @@ def _facts(run_id: str, dag_run: Any) -> RunFacts:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _is_dry(conf: Mapping[str, Any] | None) -> bool:
-    return bool((conf or {}).get(DRY_RUN))

@@ -1,43 +1,99 @@
-"""Facts of the current DAG run that messages and results name."""
+"""Facts of the current DAG run that messages and results name, and what kind of run it is."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from schema_sync_airflow.run.params import DRY_RUN
+from schema_sync_airflow.run.xcom import DAG_ID, FETCH, SCHEDULED, STARTED, SUMMARIZE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.schema_sync.nouns.run import RunFacts
+    from include.schema_sync.settings import Settings
 
-DAG_ID = "schema_sync"
+_from_terminal = False
 
 
 def run_facts(context: Context) -> RunFacts:
     """The run's id, its time and the link to it in the UI (None where Airflow's ``base_url`` is not set)."""
-    from airflow.sdk.configuration import conf
-
     from include.schema_sync.nouns.run import RunFacts
+    from schema_sync_airflow.airflow_versions import airflow_setting
 
-    base_url = conf.get("api", "base_url", fallback="")
-    run_id = context["run_id"]
+    base_url = airflow_setting("api", "base_url")
+    run, run_id = context["dag_run"], context["run_id"]
     return RunFacts(
         run_id=run_id,
-        timestamp=run_timestamp(context),
+        timestamp=run_timestamp(context, run.start_date),
         run_url=f"{base_url.rstrip('/')}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}" if base_url else None,
-        as_of=context["dag_run"].run_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        as_of=run.run_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     )
 
 
-def run_timestamp(context: Context) -> str:
+def run_timestamp(context: Context, started: datetime | None) -> str:
     """The run's logical date, or its start where it has none (a REST trigger), in UTC: ``2026-01-15T07:00:00Z``."""
     run = context["dag_run"]
-    moment = run.logical_date or run.start_date or run.run_after
+    moment = run.logical_date or started or run.run_after
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def elapsed_ms(context: Context) -> int:
-    """Milliseconds since the run started."""
-    started = context["dag_run"].start_date
-    return 0 if started is None else int((datetime.now(UTC) - started).total_seconds() * 1000)
+def first_start(context: Context) -> datetime:
+    """When the run began for the first time. A clear resets Airflow's own date, so the last word of the run's first
+    or last task counts: of the two one is still there, whichever was cleared.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    said = [ti.xcom_pull(task_ids=task, key=STARTED) for task in (FETCH, SUMMARIZE)] if run.clear_number else []
+    moments = [datetime.fromisoformat(text) for text in said if isinstance(text, str)]
+    return min([*moments, run.start_date or datetime.now(UTC)])
+
+
+def remember_start(context: Context, started: datetime) -> None:
+    context["ti"].xcom_push(key=STARTED, value=started.isoformat())
+
+
+def elapsed_ms(started: datetime) -> int:
+    """Milliseconds since then."""
+    return int((datetime.now(UTC) - started).total_seconds() * 1000)
+
+
+def is_dry(asked: Mapping[str, Any] | None, settings: Settings) -> bool:
+    """:param asked: the run's params, or its configuration where there are none."""
+    return settings.dry_run or bool((asked or {}).get(DRY_RUN))
+
+
+def is_first_and_late(context: Context, started: datetime, settings: Settings) -> bool:
+    """The DAG was just switched on: nothing that the schedule made has run before, and it is long past its time.
+
+    Runs that somebody started by hand before are tests; they do not count.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    if run.run_type != "scheduled":
+        return False
+    # Of this run and of all before; this run's own went when its task started.
+    before = ti.xcom_pull(task_ids=FETCH, key=SCHEDULED, include_prior_dates=True)
+    ti.xcom_push(key=SCHEDULED, value=True)
+    late = started - run.run_after > timedelta(minutes=settings.quiet_start_after_min)
+    if not late or before is not None:
+        return False
+    previous = ti.get_previous_dagrun()
+    return previous is None or previous.run_type != "scheduled"
+
+
+@contextmanager
+def started_from_terminal() -> Iterator[None]:
+    """Around ``airflow dags test``: whoever typed it reads in the same place what was wrong with it."""
+    global _from_terminal
+    _from_terminal = True
+    try:
+        yield
+    finally:
+        _from_terminal = False
+
+
+def is_from_terminal() -> bool:
+    return _from_terminal

@@ -36,9 +36,12 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec
 
+from schema_sync_airflow.airflow_versions import metrics
+
 if TYPE_CHECKING:
     from include.schema_sync.introspect.organizations import Introspection
     from include.schema_sync.nouns.run import RunResult
+    from include.schema_sync.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -69,30 +72,23 @@ def record_run(result: RunResult, *, restricted: bool) -> None:
 
     :param restricted: the run checked some organizations only.
     """
-    from airflow.sdk.observability import stats
-
-    from include.schema_sync.nouns.report import OrganizationState
-
-    of = result.organizations
+    stats, counts = metrics(), result.counts
     if not restricted:
         gauges = {
-            **{
-                f"organizations.{state.replace(' ', '_')}": sum(1 for each in of if each.state is state)
-                for state in OrganizationState
-            },
-            "discrepancies.critical": sum(each.critical for each in of),
-            "discrepancies.warning": sum(each.warnings for each in of),
-            "discrepancies.info": sum(each.infos for each in of),
-            "datasets.checked": sum(each.datasets_checked for each in of),
-            "datasets.unchecked": sum(each.datasets_unchecked for each in of),
+            **{f"organizations.{state.replace(' ', '_')}": number for state, number in counts.by_state.items()},
+            "discrepancies.critical": counts.critical,
+            "discrepancies.warning": counts.warnings,
+            "discrepancies.info": counts.infos,
+            "datasets.checked": counts.datasets_checked,
+            "datasets.unchecked": counts.datasets_unchecked,
         }
         for name, value in gauges.items():
             stats.gauge(f"{_PREFIX}.{name}", value)
     counters = {
         "runs.succeeded": int(result.success),
         "runs.failed": int(not result.success),
-        "messages.sent": sum(1 for each in of if each.notified),
-        "messages.failed": sum(1 for each in of if each.notification_error is not None),
+        "messages.sent": counts.notified,
+        "messages.failed": counts.undelivered,
     }
     for name, value in counters.items():
         if value:
@@ -103,9 +99,7 @@ def record_run(result: RunResult, *, restricted: bool) -> None:
 @_harmless
 def record_introspection(introspection: Introspection) -> None:
     """Time every data source and group that was asked, on every try."""
-    from airflow.sdk.observability import stats
-
-    unchecked = 0
+    stats, unchecked = metrics(), 0
     for result in introspection.results:
         if result.snapshot.elapsed_ms:
             stats.timing(f"{_PREFIX}.introspect.source.duration", result.snapshot.elapsed_ms)
@@ -117,8 +111,10 @@ def record_introspection(introspection: Introspection) -> None:
 
 
 @_harmless
-def write_embedded_metrics(result: RunResult, *, namespace: str, run_id: str, restricted: bool) -> None:
+def write_embedded_metrics(result: RunResult, *, settings: Settings, run_id: str, restricted: bool) -> None:
     """Write the run's totals as one log line that CloudWatch makes metrics of.
+
+    :param settings: nothing is written without an ``emf_namespace``.
 
     Airflow writes a task's log as one JSON object a line, and its CloudWatch handler sends the same object: what is
     logged as key and value is a member of its root, where the embedded metric format wants ``_aws``. A text, however
@@ -128,5 +124,14 @@ def write_embedded_metrics(result: RunResult, *, namespace: str, run_id: str, re
 
     from include.schema_sync.report.embedded_metrics import embedded_metrics
 
-    members = embedded_metrics(result, namespace=namespace, at=datetime.now(UTC), run_id=run_id, restricted=restricted)
+    if settings.emf_namespace is None:
+        return
+    members = embedded_metrics(
+        result,
+        namespace=settings.emf_namespace,
+        environment=settings.environment,
+        at=datetime.now(UTC),
+        run_id=run_id,
+        restricted=restricted,
+    )
     structlog.get_logger(__name__).info("schema-sync metrics", **members)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+
+from schema_sync_airflow.airflow_versions import terminal_errors_fail_at_once
+from schema_sync_airflow.run.xcom import INTROSPECT, TOTALS, push_totals, wait_until_ended
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,8 +21,6 @@ if TYPE_CHECKING:
     from include.schema_sync.settings import Settings
 
 _MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups help nobody
-
-TOTALS = "totals"  # XCom key: the reports reduced to numbers, for the summary
 
 
 class DatasetYmlDiffOperator(BaseOperator):
@@ -35,21 +38,28 @@ class DatasetYmlDiffOperator(BaseOperator):
         super().__init__(**kwargs)
         self.batch = batch
         self.snapshots = snapshots
+        self._ends = float("inf")
 
+    @terminal_errors_fail_at_once()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from include.schema_sync.application.rows import fetch_datasets
+        from include.schema_sync.errors import TerminalError
         from include.schema_sync.nouns.wire import report_to_json, snapshot_from_json, totals_to_json
         from include.schema_sync.settings import Settings
         from schema_sync_airflow.connections import application_db
 
         settings = Settings.from_environment()
+        self._ends = time.monotonic() + settings.introspection_budget_s
+        if self.snapshots is None:
+            wait_until_ended(context, [(INTROSPECT, context["ti"].map_index)])
+            raise TerminalError("The task introspect of these organizations left nothing; its log says why.")
         snapshots = [snapshot_from_json(value) for value in self.snapshots]
         with application_db(settings) as application:
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
         reports = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
         for report in reports:
             self._log(report)
-        context["ti"].xcom_push(key=TOTALS, value=[totals_to_json(report.totals) for report in reports])
+        push_totals(context, TOTALS, [totals_to_json(report.totals) for report in reports])
         return [report_to_json(report) for report in reports]
 
     def _report(
@@ -57,14 +67,17 @@ class DatasetYmlDiffOperator(BaseOperator):
     ) -> OrganizationReport:
         from include.schema_sync.compare.organization import diff_organization
         from include.schema_sync.introspect.organizations import unreachable_report
+        from include.schema_sync.needs.budget import ReadingBudget
         from include.schema_sync.nouns.report import OrganizationReport
-        from include.schema_sync.repair.suggest import with_patches
+        from include.schema_sync.repair.suggest import PatchOptions, with_patches
 
         if not snapshot.reached:  # in a batch: alone, it would have failed introspection
             return unreachable_report(snapshot)
         try:
-            report = diff_organization(snapshot, datasets)
-            return with_patches(report, snapshot, datasets, add_undocumented=settings.patch_undocumented)
+            known = sum(1 for source in snapshot.sources if source.datasets and source.reached)
+            report = diff_organization(snapshot, datasets, ReadingBudget(settings.reading_timeout_s, self._ends))
+            report = replace(report, sources_checked=known)
+            return with_patches(report, snapshot, datasets, PatchOptions(settings.patch_undocumented))
         except Exception as error:
             if len(self.snapshots) == 1:
                 raise

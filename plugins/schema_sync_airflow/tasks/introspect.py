@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from schema_sync_airflow.airflow_versions import terminal_errors_fail_at_once
+from schema_sync_airflow.run.xcom import FAILURES, push_totals
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.schema_sync.introspect.organizations import Introspection
 
-FAILURES = "failures"  # XCom key: what is known of organizations when the task itself fails
-
 
 class SchemaIntrospectionOperator(BaseOperator):
     """Read what the warehouses of one batch of organizations really hold.
 
-    :param batch: ``{"label": …, "organizations": …}`` as ``fetch_organizations`` returns it.
+    :param batch: ``{"label": …, "organizations": "<id> <id> …"}`` as ``fetch_organizations`` returns it.
     :return: one compact snapshot an organization, as plain JSON.
     :raises TransientError: something may work on the next try, and there is one.
     :raises TerminalError: nothing at all could be reached; what is known went to the XCom ``failures`` before.
@@ -32,18 +33,20 @@ class SchemaIntrospectionOperator(BaseOperator):
         super().__init__(**kwargs)
         self.batch = batch
 
+    @terminal_errors_fail_at_once()
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        from include.schema_sync.application.rows import fetch_datasets
+        from include.schema_sync.application.rows import fetch_datasets, organizations_of_batch
         from include.schema_sync.introspect.organizations import introspect_organizations, unreachable_report
-        from include.schema_sync.nouns.wire import batch_from_json, report_to_json, snapshot_to_json
+        from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
         from schema_sync_airflow.connections import application_db, source_access
         from schema_sync_airflow.run.metrics import record_introspection
 
         settings = Settings.from_environment()
-        organizations = batch_from_json(self.batch)
+        ids = self.batch["organizations"].split()
         with application_db(settings) as application:
-            datasets = fetch_datasets(application, [organization.id for organization in organizations])
+            organizations = organizations_of_batch(application, ids)
+            datasets = fetch_datasets(application, ids)
             introspection = introspect_organizations(
                 organizations,
                 datasets,
@@ -83,7 +86,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.errors import TerminalError
         from include.schema_sync.text import visible
 
-        context["ti"].xcom_push(key=FAILURES, value=reports)
+        push_totals(context, FAILURES, reports)
         lines = [
             f"{report['organization_name']!r}, {source['data_source_name']!r}: {visible(source['error'], 1_000)}"
             for report in reports

@@ -9,9 +9,18 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
-from schema_sync_airflow.run.facts import run_facts
-from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY
-from schema_sync_airflow.tasks.introspect import FAILURES
+from schema_sync_airflow.run.facts import is_dry, run_facts
+from schema_sync_airflow.run.params import MIN_SEVERITY
+from schema_sync_airflow.run.xcom import (
+    DIFF,
+    FAILURES,
+    FIRST_SEEN,
+    INTROSPECT,
+    OUTCOMES,
+    pull_own,
+    push_totals,
+    wait_until_ended,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +35,6 @@ if TYPE_CHECKING:
     from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals
     from include.schema_sync.settings import Settings
 
-OUTCOMES = "outcomes"  # XCom key: each organization's totals and whether it was told; pushed even before failing
-FIRST_SEEN = "first_seen"  # XCom key: {organization id: {fingerprint: since when}}, for the results page
-
 log = logging.getLogger(__name__)
 
 
@@ -37,17 +43,23 @@ class _Told:
     """What came of telling one organization.
 
     :ivar notified: a drift or resolved message reached it, now or on an earlier try of this run.
+    :ivar withheld: a message was ready, and is not sent because the installation was just switched on.
     :ivar change: against its last report; None where nobody keeps that account.
     """
 
     notified: bool = False
+    withheld: bool = False
     change: IncidentChange | None = None
 
 
 @dataclass
 class _Account:
-    """What became of the batch's organizations so far."""
+    """What became of the batch's organizations so far.
 
+    :ivar quiet: nobody is to be told.
+    """
+
+    quiet: bool = False
     outcomes: list[OrganizationTotals] = field(default_factory=list)
     first_seen: dict[str, Mapping[str, str]] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
@@ -69,10 +81,10 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
     settings = Settings.from_environment()
     ti = context["ti"]
     own = _reports(batch, reports, context)
-    account = _Account()
+    account = _Account(quiet=bool(batch.get("quiet")))
     try:
         with application_db(settings) as application:
-            own = _count_unknown(own, application)
+            own = _count_unknown(_named(own, application), application)
             integrations = fetch_slack_integrations(application, [report.organization_id for report in own])
             for report in own:
                 _tell(report, integrations.get(report.organization_id), application, settings, context, account)
@@ -85,7 +97,7 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
     if any(isinstance(error, TransientError) for error in account.errors) and ti.try_number <= ti.max_tries:
         raise TransientError(f"Some organizations were not told; the task is tried again. {why}")
     ti.xcom_push(key=FIRST_SEEN, value=account.first_seen)
-    ti.xcom_push(key=OUTCOMES, value=[totals_to_json(totals) for totals in account.outcomes])
+    push_totals(context, OUTCOMES, [totals_to_json(totals) for totals in account.outcomes])
     if account.errors:
         raise TerminalError(f"Some organizations were not told. {why}")
 
@@ -93,21 +105,33 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
 def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, context: Context) -> list[OrganizationReport]:
     """One report an organization of the batch: as found, as failed, or that nothing is known."""
     from include.schema_sync.nouns.report import OrganizationReport
-    from include.schema_sync.nouns.wire import batch_from_json, report_from_json
+    from include.schema_sync.nouns.wire import report_from_json
 
     if reports is None:
-        ti = context["ti"]
-        pulled = ti.xcom_pull(task_ids="check_organization.introspect", key=FAILURES, map_indexes=ti.map_index)
-        reports = pulled or []
+        index = context["ti"].map_index
+        wait_until_ended(context, [(INTROSPECT, index), (DIFF, index)])
+        reports = pull_own(context, INTROSPECT, FAILURES) or []
+    ids = batch["organizations"].split()
     known = {value["organization_id"]: report_from_json(value) for value in reports}
     return [
-        known.get(organization.id)
+        known.get(id_)
         or OrganizationReport(
-            organization_id=organization.id,
-            organization_name=organization.name,
+            organization_id=id_,
+            organization_name=batch["label"] if len(ids) == 1 else id_,
             error="The check did not finish; the logs of its tasks introspect and diff in this run say why.",
         )
-        for organization in batch_from_json(batch)
+        for id_ in ids
+    ]
+
+
+def _named(reports: Sequence[OrganizationReport], application: Connection) -> list[OrganizationReport]:
+    """A batch has ids only: of checks that did not finish the names are asked for."""
+    from include.schema_sync.application.rows import organizations_of_batch
+
+    nameless = [report.organization_id for report in reports if report.organization_name == report.organization_id]
+    names = {each.id: each.name for each in organizations_of_batch(application, nameless)} if nameless else {}
+    return [
+        replace(each, organization_name=names.get(each.organization_id, each.organization_name)) for each in reports
     ]
 
 
@@ -144,7 +168,7 @@ def _tell(
     failure: SchemaSyncError | None = None
     told = _Told()
     try:
-        told = _notify(report, integration, application, settings, context)
+        told = _notify(report, integration, application, settings, context, quiet=account.quiet)
     except SchemaSyncError as error:
         # The alert itself may be there when only its thread is not.
         told = _Told(notified=isinstance(error, ThreadIncompleteError))
@@ -159,7 +183,7 @@ def _tell(
             f"An unexpected {type(error).__name__} stopped the message for organization {report.organization_id}. "
             "Check the secrets backend and its Slack connection; if both are right, report it as a defect."
         )
-    totals = replace(report.totals, notified=told.notified)
+    totals = replace(report.totals, notified=told.notified, withheld=told.withheld)
     if failure is not None:
         log.warning("%r was not told: %s", report.organization_name, failure)
         totals = replace(totals, notification_error=str(failure))
@@ -188,17 +212,23 @@ def _notify(
     application: Connection,
     settings: Settings,
     context: Context,
+    *,
+    quiet: bool,
 ) -> _Told:
     from include.schema_sync.notify.messages.layout import render_text
     from include.schema_sync.notify.slack.client import deferred_client, slack_client
     from schema_sync_airflow.connections import slack_token, transactions
 
-    if context["params"][DRY_RUN] or integration is None or integration.channel_id is None:
+    dry = is_dry(context["params"], settings)
+    if dry or quiet or integration is None or integration.channel_id is None:
+        withheld = False
         message = _first_message(report, context)
         if message is None:
             log.info("schema-sync notify organization=%r: nothing to tell", report.organization_name)
-        elif context["params"][DRY_RUN]:
-            log.info("Dry run, nothing is sent. %r would read:\n%s", report.organization_name, render_text(message))
+        elif dry or quiet:
+            why = "Dry run" if dry else "Just switched on (the summary says how to send now)"
+            log.info("%s, nothing is sent. %r would read:\n%s", why, report.organization_name, render_text(message))
+            withheld = not dry and integration is not None and integration.channel_id is not None
         else:
             why = (
                 "it has no active Slack integration"
@@ -209,7 +239,7 @@ def _notify(
                 "schema-sync notify organization=%r: not told, %s. The message:\n%s",
                 report.organization_name, why, render_text(message),
             )  # fmt: skip
-        return _Told()
+        return _Told(withheld=withheld)
 
     def make() -> WebClient:
         token, base_url = slack_token(integration.token_vault_key, report.organization_name, application)
@@ -251,7 +281,7 @@ def _speak(
             min_severity=Severity(context["params"][MIN_SEVERITY]),
             mention=lambda change: _mention(change, integration, settings),
         )
-        told = _Told(said.reached, said.change)
+        told = _Told(said.reached, change=said.change)
         log.info(
             "schema-sync notify organization=%r channel=%r ts=%s: %s%s",
             report.organization_name, where, said.ts, said.note or ("told" if said.reached else "nothing to tell"),

@@ -4,30 +4,50 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from schema_sync_airflow.run.facts import DAG_ID, elapsed_ms, run_facts, run_timestamp
-from schema_sync_airflow.run.params import DRY_RUN
-from schema_sync_airflow.run.run_end import publish
-from schema_sync_airflow.tasks.diff import TOTALS
-from schema_sync_airflow.tasks.fetch import FETCH_ERROR
-from schema_sync_airflow.tasks.introspect import FAILURES
-from schema_sync_airflow.tasks.notify import OUTCOMES
+from schema_sync_airflow.airflow_versions import AirflowFailException
+from schema_sync_airflow.run.assets import add_asset_events
+from schema_sync_airflow.run.facts import (
+    elapsed_ms,
+    first_start,
+    is_dry,
+    is_from_terminal,
+    remember_start,
+    run_facts,
+    run_timestamp,
+)
+from schema_sync_airflow.run.metrics import record_run, write_embedded_metrics
+from schema_sync_airflow.run.params import ORGANIZATION_IDS
+from schema_sync_airflow.run.xcom import (
+    CHECKS,
+    DIFF,
+    DIRECTORY,
+    FAILURES,
+    FETCH,
+    FETCH_ERROR,
+    INTROSPECT,
+    NOTIFY,
+    OUTCOMES,
+    REFUSED,
+    RETURN_VALUE,
+    TOTALS,
+    States,
+    instance_states,
+    pull_totals,
+    wait_until_ended,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.schema_sync.notify.messages.layout import Message
-    from include.schema_sync.nouns.dataset import Organization
     from include.schema_sync.nouns.report import OrganizationTotals
     from include.schema_sync.nouns.run import RunResult
     from include.schema_sync.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_GROUP = "check_organization"
 
 
 def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dict[str, Any]:
@@ -38,8 +58,6 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
         nothing could be fetched, or the message could not be delivered.
     :raises TransientError: the message was not delivered, and there is another try.
     """
-    from airflow.sdk.exceptions import AirflowFailException
-
     from include.schema_sync.errors import SchemaSyncError, TransientError
     from include.schema_sync.notify.messages.summary import (
         fetch_failed_message,
@@ -50,21 +68,25 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     from include.schema_sync.settings import Settings
 
     ti = context["ti"]
-    run = run_facts(context)
+    run, started = run_facts(context), first_start(context)
+    remember_start(context, started)
     fetch_error = None if batches is not None else _fetch_error(context)
     totals = [] if batches is None else _totals(batches, context)
 
     def result(*, delivered: bool) -> RunResult:
         return run_result(
             totals,
-            timestamp=run_timestamp(context),
-            execution_time_ms=elapsed_ms(context),
+            timestamp=run_timestamp(context, started),
+            execution_time_ms=elapsed_ms(started),
             delivered=delivered,
             run_error=fetch_error,
         )
 
     found = result(delivered=True)
-    message = summary_message(found, run=run) if fetch_error is None else fetch_failed_message(fetch_error, run=run)
+    if fetch_error is None:
+        message = summary_message(found, run=run, quiet=any(batch.get("quiet") for batch in batches or ()))
+    else:
+        message = fetch_failed_message(fetch_error, run=run)
     undelivered: str | None = None
     settings: Settings | None = None
     try:
@@ -75,14 +97,30 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
             raise
         undelivered = str(error)
         found = result(delivered=False)
-    value = result_json(found)
+    failure = _why_failed(fetch_error, undelivered)
+    value = result_json(found, failure=failure)
     if settings is not None:
-        publish(found, value, settings, context)
+        _publish(found, value, settings, context)
     log.info("schema-sync result %s", json.dumps(value))  # in ASCII: U+2028 in a name would end the line for some
     if found.success:
         return value
-    ti.xcom_push(key="return_value", value=value)
-    raise AirflowFailException(_why_failed(fetch_error, undelivered))
+    ti.xcom_push(key=RETURN_VALUE, value=value)
+    raise AirflowFailException(failure)
+
+
+def _publish(found: RunResult, value: dict[str, Any], settings: Settings, context: Context) -> None:
+    """What the world outside Slack learns of a run that ends."""
+    counts = found.counts
+    if counts.critical:
+        log.warning(
+            "schema-sync: %d critical issue(s) in %d of %d organizations; queries on these datasets fail",
+            counts.critical, sum(1 for each in found.organizations if each.critical), counts.organizations,
+        )  # fmt: skip
+    restricted = context["params"][ORGANIZATION_IDS] is not None
+    record_run(found, restricted=restricted)
+    write_embedded_metrics(found, settings=settings, run_id=context["run_id"], restricted=restricted)
+    if not is_dry(context["params"], settings):
+        add_asset_events(value, context)
 
 
 def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
@@ -97,83 +135,66 @@ def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
 
 
 def _fetch_error(context: Context) -> str:
-    pulled = context["ti"].xcom_pull(task_ids="fetch_organizations", key=FETCH_ERROR)
+    pulled = context["ti"].xcom_pull(task_ids=FETCH, key=FETCH_ERROR)
     return pulled or "fetch_organizations did not finish; its log in this run says why."
 
 
 def _totals(batches: list[dict[str, Any]], context: Context) -> list[OrganizationTotals]:
-    """Every organization of the run exactly once, in the order of the batches.
-
-    Joined by organization id, never by position: Airflow's lists of mapped results have no holes.
+    """Every organization of the run exactly once, in the order of the batches: what the instance says that has its
+    batch now.
     """
-    from include.schema_sync.nouns.wire import batch_from_json
+    from include.schema_sync.nouns.run import UNTOLD, best_known
 
-    outcomes = _pulled("notify", OUTCOMES, context)
-    asked = [(index, each) for index, batch in enumerate(batches) for each in batch_from_json(batch)]
-    if all(organization.id in outcomes for _, organization in asked):
-        return [outcomes[organization.id] for _, organization in asked]
-    # Some notify task ended without a word: fall back on what the tasks before it said.
-    untold = "its notify task did not finish; the log of that task in this run says why"
-    found = {key: replace(value, notification_error=untold) for key, value in _pulled("diff", TOTALS, context).items()}
-    failed = {key: replace(value, notification_error=untold) for key, value in _failed_reports(context).items()}
-    states = _states(context)
-    return [
-        outcomes.get(organization.id)
-        or found.get(organization.id)
-        or failed.get(organization.id)
-        or _unknown(organization, _states_of(index, states))
-        for index, organization in asked
-    ]
+    states = instance_states(context)
+    wait_until_ended(context, [(NOTIFY, index) for index in range(len(batches))], states)
+    own = {id_: index for index, batch in enumerate(batches) for id_ in batch["organizations"].split()}
+
+    def said(task: str, key: str) -> dict[str, OrganizationTotals]:
+        pulled = pull_totals(context, task, key, states)
+        return {id_: totals for (index, id_), totals in pulled.items() if own.get(id_) == index}
+
+    known = said(NOTIFY, OUTCOMES)
+    if len(known) < len(own):  # some notify task ended without a word
+        known = best_known(known, (said(DIFF, TOTALS), said(INTROSPECT, FAILURES)), UNTOLD)
+    if len(known) < len(own):
+        known |= _unfinished(own.keys() - known.keys(), own, context, states)
+    return [known[id_] for id_ in own]
 
 
-def _pulled(task: str, key: str, context: Context) -> dict[str, OrganizationTotals]:
-    from include.schema_sync.nouns.wire import totals_from_json
-
-    pulled: Iterable[list[dict[str, Any]] | None] = (
-        context["ti"].xcom_pull(task_ids=[f"{_GROUP}.{task}"], key=key) or []
-    )
-    return {value["organization_id"]: totals_from_json(value) for values in pulled for value in values or []}
-
-
-def _failed_reports(context: Context) -> dict[str, OrganizationTotals]:
-    from include.schema_sync.nouns.wire import report_from_json
-
-    pulled = context["ti"].xcom_pull(task_ids=[f"{_GROUP}.introspect"], key=FAILURES) or []
-    return {value["organization_id"]: report_from_json(value).totals for values in pulled for value in values or []}
-
-
-def _states(context: Context) -> dict[str, Any]:
-    """{task of the mapped group and its number: its state}, in one call."""
-    run_id = context["run_id"]
-    states = context["ti"].get_task_states(dag_id=DAG_ID, task_group_id=_GROUP, run_ids=[run_id])
-    of_run: dict[str, Any] = states.get(run_id, {})
-    return of_run
-
-
-def _states_of(index: int, states: dict[str, Any]) -> str:
-    own = {
-        task.removeprefix(f"{_GROUP}.").removesuffix(f"_{index}"): state
-        for task, state in states.items()
-        if task.endswith(f"_{index}")
-    }
-    return ", ".join(f"{task}: {state}" for task, state in sorted(own.items()))
-
-
-def _unknown(organization: Organization, states: str) -> OrganizationTotals:
+def _unfinished(
+    ids: Collection[str], own: Mapping[str, int], context: Context, states: States
+) -> dict[str, OrganizationTotals]:
+    """Of these nothing is known but their names."""
     from include.schema_sync.nouns.report import OrganizationTotals
+    from include.schema_sync.nouns.wire import organizations_from_text
 
-    return OrganizationTotals(
-        organization_id=organization.id,
-        organization_name=organization.name,
-        error=f"The check did not finish ({states or 'no task ran'}); the logs of its tasks in this run say why.",
-    )
+    directory = context["ti"].xcom_pull(task_ids=FETCH, key=DIRECTORY) or []
+    names = {each.id: each.name for text in directory for each in organizations_from_text(text)}
+
+    def why(index: int) -> str:
+        ended = ", ".join(
+            f"{task.rpartition('.')[2]}: {states[task, index]}" for task in CHECKS if (task, index) in states
+        )
+        return f"The check did not finish ({ended or 'no task ran'}); the logs of its tasks in this run say why."
+
+    return {id_: OrganizationTotals(id_, names.get(id_, id_), error=why(own[id_])) for id_ in ids}
 
 
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
     from include.schema_sync.notify.messages.layout import MessageKind, render_text
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
-    if context["params"][DRY_RUN]:
+    if is_dry(context["params"], settings):
         log.info("Dry run, nothing is sent. The data team's message would read:\n%s", render_text(message))
-        return
-    tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=context["run_id"], settings=settings)
+    elif _is_for_one_person(context):
+        log.info("The run was refused, and only who started it is told. The message:\n%s", render_text(message))
+    else:
+        tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=context["run_id"], settings=settings)
+
+
+def _is_for_one_person(context: Context) -> bool:
+    """The run was refused for what somebody asked of it at a terminal, or as a backfill of many days: no news for the
+    data team. Whoever triggered a run from elsewhere may not be looking.
+    """
+    by_hand = is_from_terminal() or context["dag_run"].run_type == "backfill"
+    return by_hand and bool(context["ti"].xcom_pull(task_ids=FETCH, key=REFUSED))

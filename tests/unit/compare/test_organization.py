@@ -105,10 +105,10 @@ def test_a_dataset_that_says_what_is_there_is_clean():
 
 
 def test_missing_column_says_line_and_the_unclaimed_column_that_it_became():
-    yml = FULL.replace("name: amount", "name: amount_total")
+    yml = FULL.replace("name: amount", "name: amounts")
     discrepancy = only(report(dataset(yml)), DiscrepancyType.MISSING_COLUMN)
     assert discrepancy.severity is Severity.CRITICAL
-    assert (discrepancy.column, discrepancy.table, discrepancy.line) == ("amount_total", "orders", 9)
+    assert (discrepancy.column, discrepancy.table, discrepancy.line) == ("amounts", "orders", 9)
     assert discrepancy.suggestion == "amount"
 
 
@@ -452,9 +452,9 @@ def test_a_path_into_a_column_of_the_own_table_needs_that_column(expr):
 
 
 def test_the_own_name_before_the_dot_means_the_own_table_with_a_rename_hint():
-    yml = FULL.replace("{name: amount,", "{name: amount_total, expr: orders.amount_total,")
+    yml = FULL.replace("{name: amount,", "{name: amounts, expr: orders.amounts,")
     missing = only(report(dataset(yml)), DiscrepancyType.MISSING_COLUMN)
-    assert (missing.column, missing.suggestion) == ("amount_total", "amount")
+    assert (missing.column, missing.suggestion) == ("amounts", "amount")
 
 
 def test_another_dataset_s_field_that_stands_for_an_expression_is_no_missing_column():

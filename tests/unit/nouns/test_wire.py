@@ -20,8 +20,8 @@ from include.schema_sync.nouns.snapshot import (
     Table,
 )
 from include.schema_sync.nouns.wire import (
-    organization_from_json,
-    organization_to_json,
+    organizations_from_text,
+    organizations_to_text,
     report_from_json,
     report_to_json,
     snapshot_from_json,
@@ -108,7 +108,7 @@ def test_a_discrepancy_on_the_wire_names_severity_and_fingerprint():
 
 def test_organizations_come_back_as_they_were():
     organization = Organization("o", "Acme", (DataSource("s", "Shop", "postgres"),))
-    assert organization_from_json(through_json(organization_to_json(organization))) == organization
+    assert organizations_from_text(organizations_to_text([organization])) == [organization]
 
 
 def test_each_type_text_is_written_once_a_group():

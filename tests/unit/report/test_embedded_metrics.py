@@ -24,7 +24,15 @@ ORGANIZATIONS = [
 def line(organizations=ORGANIZATIONS, **facts):
     result = run_result(organizations, timestamp="2026-01-15T07:00:00Z", execution_time_ms=45_000)
     return embedded_metrics(
-        result, **{"namespace": "SchemaSync", "at": AT, "run_id": "r1", "restricted": False, **facts}
+        result,
+        **{
+            "namespace": "BusterSchemaSyncTask",
+            "environment": "staging",
+            "at": AT,
+            "run_id": "r1",
+            "restricted": False,
+            **facts,
+        },
     )
 
 
@@ -33,6 +41,14 @@ def test_every_number_of_the_run_is_a_metric_at_the_root():
     assert {key: value for key, value in document.items() if key != "_aws"} == {
         "runId": "r1",
         "restricted": False,
+        "Environment": "staging",
+        "OrganizationsProcessed": 5,
+        "TotalDiscrepancies": 3,
+        "CriticalIssues": 2,
+        "Warnings": 1,
+        "NotificationsSent": 1,
+        "ExecutionTime": 45_000,
+        "Errors": 2,
         "Organizations": 5,
         "OrganizationsClean": 1,
         "OrganizationsDrifted": 1,
@@ -72,7 +88,8 @@ def test_the_line_obeys_the_rules_of_the_format():
             assert not isinstance(value, bool)
     names = [metric["Name"] for directive in metadata["CloudWatchMetrics"] for metric in directive["Metrics"]]
     assert len(set(names)) == len(names)
-    assert not set(names) & {"runId", "restricted", "_aws"}
+    assert not set(names) & {"runId", "restricted", "_aws", "Environment"}
+    assert [directive["Dimensions"] for directive in metadata["CloudWatchMetrics"]] == [[["Environment"]]]
 
 
 def test_a_run_without_organizations_reports_zeros_so_that_an_alarm_sees_it():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from hypothesis import example, given
 from hypothesis import strategies as st
-from schema_sync_airflow.tasks.fetch import into_batches
+from schema_sync_airflow.tasks.fetch import deal_out, label
 
 from include.schema_sync.nouns.dataset import DataSource, Organization
-from include.schema_sync.nouns.wire import batch_from_json
 
 LONGEST_LABEL = 200  # Airflow keeps 250 characters of a mapped instance's label
 
@@ -29,9 +26,9 @@ def organizations(number: int, name: str = "Organization") -> list[Organization]
 @example(number=5, most=1)
 def test_everybody_is_in_exactly_one_batch_in_order_and_batches_are_even(number: int, most: int) -> None:
     everybody = organizations(number)
-    batches = into_batches(everybody, most)
-    sizes = [len(batch_from_json(batch)) for batch in batches]
-    dealt = [organization for batch in batches for organization in batch_from_json(batch)]
+    batches = deal_out(everybody, most)
+    sizes = [len(batch) for batch in batches]
+    dealt = [organization for batch in batches for organization in batch]
     assert dealt == everybody
     assert len(batches) == min(number, most)
     assert max(sizes, default=1) - min(sizes, default=1) <= 1
@@ -41,26 +38,13 @@ def test_everybody_is_in_exactly_one_batch_in_order_and_batches_are_even(number:
 
 @given(name=st.text(max_size=400), number=st.integers(1, 7), most=st.integers(1, 3))
 def test_labels_fit_into_the_grid_whatever_the_names(name: str, number: int, most: int) -> None:
-    for batch in into_batches(organizations(number, name), most):
-        assert 0 < len(batch["label"]) <= LONGEST_LABEL
+    for batch in deal_out(organizations(number, name), most):
+        assert 0 < len(label(batch)) <= LONGEST_LABEL
 
 
 def test_a_batch_of_one_is_labelled_with_its_name_and_a_larger_one_with_its_range() -> None:
-    (alone,) = into_batches(organizations(1), 200)
-    assert alone["label"] == "Organization 0"
-    first, second = into_batches(organizations(5), 2)
-    assert first["label"] == "2 organizations, Organization 0 to Organization 1"
-    assert second["label"] == "3 organizations, Organization 2 to Organization 4"
-
-
-def test_a_batch_carries_ids_and_names_and_nothing_else() -> None:
-    (batch,) = into_batches(organizations(1), 200)
-    assert batch["label"] == "Organization 0"
-    assert set(batch) == {"label", "organizations"}
-    assert json.loads(batch["organizations"]) == [
-        {
-            "id": "id-0",
-            "name": "Organization 0",
-            "data_sources": [{"id": "source-0", "name": "Shop", "type": "postgres"}],
-        }
-    ]
+    (alone,) = deal_out(organizations(1), 200)
+    assert label(alone) == "Organization 0"
+    first, second = deal_out(organizations(5), 2)
+    assert label(first) == "2 organizations, Organization 0 to Organization 1"
+    assert label(second) == "3 organizations, Organization 2 to Organization 4"

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ..run import CheckResult
 
 
-def rendered(result: CheckResult, name: str, fail_on: Severity, *, with_patches: bool, stream: TextIO) -> str:
+def rendered(result: CheckResult, name: str, fail_on: Severity, *, with_patches: bool, stream: TextIO | None) -> str:
     """The report in one of the formats of ``--format``; each is imported when it is asked for.
 
-    :param stream: where it will be written; a terminal gets colours.
+    :param stream: where it will be written, None: a file; a terminal gets colours.
     """
     if name == "text":
         from .terminal import text_report, wants_colour

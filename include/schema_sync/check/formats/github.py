@@ -21,13 +21,21 @@ def github_report(result: CheckResult) -> str:
     lines = [
         _command(
             _COMMANDS[finding.discrepancy.severity],
-            {"file": finding.path, "line": str(finding.line), "title": f"Schema Sync: {title(finding.discrepancy)}"},
+            {
+                "file": result.in_repository(finding.path),
+                "line": str(finding.line),
+                "title": f"Schema Sync: {title(finding.discrepancy)}",
+            },
             message(finding.discrepancy),
         )
         for finding in result.findings
     ]
     lines += [
-        _command("error", {"file": note.path, "line": "1", "title": "Schema Sync: not checked"}, note.text)
+        _command(
+            "error",
+            {"file": result.in_repository(note.path), "line": "1", "title": "Schema Sync: not checked"},
+            note.text,
+        )
         for note in result.unchecked
     ]
     return "\n".join([*lines, f"{files_against(result)}: {totals(result)}."])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import files_against, hit, message, place, title, totals
+from .wording import files_against, hit, message, patch_title, place, title, totals
 
 if TYPE_CHECKING:
     from ..run import CheckResult
@@ -42,7 +42,7 @@ def markdown_report(result: CheckResult, *, with_patches: bool = True) -> str:
     lines += ["", f"{files_against(result)}."]
     for patch in result.patches if with_patches else ():
         fence = "`" * (max((len(run) for run in re.findall(r"`+", patch.diff)), default=2) + 1)
-        summary = f"<details><summary>Suggested patch, repairs {len(patch.fixes)} of the above</summary>"
+        summary = f"<details><summary>{patch_title(patch)}, repairs {len(patch.fixes)} of the above</summary>"
         block = ["", summary, "", f"{fence}diff", patch.diff.rstrip("\n"), fence, "", "</details>"]
         if sum(map(len, (*lines, *block))) + len(lines) > _LONGEST_COMMENT:
             lines += ["", "More patches did not fit here: run `schema-sync check --patch fix.patch`."]

@@ -50,7 +50,7 @@ def sarif_report(result: CheckResult) -> str:
                                 {
                                     "level": "error",
                                     "message": {"text": f"Not checked: {visible(note.text, 1_000)}"},
-                                    "locations": [_location(note.path, 1)],
+                                    "locations": [_location(result.in_repository(note.path), 1)],
                                 }
                                 for note in result.unchecked
                             ],
@@ -62,7 +62,7 @@ def sarif_report(result: CheckResult) -> str:
                             "ruleIndex": kinds.index(finding.discrepancy.type),
                             "level": _LEVELS[finding.discrepancy.severity],
                             "message": {"text": message(finding.discrepancy)},
-                            "locations": [_location(finding.path, finding.line)],
+                            "locations": [_location(result.in_repository(finding.path), finding.line)],
                             "partialFingerprints": {"schemaSync/v1": finding.discrepancy.fingerprint},
                         }
                         for finding in result.findings

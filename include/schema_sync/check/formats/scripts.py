@@ -34,7 +34,9 @@ def json_report(result: CheckResult) -> str:
             "unchecked": [{"file": note.path, "reason": note.text} for note in result.unchecked],
             "skipped": [{"file": note.path, "reason": note.text} for note in result.skipped],
             "stale": [{"file": note.path, "finding": note.text} for note in result.stale],
-            "patches": [{"diff": patch.diff, "fixes": list(patch.fixes)} for patch in result.patches],
+            "patches": [
+                {"diff": patch.diff, "fixes": list(patch.fixes), "probable": patch.probable} for patch in result.patches
+            ],
         },
         indent=2,
     )

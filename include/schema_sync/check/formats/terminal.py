@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import files_against, hit, message, place, title, totals
+from .wording import files_against, hit, message, patch_title, place, title, totals
 
 if TYPE_CHECKING:
     from ..run import CheckResult
@@ -17,9 +17,11 @@ _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34",
 _STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
-def wants_colour(stream: TextIO) -> bool:
+def wants_colour(stream: TextIO | None) -> bool:
     """A terminal whose user has not said no (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return (
+        stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
 
 
 def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool = False) -> str:
@@ -51,7 +53,7 @@ def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool 
     ]
     lines.append(styled(f"{files_against(result)}: {totals(result)}.", "bold"))
     for patch in result.patches if with_patches else ():
-        title_ = f"Suggested patch, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):"
+        title_ = f"{patch_title(patch)}, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):"
         lines += ["", styled(title_, "bold")]
         for line in patch.diff.split("\n"):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")

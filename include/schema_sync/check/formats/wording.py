@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...nouns.discrepancy import Discrepancy, Impact, Severity
 from ...nouns.discrepancy_names import DISCREPANCY_NAMES
+from ...nouns.report import SuggestedPatch
 from ...text import counted, visible
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ def title(found: Discrepancy) -> str:
 def message(found: Discrepancy) -> str:
     hint = f" Did you mean `{found.suggestion}`?" if found.suggestion else ""
     return visible(f"{found.message}{hint}", 2_000)
+
+
+def patch_title(patch: SuggestedPatch) -> str:
+    return "Probable patch (look at each rename first)" if patch.probable else "Suggested patch"
 
 
 def place(found: Discrepancy) -> str:

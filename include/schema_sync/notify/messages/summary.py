@@ -15,6 +15,7 @@ from .wording import EMOJI, severity_counts, unchecked_line
 
 _Row = TypeVar("_Row")
 
+FAILED = "SCHEMA_SYNC_FAILED"  # what monitors of failed runs look for
 # How many of the slowest sources are named.
 _SLOWEST = 5
 
@@ -61,27 +62,27 @@ def run_result(
     )
 
 
-def result_json(result: RunResult) -> dict[str, Any]:
+def result_json(result: RunResult, *, failure: str = "") -> dict[str, Any]:
     """The run result in the contract's words and key order (section 2), plain JSON values only.
 
+    :param failure: why a run failed.
     An error of the run itself has ``organizationId`` and ``organizationName`` null.
     """
-    critical = _sum(result, lambda of: of.critical)
-    warnings = _sum(result, lambda of: of.warnings)
-    return {
+    counts = result.counts
+    value: dict[str, Any] = {
         "success": result.success,
         "timestamp": result.timestamp,
         "result": {
             "success": result.success,
             "executionTimeMs": result.execution_time_ms,
-            "organizationsProcessed": len(result.organizations),
-            "totalDiscrepancies": critical + warnings,
-            "criticalIssues": critical,
-            "warnings": warnings,
-            "infos": _sum(result, lambda of: of.infos),
-            "datasetsChecked": _sum(result, lambda of: of.datasets_checked),
-            "datasetsUnchecked": _sum(result, lambda of: of.datasets_unchecked),
-            "notificationsSent": _sum(result, lambda of: int(of.notified)),
+            "organizationsProcessed": counts.organizations,
+            "totalDiscrepancies": counts.critical + counts.warnings,
+            "criticalIssues": counts.critical,
+            "warnings": counts.warnings,
+            "infos": counts.infos,
+            "datasetsChecked": counts.datasets_checked,
+            "datasetsUnchecked": counts.datasets_unchecked,
+            "notificationsSent": counts.notified,
             "errors": [
                 {
                     "organizationId": error.organization_id or None,
@@ -93,11 +94,16 @@ def result_json(result: RunResult) -> dict[str, Any]:
             ],
         },
     }
+    if not result.success:
+        value["error"] = {"code": FAILED, "message": failure}
+    return value
 
 
-def summary_message(result: RunResult, *, run: RunFacts) -> Message:
+def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) -> Message:
     """The data team's message: totals and what changed, failures and gaps with their reasons, drift with what is new
     and critical first, alerts that did not arrive, and which sources took longest.
+
+    :param quiet: the installation was just switched on, so that no organization was told.
     """
     failed = [of for of in result.organizations if of.error is not None]
     gaps = [(of, source) for of in result.organizations for source in of.unchecked]
@@ -111,7 +117,7 @@ def summary_message(result: RunResult, *, run: RunFacts) -> Message:
     )[:_SLOWEST]
     undelivered = [of for of in result.organizations if of.notification_error is not None]
     title = _headline(result)
-    facts = _facts(result)
+    facts = [*([_quiet(result)] if quiet else []), *_facts(result)]
     return compose(
         text=f"{title}. " + " ".join(facts),
         title="Schema Sync summary",
@@ -156,22 +162,21 @@ def fetch_failed_message(error: str, *, run: RunFacts) -> Message:
 
 
 def _headline(result: RunResult) -> str:
-    organizations = len(result.organizations)
+    counts = result.counts
     failed, partial, clean = (
-        _in_state(result, state)
+        counts.by_state[state]
         for state in (OrganizationState.FAILED, OrganizationState.PARTIAL, OrganizationState.CLEAN)
     )
-    drifted = _sum(result, lambda of: int(bool(of.critical or of.warnings)))
-    of_all = f"of {counted(organizations, 'organization', 'organizations')}"
-    if not organizations:
+    of_all = f"of {counted(counts.organizations, 'organization', 'organizations')}"
+    if not counts.organizations:
         said = "⚪ Schema Sync: no active organization exists, nothing was checked"
     elif failed:
         said = f"🔴 Schema Sync: {failed} {of_all} failed"
     elif partial:
         said = f"⚠️ Schema Sync: {partial} {of_all} checked only in part"
-    elif drifted:
-        worst = Severity.CRITICAL if _sum(result, lambda of: of.critical) else Severity.WARNING
-        said = f"{EMOJI[worst]} Schema Sync: drift in {drifted} {of_all}"
+    elif counts.drifted:
+        worst = Severity.CRITICAL if counts.critical else Severity.WARNING
+        said = f"{EMOJI[worst]} Schema Sync: drift in {counts.drifted} {of_all}"
     elif clean:
         said = f"✅ Schema Sync: no drift in {counted(clean, 'organization', 'organizations')}"
     else:
@@ -186,23 +191,29 @@ def _facts(result: RunResult) -> list[str]:
     if not result.organizations:
         facts.append("No active organization exists: none has a data source whose onboarding is completed.")
         return facts
-    by_state = [f"{number} {words}" for state, words in _STATE_WORDS.items() if (number := _in_state(result, state))]
-    counts = severity_counts(
-        _sum(result, lambda of: of.critical), _sum(result, lambda of: of.warnings), _sum(result, lambda of: of.infos)
-    )
-    checked = counted(_sum(result, lambda of: of.datasets_checked), "dataset", "datasets")
-    unchecked = _sum(result, lambda of: of.datasets_unchecked)
-    notified = counted(_sum(result, lambda of: int(of.notified)), "organization was", "organizations were")
-    ignored = _sum(result, lambda of: of.ignored)
-    more = f"; {ignored} more ignored by the datasets' authors" if ignored else ""
+    counts = result.counts
+    by_state = [f"{number} {words}" for state, words in _STATE_WORDS.items() if (number := counts.by_state[state])]
+    checked = counted(counts.datasets_checked, "dataset", "datasets")
+    sources = counted(counts.sources_checked, "data source", "data sources")
+    notified = counted(counts.notified, "organization was", "organizations were")
+    more = f"; {counts.ignored} more ignored by the datasets' authors" if counts.ignored else ""
     return [
         *facts,
-        f"{counted(len(result.organizations), 'organization', 'organizations')}: {', '.join(by_state)}.",
-        f"Found: {counts}{more}.",
+        f"{counted(counts.organizations, 'organization', 'organizations')}: {', '.join(by_state)}.",
+        f"Found: {severity_counts(counts.critical, counts.warnings, counts.infos)}{more}.",
         *_changes(result),
-        f"{checked} checked, {unchecked} not checked.",
+        f"{checked} in {sources} checked, {counts.datasets_unchecked} not checked.",
         f"{notified} notified. The run took {result.execution_time_ms / 1000:.0f} s.",
     ]
+
+
+def _quiet(result: RunResult) -> str:
+    would_be = counted(result.counts.withheld, "organization would", "organizations would")
+    return (
+        "*Schema Sync was just switched on, so no organization was told.* This first scheduled run began long after "
+        f"its time; {would_be} have got a message. To send now, trigger the DAG by hand; the next scheduled run sends "
+        "by itself. SCHEMA_SYNC_DRY_RUN=true keeps every run quiet."
+    )
 
 
 def _changes(result: RunResult) -> list[str]:
@@ -243,11 +254,3 @@ def _elapsed_ms(of: OrganizationTotals) -> int:
 
 def _listing(rows: Sequence[_Row], heading: str, line: Callable[[_Row], str], noun: tuple[str, str]) -> Listing:
     return Listing(len(rows), lambda index: Item(line(rows[index]), heading), noun)
-
-
-def _in_state(result: RunResult, state: OrganizationState) -> int:
-    return _sum(result, lambda of: int(of.state is state))
-
-
-def _sum(result: RunResult, of: Callable[[OrganizationTotals], int]) -> int:
-    return sum(map(of, result.organizations))
