@@ -118,6 +118,7 @@ class Settings(_FromEnvironment):
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
+    :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
     :ivar dry_run: no run sends anything, whatever it was asked.
     :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
@@ -138,6 +139,8 @@ class Settings(_FromEnvironment):
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
     confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
     reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    most_columns: int = _whole_number("SCHEMA_SYNC_MOST_COLUMNS", 2_000_000, low=1_000, high=100_000_000)
+    most_mebibytes: int = _whole_number("SCHEMA_SYNC_MOST_MEBIBYTES", 256, low=1, high=16_384)
     dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
     quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
     slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from include.schema_sync.application.rows import application_errors, vault_secret
@@ -25,6 +24,7 @@ from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.sign_in import Driver, InvalidVaultJson, SignIn, sensitive_values
 from include.schema_sync.warehouses.sign_in import redactor as secrets_redactor
+from schema_sync_airflow.airflow_versions import AirflowNotFoundException
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, warehouse_hook
 
 if TYPE_CHECKING:
@@ -61,19 +61,6 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
         with application_errors("use the connection"):
             opened.autocommit = True
         yield opened
-
-
-@contextmanager
-def transactions(application: ApplicationConnection) -> Iterator[None]:
-    """Leave autocommit mode for a while: what runs inside commits by itself, or is rolled back."""
-    with application_errors("begin a transaction"):
-        application.autocommit = False
-    try:
-        yield
-    finally:
-        if not application.broken:
-            application.rollback()
-            application.autocommit = True
 
 
 @contextmanager
