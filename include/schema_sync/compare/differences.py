@@ -118,11 +118,13 @@ def _column_differences(
             yield from _not_listed_column(subject, table, need, dialect, at)
         return
     column = table.columns[resolution.name]
-    if resolution.case_differs:
+    folds = need.in_sql and dialect.folds_away(need.column, column.name)
+    if resolution.case_differs or folds:
+        why = "folds what SQL does not quote" if folds else "tells letter case apart"
         yield discrepancy(
             subject,
             DiscrepancyType.CASE_MISMATCH,
-            message=f"The column is there as `{cut(column.name)}`; {dialect.label} tells letter case apart.",
+            message=f"The column is there as `{cut(column.name)}`; {dialect.label} {why}.",
             at=at,
             table=table.table.name,
             column=need.column,

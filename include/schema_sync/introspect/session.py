@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..errors import MissingSchemaError, SchemaSyncError, TransientError
 from ..text import one_line
 from ..warehouses.engine import Dialect, Failure, Query
+from ..warehouses.names import fold, unquote
 from .watch import Watch
 
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
@@ -84,7 +85,7 @@ class Session:
             self._job.log(f"{self._job.dialect.label}: the connection broke ({self._last_error}); connecting again")
         self._job.watch.begin_step()
         try:
-            self._connection = self._job.connect(self._database)
+            self._connection = self._connect()
             self._job.watch.hold(self._connection)
             _prepare(self._connection)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
@@ -94,6 +95,19 @@ class Session:
             raise self._last_error from None
         self._opened += 1
         return self._connection
+
+    def _connect(self) -> Connection:
+        """To the database as it is written, else as the engine folds it: a YML may write it like any other name."""
+        written = self._database
+        if written is not None:
+            folded = fold(written, self._job.dialect.table_case)
+            for name in dict.fromkeys((unquote(written)[0], folded)):
+                try:
+                    return self._job.connect(name)
+                except Exception as error:  # drivers share no base class
+                    if name == folded or self._explain(error, "").failure is not Failure.MISSING_DATABASE:
+                        raise
+        return self._job.connect(written)
 
     def rows(self, query: Query) -> Iterator[Any]:
         """Run the group's one statement; its rows are fetched in portions as they are used.

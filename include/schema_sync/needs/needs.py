@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .qualifiers import Meaning, Whereabouts, meaning_of, targets_by_word
+from .qualifiers import Meaning, Whereabouts, first_part, may_be_row, meaning_of, targets_by_word
 
 
 def needs_of(
@@ -39,11 +39,12 @@ class Need:
 
     :ivar column: the name as written.
     :ivar by: who needs it, fit for a message.
-    :ivar maybe_alias: the name is also another field's, whose expression may be what is meant: its absence says
-        nothing.
+    :ivar maybe_alias: the name is also another field's, whose expression may be what is meant, or the table's, and
+        stands for its row: its absence says nothing.
     :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
         still be a field of the own table's column of that name.
     :ivar expression: the whole expression, for qualified columns: what cannot be placed is told with it.
+    :ivar in_sql: written in an expression, where the engine folds what is not quoted; a name is only meant.
     """
 
     column: str
@@ -54,6 +55,7 @@ class Need:
     maybe_alias: bool = False
     qualifier: str | None = None
     expression: str = ""
+    in_sql: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,11 @@ class _Reader:
         for reference in names:
             if reference.qualifier is None and reference.name in item.args:
                 continue
-            need = Need(
-                reference.name, by, item.expr_line, declared, item.type_line, self._maybe_alias(reference.name, item)
+            maybe_alias = self._maybe_alias(reference.name, item) or (
+                reference.qualifier is None
+                and may_be_row(reference.name, item.expr, self.dialect, lambda name: self._meaning(name) is not None)
             )
+            need = Need(reference.name, by, item.expr_line, declared, item.type_line, maybe_alias, in_sql=True)
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
@@ -176,6 +180,9 @@ class _Reader:
             return
         meaning = self._meaning(qualifier)
         need = replace(need, qualifier=qualifier, expression=expression)
+        if meaning is None and reference.of_value:
+            self.needs.columns.append(replace(need, column=first_part(qualifier), type=None, qualifier=None))
+            return
         if meaning is None:
             self.needs.unplaced.append(replace(need, type=None))
             return
@@ -238,7 +245,7 @@ def _is_plain(expression: str, names: Sequence[ColumnName]) -> bool:
     """True when the expression is nothing but the column: only then is the declared type the column's."""
     if len(names) != 1:
         return False
-    qualifier, name = names[0]
+    qualifier, name, _ = names[0]
     text = expression.strip()
     return text == name or text in (f"{qualifier}.{name}", f"{{TABLE}}.{name}", f"${{TABLE}}.{name}")
 

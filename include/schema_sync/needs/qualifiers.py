@@ -7,9 +7,10 @@ engine's own rules; here a wrong *no* would only hide it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from ..warehouses import sql_words_of
 from ..warehouses.names import unquote
 from ..yml.definitions import DatasetDefinition
 
@@ -70,6 +71,14 @@ def meaning_of(
     if words[-1] in targets and len(parts) <= _LONGEST_PLACE:
         return Meaning(tuple(targets[words[-1]]))
     return None
+
+
+def may_be_row(name: str, expression: str, dialect: str, is_known: Callable[[str], bool]) -> bool:
+    """``to_jsonb(orders)``: a name without a qualifier, in an expression that is more than it, may stand for a row.
+
+    :param is_known: whether the name is the dataset's or a relationship's.
+    """
+    return sql_words_of(dialect).rows_are_values and expression.strip() != name and is_known(name)
 
 
 def first_part(qualifier: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..needs.qualifiers import Whereabouts, meaning_of
+from ..needs.qualifiers import Whereabouts, may_be_row, meaning_of
 from ..sql.expressions import ColumnName, referenced_columns
 from ..yml.definitions import DatasetDefinition
 from ..yml.fields import FIELD_SECTIONS, RELATIONSHIP_SECTIONS, SOURCE_KEYS, TARGET_KEYS, list_parts
@@ -164,7 +164,17 @@ class _Reader:
         references = referenced_columns(expression, self._dialect)
         if references.problem is not None:
             return None
-        return tuple(name for written in references.names if (name := self._name(written, target)) is not None)
+        return tuple(
+            name
+            for written in references.names
+            if not (target is written.qualifier is None and self._may_be_row(written.name, expression))
+            and (name := self._name(written, target)) is not None
+        )
+
+    def _may_be_row(self, name: str, expression: str) -> bool:
+        return may_be_row(
+            name, expression, self._dialect, lambda it: meaning_of(it, self._definition, self._at) is not None
+        )
 
     def _name(self, written: ColumnName, target: str | None) -> Name | None:
         if written.qualifier is None:

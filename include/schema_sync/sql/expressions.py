@@ -38,10 +38,12 @@ class ColumnName(NamedTuple):
 
     :ivar qualifier: what stands before the name's dot (several parts are joined with dots), or None.
     :ivar name: the column's name.
+    :ivar of_value: the qualifier begins with a name in brackets, ``(address).city``: a column, or a row of the table.
     """
 
     qualifier: str | None
     name: str
+    of_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +158,13 @@ def _read(text: str, engine: str) -> References:
     return _references(paths)
 
 
-def _references(paths: Iterable[list[tuple[str, str]]]) -> References:
+def _references(paths: Iterable[tuple[list[tuple[str, str]], bool]]) -> References:
     columns: set[str] = set()
     names: set[ColumnName] = set()
-    for path in paths:
+    for path, of_value in paths:
         columns.add(".".join(name for _, name in path))
         *qualifier, last = (written for written, _ in path)
-        names.add(ColumnName(".".join(qualifier) or None, last))
+        names.add(ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier)))
     return References(frozenset(columns), tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))))
 
 

@@ -26,6 +26,7 @@ from .tokens import (
     name_keywords,
     unit_positions,
     within_bounds,
+    without_sequences,
 )
 from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, sql_of
 
@@ -45,10 +46,11 @@ def engine_of(word: str) -> str:
     return word if Dialect.get(word) is not None else ""
 
 
-def read(masked: Masked, engine: str) -> list[Path]:
+def read(masked: Masked, engine: str) -> list[tuple[Path, bool]]:
     """Find the columns of an expression.
 
-    :return: each column as its parts, the name last: (as written, without quotes).
+    :return: each column as its parts, the name last: (as written, without quotes); and whether the first part stands in
+        brackets, so that it is a value.
     :raises UnreadableError: not SQL, not one expression, or columns that nobody can tell the table of.
     :raises TooComplexError: beyond the bounds.
     :raises RecursionError: the caller's own stack leaves too little room.
@@ -67,6 +69,7 @@ def read(masked: Masked, engine: str) -> list[Path]:
     if not tokens:
         return []
     within_bounds(tokens)
+    tokens = without_sequences(tokens)
     _refuse_glued(tokens, masked)
     tree = _parse(dialect, tokens, text, engine)
     try:
@@ -159,10 +162,10 @@ class _Source(NamedTuple):
     units: UnitPositions
 
 
-def _columns(tree: exp.Expr, source: _Source) -> Iterator[Path]:
+def _columns(tree: exp.Expr, source: _Source) -> Iterator[tuple[Path, bool]]:
     ctes = names_of_ctes(tree)
     if tree.find(exp.Select) is None:
-        yield from ([(name, name)] for name in source.units.names if source.masked.prefix not in name)
+        yield from (([(name, name)], False) for name in source.units.names if source.masked.prefix not in name)
     for node, around in walk(tree):
         if isinstance(node, exp.Command | exp.DDL | exp.DML) and not isinstance(node, exp.Query):
             raise UnreadableError("it is a command, not an expression")
@@ -173,11 +176,11 @@ def _columns(tree: exp.Expr, source: _Source) -> Iterator[Path]:
             if parts and parts[0][1] not in around.variables and not _is_no_column(node, parts, source):
                 path = in_scope(_without_placeholders(parts, source.masked), around, tree, ctes)
                 if path is not None:
-                    yield path
+                    yield path, _is_field_of_value(node)
         elif isinstance(node, exp.Lambda):
-            yield from _arrow_into_json(node, source)
+            yield from ((path, False) for path in _arrow_into_json(node, source))
         elif isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
-            yield from _method_of_column(node, source)
+            yield from ((path, False) for path in _method_of_column(node, source))
 
 
 def _has_as(alias: exp.Alias, text: str) -> bool:
@@ -191,9 +194,11 @@ def _start_of(node: Any) -> int | None:
 
 
 def _parts_of(column: exp.Column, text: str) -> Path:
-    """The names of a column's path, outermost first; empty for ``t.*`` and for parameters."""
+    """The names of a column's path, outermost first; empty for ``t.*`` and for parameters. ``(t).c`` is a path too."""
     parts = [column.args.get(key) for key in ("catalog", "db", "table", "this")]
     node: exp.Expr = column
+    while isinstance(node.parent, exp.Paren):
+        node = node.parent
     while isinstance(node.parent, exp.Dot) and node.parent.this is node:
         node = node.parent
         if not isinstance(node.expression, exp.Identifier):
@@ -206,6 +211,15 @@ def _parts_of(column: exp.Column, text: str) -> Path:
     if not all(name and can_be_asked(name) and (written != name or _NAME.fullmatch(name)) for written, name in path):
         raise UnreadableError("it holds a name that no engine takes")
     return path
+
+
+def _is_field_of_value(column: exp.Column) -> bool:
+    """``(t).c``, with one name in the brackets."""
+    node: exp.Expr = column
+    while isinstance(node.parent, exp.Paren):
+        node = node.parent
+    in_brackets = node is not column and column.args.get("table") is None
+    return in_brackets and isinstance(node.parent, exp.Dot) and isinstance(node.parent.expression, exp.Identifier)
 
 
 def _part(identifier: exp.Expr, text: str) -> tuple[str, str]:
@@ -226,6 +240,8 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
         return True
     if isinstance(parent, exp.Collate) and parent.expression is column:
         return True
+    if _is_sequence(column, source.engine):
+        return True
     if written != name:  # quoted: no keyword
         return False
     if is_pseudo_column(name, source.engine):
@@ -235,6 +251,13 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
     if len(parts) > 1:
         return sql_of(source.engine).sequences and name.lower() in SEQUENCE_WORDS
     return _start_of(column.this) in source.units.units or is_value(name, source.engine, alone=parent is None)
+
+
+def _is_sequence(column: exp.Column, engine: str) -> bool:
+    """``NEXTVAL(label_no)``: the first argument of a function of sequences."""
+    call = column.parent
+    functions = sql_of(engine).sequence_functions
+    return isinstance(call, exp.Anonymous) and call.name.lower() in functions and call.expressions[0] is column
 
 
 def _without_placeholders(parts: Path, masked: Masked) -> Path:

@@ -83,6 +83,27 @@ def within_bounds(tokens: Sequence[Token]) -> None:
 _PREFIXES = word_set("- + ~ ! not @ interval binary prior")
 
 
+def without_sequences(tokens: list[Token]) -> list[Token]:
+    """``NEXT VALUE FOR dbo.label_no`` → a call without arguments: a sequence is no column, and few parsers know it."""
+    words = [token.text.lower() for token in tokens]
+    if "value" not in words:
+        return tokens
+    found: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        found.append(tokens[index])
+        if words[index] in ("next", "previous") and words[index + 1 : index + 3] == ["value", "for"]:
+            index += 4
+            while index + 1 < len(tokens) and tokens[index].token_type is TokenType.DOT:
+                index += 2
+            at = found.pop()
+            for kind, text in ((TokenType.VAR, "nextval"), (TokenType.L_PAREN, "("), (TokenType.R_PAREN, ")")):
+                found.append(Token(kind, text, line=at.line, col=at.col, start=at.start, end=at.end))
+        else:
+            index += 1
+    return found
+
+
 def name_keywords(tokens: Sequence[Token], engine: str) -> list[Token]:
     """Make names of keywords that stand where only an operand can: ``SUM(order)``, ``set = 1``, ``interval.x``."""
     return [_as_name(token) if _is_name(tokens, index, engine) else token for index, token in enumerate(tokens)]

@@ -11,6 +11,7 @@ from .mysql import MYSQL
 from .postgres import POSTGRES
 from .redshift import REDSHIFT
 from .snowflake import SNOWFLAKE
+from .sql_words import STANDARD, SqlWords
 from .sqlite import SQLITE
 from .sqlserver import SQLSERVER
 from .type_vocabulary import GENERAL, Vocabulary
@@ -46,6 +47,12 @@ def dialect_for(type_text: str) -> Dialect:
             "Correct the type of this data source, or add a dialect as include/schema_sync/warehouses/README.md says."
         )
     return dialect
+
+
+def sql_words_of(type_text: str) -> SqlWords:
+    """What is particular about its SQL; the standard's for a type of data source that is not known."""
+    dialect = _BY_WORD.get(type_text.strip().lower())
+    return STANDARD if dialect is None else dialect.sql
 
 
 def vocabulary_of(type_text: str) -> Vocabulary:

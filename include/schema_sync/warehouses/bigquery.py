@@ -226,6 +226,8 @@ BIGQUERY = Dialect(
         values=frozenset({"current_datetime"}),
         quotes="`",
         dotted_quotes=True,
+        # https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables
+        rows_are_values=True,
         units_last=word_set("date_trunc date_diff"),
         typed_constructors=frozenset({"range"}),
     ),

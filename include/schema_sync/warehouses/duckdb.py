@@ -110,6 +110,7 @@ DUCKDB = Dialect(
         lambdas=True,
         json_arrows=True,
         units_are_texts=True,
+        rows_are_values=True,  # https://duckdb.org/docs/stable/sql/data_types/struct (a row as a struct)
     ),
     # https://duckdb.org/docs/stable/sql/statements/select#row-ids
     pseudo_columns=frozenset({"rowid"}),

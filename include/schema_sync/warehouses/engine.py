@@ -96,6 +96,11 @@ class Dialect:
             listed[-1] == "*" and name.startswith(listed[:-1]) for listed in self.pseudo_columns
         )
 
+    def folds_away(self, written: str, stored: str) -> bool:
+        """True when SQL that names a column without quotes means another name than the stored one."""
+        case = self.column_case
+        return case in (NameCase.LOWER, NameCase.UPPER) and fold(written, case, self.max_name_bytes) != stored
+
     def identifier(self, stored: str, case: NameCase) -> str:
         """How SQL names exactly this stored name: as it is where that is safe, else quoted.
 

@@ -214,6 +214,10 @@ MYSQL = Dialect(
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
     ),
-    sql=SqlWords(values=word_set("utc_date utc_time utc_timestamp current_role"), quotes="`"),
+    sql=SqlWords(
+        values=word_set("utc_date utc_time utc_timestamp current_role"),
+        quotes="`",
+        sequence_functions=word_set("nextval lastval setval"),  # https://mariadb.com/kb/en/sequence-functions/
+    ),
     session_statements=(_SESSION_SQL, "SET SESSION TRANSACTION READ ONLY"),
 )

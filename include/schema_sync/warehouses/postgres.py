@@ -252,6 +252,7 @@ POSTGRES = Dialect(
         values=word_set("current_catalog current_role current_schema system_user"),
         user_is_a_value=True,
         units_are_texts=True,
+        rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,

@@ -200,7 +200,9 @@ REDSHIFT = Dialect(
         carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT),
     ),
     sql=SqlWords(
-        values=word_set("sysdate current_catalog current_role current_schema current_user_id"), user_is_a_value=True
+        values=word_set("sysdate current_catalog current_role current_schema current_user_id"),
+        user_is_a_value=True,
+        rows_are_values=True,
     ),
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,

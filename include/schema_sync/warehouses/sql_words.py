@@ -24,6 +24,8 @@ class SqlWords:
     :ivar lambdas: ``x -> …`` is a function without a name; elsewhere the arrow reaches into JSON.
     :ivar json_arrows: the arrow reaches into JSON where a literal follows it, though the engine has lambdas.
     :ivar column_methods: functions written behind a column and a dot.
+    :ivar rows_are_values: a table's name is a value: its row (``to_jsonb(orders)``, ``count(orders)``).
+    :ivar sequence_functions: functions whose first argument is a sequence, written like a column.
     :ivar sequences: what stands before ``.nextval`` and ``.currval`` is a sequence.
     :ivar units_last: functions that take the unit of time last, where other engines take it first.
     :ivar units_are_texts: a unit of time is a text (``'month'``), so a word in its place is a column.
@@ -37,6 +39,8 @@ class SqlWords:
     lambdas: bool = False
     json_arrows: bool = False
     column_methods: frozenset[str] = frozenset()
+    rows_are_values: bool = False
+    sequence_functions: frozenset[str] = frozenset()
     sequences: bool = False
     units_last: frozenset[str] = frozenset()
     units_are_texts: bool = False

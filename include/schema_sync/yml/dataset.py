@@ -22,7 +22,7 @@ from .definitions import Field as Field
 from .definitions import FieldKind as FieldKind
 from .definitions import Relationship as Relationship
 from .document import Mapping, Node, Scalar, Sequence, invalid, quoted, read_documents
-from .fields import SECTIONS, model_name, read_fields, read_relationships
+from .fields import SECTIONS, model_path, read_fields, read_relationships
 from .silence import NOTHING_SILENCED, Silence, read_silence
 from .values import found, items_of, near_misses, text_of
 
@@ -97,12 +97,13 @@ def _placed_like(
 
 def _definition(model: Mapping, fallback_name: str, outer: Silence) -> DatasetDefinition:
     _refuse_unknown(model)
+    database, schema, table = model_path(text_of(model, "model"))
     return DatasetDefinition(
         name=text_of(model, "name") or fallback_name,
-        model=model_name(text_of(model, "model")),
+        model=table,
         data_source_name=text_of(model, "data_source_name"),
-        database=text_of(model, "database"),
-        schema=text_of(model, "schema"),
+        database=database or text_of(model, "database"),
+        schema=schema or text_of(model, "schema"),
         fields=read_fields(model),
         relationships=read_relationships(model),
         line=model.line,

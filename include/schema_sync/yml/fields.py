@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..warehouses.names import unquote
 from .definitions import Field, FieldKind, Relationship
 from .document import Mapping, Scalar, Sequence
 from .values import items_of, required_name, text_of, texts_of
@@ -49,6 +50,23 @@ def model_name(text: str | None) -> str | None:
     return (ref["single"] or ref["double"]) if ref else text
 
 
+def model_path(text: str | None) -> tuple[str | None, str | None, str | None]:
+    """(database, schema, table) of ``model``: ``trunks``, ``attic.trunks`` or ``house.attic."My trunks"``."""
+    name = model_name(text)
+    parts = _path(name) if name is not None and name == text else []
+    if not 2 <= len(parts) <= _LONGEST_PATH:
+        return None, None, name
+    database, schema, table = (None, *parts)[-3:]
+    return database, schema, table
+
+
+def _path(text: str) -> list[str]:
+    """The parts of a name with dots; none for anything else."""
+    whole = re.fullmatch(r"`([^`]+\.[^`]+)`", text)  # BigQuery's quotes may hold the whole path
+    match = _PATH.fullmatch(whole[1] if whole else text)
+    return [part.strip() for part in re.findall(_PATH_PART, match[0])] if match else []
+
+
 @dataclass(frozen=True, slots=True)
 class FieldSection:
     """Where fields of one kind stand.
@@ -85,6 +103,9 @@ _REF = re.compile(
         (?:\s*-?\}\})?""",
     re.VERBOSE,
 )
+_LONGEST_PATH = 3
+_PATH_PART = r"""(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[^."'`\[\](){}/]+)"""
+_PATH = re.compile(rf"{_PATH_PART}(?:\.{_PATH_PART})+")
 _LIST_MARK = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[(\[]|[)\]]|,""")
 
 
@@ -101,16 +122,24 @@ def _args(item: Mapping) -> tuple[str, ...]:
 def _relationship(item: Mapping, section: str, kind: str) -> Relationship:
     name = required_name(item, section)
     line = item.entries["name"].line
+    target_columns = _column_list(item, TARGET_KEYS)
+    named = model_path(text_of(item, "ref_") or text_of(item, "ref"))[2]
     return Relationship(
         kind=kind,
         name=name,
-        target=model_name(text_of(item, "ref_") or text_of(item, "ref")) or name,
+        target=named or _table_of(target_columns) or name,
         source=_column_list(item, SOURCE_KEYS),
-        target_columns=_column_list(item, TARGET_KEYS),
+        target_columns=target_columns,
         line=line,
         source_line=_line_of(item, SOURCE_KEYS, line),
         target_line=_line_of(item, TARGET_KEYS, line),
     )
+
+
+def _table_of(columns: tuple[str, ...]) -> str | None:
+    """The table in ``customers.customer_id``: whose the columns are, where a relationship is named by its role."""
+    path = _path(columns[0]) if columns else []
+    return unquote(path[-2])[0] if path else None
 
 
 def _column_list(item: Mapping, keys: tuple[str, ...]) -> tuple[str, ...]:

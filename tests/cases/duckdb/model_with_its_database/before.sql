@@ -1,0 +1,2 @@
+create schema attic;
+create table attic.trunks (trunk integer);

@@ -1,0 +1,2 @@
+create sequence label_no;
+create table labels (id int, print_no bigint);

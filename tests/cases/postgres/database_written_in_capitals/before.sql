@@ -1,0 +1,2 @@
+create database pantry template {database};
+create database "Cold Store" template {database};

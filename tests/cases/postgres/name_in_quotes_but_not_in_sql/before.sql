@@ -1,0 +1,1 @@
+create table shelves ("unitPrice" numeric, "shelfNo" integer);

@@ -1,0 +1,1 @@
+create table boxes (id integer, weight real, height real);

@@ -1,0 +1,1 @@
+alter table boxes drop column weight;

@@ -1,0 +1,1 @@
+create table parcels (received_at text, weight real, height real);
