@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,9 @@ def test_example_names_exactly_the_variables_that_somebody_reads(tmp_path: Path)
 def test_example_states_the_real_defaults() -> None:
     stated = {name: value for comment, name, value in example_entries() if comment and name.startswith("SCHEMA_SYNC_")}
     assert Settings.from_environment(stated) == Settings.from_environment({})
-    assert DagSettings.from_environment(stated) == DagSettings.from_environment({})
+    dag, default = DagSettings.from_environment(stated), DagSettings.from_environment({})
+    assert dag.late_after_min == default.late_after_min  # where it is not set, it follows from the run's time-out
+    assert replace(dag, told_late_after_min=None) == default
 
 
 def test_no_secret_is_written_in_the_file() -> None:
@@ -171,3 +174,24 @@ def test_compose_builds_a_stage_with_the_airflow_of_the_lock(airflow_services: d
     )
     assert image is not None
     assert f"apache-airflow=={image[1]} " in (ROOT / "requirements.lock").read_text()
+
+
+def test_the_demo_starts_alone_with_the_file_that_is_there_for_it(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [COMPOSE, "-f", ROOT / "docker-compose.yaml", "--env-file", ROOT / "scripts" / "compose-demo.env", "--profile",
+         "demo", "config", "--format", "json"],
+        env={"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    demo = json.loads(result.stdout)["services"]["demo"]
+    assert demo["build"]["target"] == "demo"
+    assert {port["host_ip"] for port in demo["ports"]} == {"127.0.0.1"}
+    assert "depends_on" not in demo
+    stage = (ROOT / "Dockerfile").read_text().partition(" AS demo\n")[2].partition("\nFROM ")[0]
+    assert '["scripts/demo", "--ui", "0.0.0.0:8080"]' in stage
+    for folder in ("scripts", "include", "plugins", "dags"):
+        assert f"COPY --chown=demo {folder} {folder}\n" in stage
+
+
+def test_links_lead_where_people_reach_airflow(airflow_services: dict[str, Any]) -> None:
+    urls = {service["environment"]["AIRFLOW__API__BASE_URL"] for service in airflow_services.values()}
+    assert urls == {"http://localhost:8080"}

@@ -17,7 +17,14 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ["scripts/airflow", "scripts/bootstrap", "scripts/test", ".ci/run"]
+SCRIPTS = [
+    "scripts/airflow",
+    "scripts/bootstrap",
+    "scripts/check-installation",
+    "scripts/demo",
+    "scripts/test",
+    ".ci/run",
+]
 HEAD = "0123456789ab"
 
 FAKE_UV = """#!/usr/bin/env bash
@@ -231,6 +238,21 @@ def test_airflow_keeps_a_home_and_a_database_that_are_already_set(installed: Pro
     assert not (installed.root / ".airflow").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "command", "url"),
+    [
+        ({}, "standalone", "http://localhost:8080"),
+        ({"AIRFLOW__API__PORT": "9090"}, "standalone", "http://localhost:9090"),
+        ({"AIRFLOW__API__PORT": "9090"}, "version", "http://localhost:9090"),
+        ({"AIRFLOW__API__BASE_URL": "https://a.example", "AIRFLOW__API__PORT": "9"}, "standalone", "https://a.example"),
+        ({}, "version", None),
+    ],
+)
+def test_airflow_derives_the_address_of_links_from_the_port(installed: Project, given, command, url) -> None:
+    _, out, _ = installed.run("scripts/airflow", command, **given)
+    assert json.loads(out)["environment"].get("AIRFLOW__API__BASE_URL") == url
+
+
 def test_airflow_migrates_a_database_that_is_missing_or_of_another_revision(installed: Project) -> None:
     for _ in range(2):
         installed.run("scripts/airflow", "dags", "list")
@@ -298,7 +320,7 @@ def test_real_airflow_works_from_a_fresh_home(project: Project) -> None:
 )
 def test_test_passes_arguments_and_exit_code_through(given: list[str], passed: list[str], installed: Project) -> None:
     assert installed.run("scripts/test", *given)[0] == 5
-    assert installed.calls == ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *passed]
+    assert installed.calls == ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=20", *passed]
 
 
 @pytest.mark.parametrize("broken", ["tests", "ruff", "mypy", "lint-imports", None])

@@ -108,6 +108,14 @@ def test_files_are_selected_by_path_or_by_a_datasets_name(repository, uri, argum
     assert files(run(".", "--format", "json", *arguments, uri=uri)) == taken
 
 
+def test_the_log_of_introspection_names_what_is_absent(repository, caplog):
+    uri = make_database(repository / "half.db", "orders")
+    with caplog.at_level("INFO", "include.schema_sync.introspect"):
+        run(".", uri=uri)
+    (line,) = [each.message for each in caplog.records if "schema-sync group" in each.message]
+    assert "3 tables asked for, 1 table found, 2 columns, absent: people, refunds;" in line
+
+
 def test_nothing_to_check_says_where_to_name_it(repository, uri):
     done = run(uri=uri)
     assert done.exit_code == 2

@@ -2,32 +2,31 @@
 
 Starts a private PostgreSQL (application database and customers' warehouses) and a Slack stand-in, makes the DuckDB
 and SQLite files of two customers, runs the real DAG with ``airflow dags test``, and shows what came of it.
-Everything stops with the program.
+Everything stops with the program; with ``--ui`` that is when somebody stops it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import re
 import secrets
-import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..notify.messages.layout import Message, render_text
 from ..nouns.wire import totals_from_json
 from ..report.task_log import totals_table
+from .airflow_command import catch_stops, result_in, run_airflow
+from .interface import interface_settings, serve_interface
 from .organizations import (
     ORGANIZATIONS,
     channel_of,
@@ -42,26 +41,30 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / ".demo"
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 DATA_TEAM_TOKEN = "xoxb-demo-data-team"
-RESULT_MARK = "schema-sync result "
 # Of somebody who also works with a real installation: the demo must not find its way there.
 _FOREIGN_SETTINGS = ("AIRFLOW", "_AIRFLOW", "DATA_TEAM_", "SCHEMA_SYNC_")
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
-_ORIGIN = re.compile(r" \[[\w.]+\] loc=\S+\s*$")  # where in the code a line was logged
 
 
-def main() -> int:
-    for how in _STOPS:
-        if signal.getsignal(how) is not signal.SIG_IGN:  # nohup and background jobs mean it
-            signal.signal(how, _interrupt)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """:return: the run's exit code; 130 after Ctrl-C, also where that ended ``--ui``."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="The whole job once, on sample organizations, with nothing real behind it."
+    )
+    parser.add_argument(
+        "--ui", nargs="?", const="127.0.0.1:0", metavar="HOST:PORT",
+        help="then leave everything running, with Airflow's user interface (default: this machine, a free port)",
+    )  # fmt: skip
+    address = parser.parse_args(arguments).ui
+    catch_stops()
     FOLDER.mkdir(exist_ok=True)
     try:
-        return _run()
+        return _run(address)
     except KeyboardInterrupt:
         print("\nStopped. Nothing is left running.", file=sys.stderr)
         return 130
 
 
-def _run() -> int:
+def _run(address: str | None) -> int:
     started = time.monotonic()
     log = FOLDER / "airflow.log"
 
@@ -76,19 +79,28 @@ def _run() -> int:
         tempfile.TemporaryDirectory(prefix="schema-sync-demo-", ignore_cleanup_errors=True) as files,
     ):
         say("Creating the application database and the customers' warehouses …")
-        environment = _enter_organizations(server_uri, slack, closed, Path(files))
+        environment = {**_own_environment(), **_enter_organizations(server_uri, slack, closed, Path(files))}
+        if address is not None:
+            environment |= interface_settings(address, FOLDER / "airflow")
         say("Running the real DAG: airflow dags test schema_sync (the first time it sets up a private Airflow home)")
-        code = _airflow(["dags", "test", "schema_sync"], environment, log, say)
-        result = _result(log)
+        code = run_airflow(["dags", "test", "schema_sync"], environment, log, say)
+        result = result_in(log)
         if result is None:
             print(f"\nThe run ended (exit code {code}) without a result. Its log: {log}", file=sys.stderr)
             return code or 1
         (FOLDER / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
         _show(result, slack)
-    print(f"\nResult as JSON: {_shown(FOLDER / 'result.json')}")
-    print(f"Task logs:      {_shown(log)}")
+        print(f"\nResult as JSON: {_shown(FOLDER / 'result.json')}")
+        print(f"Task logs:      {_shown(log)}")
+        if address is not None:
+            return serve_interface(environment, FOLDER / "interface.log", say)
     print(f"Took {time.monotonic() - started:.0f} s. Everything has been stopped.")
     return code
+
+
+def _own_environment() -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_SETTINGS)}
+    return {**own, "AIRFLOW_HOME": str(FOLDER / "airflow")}
 
 
 @contextmanager
@@ -116,62 +128,6 @@ def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int,
     }
 
 
-def _airflow(arguments: list[str], environment: Mapping[str, str], log: Path, say: Any) -> int:
-    """Run one Airflow command in a private home; its output goes to ``log``, its milestones to the screen."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_SETTINGS)}
-    with subprocess.Popen(
-        [str(ROOT / "scripts" / "airflow"), *arguments],
-        env={**own, **environment, "AIRFLOW_HOME": str(FOLDER / "airflow")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # so that its children can be stopped with it
-    ) as process:
-        try:
-            assert process.stdout is not None
-            with log.open("w") as file:
-                for line in process.stdout:
-                    file.write(line)
-                    if (milestone := _milestone(line)) is not None:
-                        say(milestone)
-        except BaseException:
-            _stop(process)
-            raise
-        return process.wait()
-
-
-def _milestone(line: str) -> str | None:
-    for mark in ("schema-sync fetched ", "schema-sync group ", "schema-sync source ", "schema-sync organization="):
-        position = line.find(mark)
-        if position >= 0:
-            return "  " + _ORIGIN.sub("", line[position + len("schema-sync ") :]).strip()[:150]
-    if line.startswith(("airflow: ", "bootstrap: ")):
-        return "  " + line.strip()
-    return None
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, how)
-            process.wait(10)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def _result(log: Path) -> dict[str, Any] | None:
-    """The run result, from the line that the contract promises in the log of ``summarize``."""
-    for line in log.read_text().splitlines():
-        position = line.find(RESULT_MARK)
-        if position >= 0:
-            value: dict[str, Any] = json.JSONDecoder().raw_decode(line[position + len(RESULT_MARK) :])[0]
-            return value
-    return None
-
-
 def _show(result: Mapping[str, Any], slack: SlackStandIn) -> None:
     names = {channel_of(organization): organization.name for organization in ORGANIZATIONS}
     names[DATA_TEAM_CHANNEL] = "the data team"
@@ -197,13 +153,6 @@ def _outcomes() -> list[dict[str, Any]]:
 
 def _shown(path: Path) -> str:
     return os.path.relpath(path)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    # Once is enough: a second Ctrl-C would interrupt the tidying up, and leave processes and folders behind.
-    for how in _STOPS:
-        signal.signal(how, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -26,11 +26,15 @@ from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
 from ..text import visible
 from ..warehouses.engine import Dialect, Failure
+from ..warehouses.names import unquote
 from ..yml.dataset import parse_dataset_yml
+from .limits import Limits
 from .source import GroupOutcome, introspect_source
 from .workers import side_by_side
 
 log = logging.getLogger(__name__)
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,14 +253,16 @@ def _introspect(
             job.access.dialect,
             requests,
             timeout_s=settings.statement_timeout_s,
+            wake_up_s=settings.wake_up_s,
             deadline_s=max(1.0, ends - started),
             confirm=settings.confirm_missing,
             redact=job.access.redact,
+            limits=Limits(settings.most_columns, settings.most_mebibytes * 2**20),
         )
     finally:
         host.release()
-    for group in outcome.groups:
-        _log_group(job, group)
+    for request, group in zip(requests, outcome.groups, strict=True):
+        _log_group(job, request, group)
     snapshot = SourceSnapshot(
         data_source=job.source,
         own_database=job.access.own_database,
@@ -286,7 +292,7 @@ def _requests(job: Job, budget: ReadingBudget) -> tuple[list[GroupRequest], dict
     return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
 
 
-def _log_group(job: Job, outcome: GroupOutcome) -> None:
+def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
     snapshot = outcome.snapshot
     place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
     if snapshot.error is not None:
@@ -296,6 +302,11 @@ def _log_group(job: Job, outcome: GroupOutcome) -> None:
     else:
         columns = sum(len(table.columns) for table in snapshot.tables)
         result = f"{_counted(len(snapshot.tables), 'table')} found, {_counted(columns, 'column')}"
+        there = {table.name.casefold() for table in snapshot.tables}
+        absent = [table for table in request.tables if unquote(table)[0].casefold() not in there]
+        if absent:
+            named = ", ".join(map(visible, absent[:_MOST_NAMED]))
+            result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"

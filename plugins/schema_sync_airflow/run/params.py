@@ -29,7 +29,8 @@ def run_params() -> dict[str, Param]:
             False,
             type="boolean",
             title="Dry run",
-            description_md="Check everything, but send nothing: messages are written to the task logs.",
+            description_md="Check everything, but send nothing: messages are written to the task logs. "
+            "Without it this run posts in Slack, and a first run to every organization that has problems.",
         ),
         MIN_SEVERITY: Param(
             "warning",
