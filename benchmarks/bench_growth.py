@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _connect(uri: str, **options: Any) -> psycopg.Connection[Any]:
     return psycopg.connect(uri, cursor_factory=_CountingCursor, **options)
 
 
-def _work(uri: str, warehouse: str, slack_url: str, size: int, sample: int, answer: Any) -> None:
+def _work(uri: str, warehouse: str, slack_url: str, sample: int, answer: Any) -> None:
     """One process: fetch all organizations, work through the first batches, report the cost."""
     from include.schema_sync.application.rows import fetch_datasets, fetch_organizations
     from include.schema_sync.compare.organization import diff_organization
@@ -113,7 +114,7 @@ def _work(uri: str, warehouse: str, slack_url: str, size: int, sample: int, answ
     _CountingCursor.statements = 0
     done = xcom = 0
     started = time.process_time()
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         if done >= sample:
             break
         batch = organizations[start:end]
@@ -167,7 +168,7 @@ def measure(size: int, sample: int) -> Cost:
         context = multiprocessing.get_context("spawn")
         answer = context.Queue()
         child = context.Process(
-            target=_work, args=(f"{base}/application", f"{base}/warehouse", slack.base_url, size, sample, answer)
+            target=_work, args=(f"{base}/application", f"{base}/warehouse", slack.base_url, sample, answer)
         )
         child.start()
         value = answer.get(timeout=1_800)
