@@ -12,11 +12,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from . import type_vocabulary as types
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
+from .type_vocabulary import Family
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -89,6 +91,18 @@ def columns_query(request: GroupRequest) -> Query:
 def classify(_code: str | None, text: str) -> Failure:
     """Tell what an error means, by its text."""
     return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
+
+
+# What a session was not given, and another may have: files and networks, an extension that is not loaded.
+_LACKS = re.compile(
+    r"(?:Permission|IO|HTTP|Missing Extension|Autoload) Error: |.{0,500}\b(?:exists in the|install and load|LOAD) ",
+    re.DOTALL,
+)
+
+
+def lacks(_code: str | None, text: str) -> bool:
+    """Tell what this session lacks from what the database does."""
+    return _LACKS.match(text) is not None
 
 
 _quote = quote_with('"')
@@ -182,12 +196,12 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="duckdb",
-    vault_keys="path|default_database token?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=lambda _settings: {},
-    connect=_connect,
+    "duckdb",
+    "path|default_database token?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda _settings: {},
+    _connect,
     pin=lambda options, where: {**options, "database": where[0]},
 )
 
@@ -203,9 +217,12 @@ DUCKDB = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=True),
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
-    vocabulary=Vocabulary(
-        *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
-        carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
+    vocabulary=types.Vocabulary(
+        *types.sides(
+            types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
+            types.FLOAT_32,
+        ),
+        carriers=(types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,
     sql=SqlWords(
@@ -215,6 +232,13 @@ DUCKDB = Dialect(
         json_arrows=True,
         units_are_texts=True,
         rows_are_values=True,  # https://duckdb.org/docs/stable/sql/data_types/struct (a row as a struct)
+    ),
+    # Binding tells all of a view; its columns are known (from 1.5 on) only when it was bound.
+    proofs=Proofs(
+        relation=qualified_relation(_quote, qualify_database=True),
+        view=lambda select: f"PREPARE schema_sync AS {select}",
+        lacks=lacks,
+        view_columns=columns_query,
     ),
     # https://duckdb.org/docs/stable/sql/statements/select#row-ids
     pseudo_columns=frozenset({"rowid"}),

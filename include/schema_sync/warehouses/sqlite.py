@@ -19,22 +19,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from . import type_vocabulary as types
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
-from .type_vocabulary import (
-    BIT_IS_BOOLEAN,
-    ENUM_IN_TEXT,
-    JSON_IN_TEXT,
-    UUID_IN_16_BYTES,
-    UUID_IN_TEXT,
-    Carrier,
-    Family,
-    Vocabulary,
-    Word,
-    sides,
-)
+from .type_vocabulary import Carrier, Family, Word
 
 # - pragma_table_xinfo, because pragma_table_info leaves out generated columns. Its hidden = 1 are the inner columns of
 #   virtual tables, which nobody documents.
@@ -90,6 +81,13 @@ def columns_query(request: GroupRequest) -> Query:
     return Query(_COLUMNS_SQL, (json.dumps([unquote(table)[0] for table in request.tables]),))
 
 
+def _view_columns(request: GroupRequest) -> Query:
+    """As :func:`columns_query`, for views that can be read. One that cannot makes pragma_table_list stop before others:
+    what it says of their columns is not believed."""
+    found = columns_query(request)
+    return Query(found.sql.replace("CASE WHEN l.ncol > 0 THEN r.name END", "r.name"), found.parameters)
+
+
 def classify(_code: str | None, text: str) -> Failure:
     """Tell what an error means, by its text."""
     return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
@@ -102,11 +100,12 @@ def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
 # Backticks, because "no_such_column" is a string literal to SQLite: https://www.sqlite.org/quirks.html#dblquote
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
+_relation = qualified_relation(_quote, qualify_database=False)
 
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
-_VOCABULARY = Vocabulary(
-    *sides(BIT_IS_BOOLEAN),
+_VOCABULARY = types.Vocabulary(
+    *types.sides(types.BIT_IS_BOOLEAN),
     carriers=(
         *(
             Carrier(declared, actual)
@@ -118,11 +117,9 @@ _VOCABULARY = Vocabulary(
             for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP, Family.BOOLEAN)
         ),
         Carrier(Family.BOOLEAN, Family.INTEGER),
-        UUID_IN_TEXT,
-        UUID_IN_16_BYTES,
-        JSON_IN_TEXT,
+        *types.UUID_AND_ENUM_IN_OTHERS,
+        types.JSON_IN_TEXT,
         Carrier(Family.JSON, Family.BINARY),
-        ENUM_IN_TEXT,
     ),
     affinity=(
         ("int", Word(Family.INTEGER)),
@@ -163,12 +160,12 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="(nothing: the driver is Python's own)",
-    vault_keys="path|database|default_database",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=lambda settings: {"timeout": settings.connect_timeout_s},
-    connect=_connect,
+    "(nothing: the driver is Python's own)",
+    "path|database|default_database",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda settings: {"timeout": settings.connect_timeout_s},
+    _connect,
     pin=lambda options, where: {**options, "database": _read_only(Path(where[0]))},
 )
 
@@ -186,6 +183,12 @@ SQLITE = Dialect(
     vocabulary=_VOCABULARY,
     driver=_DRIVER,
     sql=SqlWords(quotes='"`[', units_are_texts=True),
+    proofs=Proofs(
+        relation=lambda request, table: _relation(replace(request, schema="main"), table),
+        view=lambda select: f"EXPLAIN {select}",
+        lacks=lambda _code, text: text.startswith(("no such module", "not authorized")),
+        view_columns=_view_columns,
+    ),
     # The file is opened read-only already; this holds for databases that somebody attaches in a hook of their own.
     session_statements=("PRAGMA query_only = ON",),
     # https://www.sqlite.org/rowidtable.html
