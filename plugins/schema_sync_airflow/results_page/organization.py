@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.schema_sync.nouns.discrepancy import Severity
 from include.schema_sync.nouns.report import OrganizationTotals
 from schema_sync_airflow.results_page import reading, stored
-from schema_sync_airflow.results_page.overview import line
+from schema_sync_airflow.results_page.overview import WAITING, Line, line
 from schema_sync_airflow.run.xcom import CHECKS
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class Detail:
     page: int
     severity: Severity | None
     neighbours: int
+    patches: Sequence[reading.Patch]
+    findings: Sequence[reading.Finding]
+    line: Line
 
     @property
     def pages(self) -> int:
@@ -110,7 +113,28 @@ def detail(
         page=page,
         severity=severity,
         neighbours=len(batch.organizations) - 1,
+        patches=report.patches if report else (),
+        findings=findings,
+        line=own,
     )
+
+
+def last_known(
+    session: Session, runs: Sequence[stored.Run], organization_id: str, *, severity: Severity | None, page: int
+) -> tuple[stored.Run, Detail] | None:
+    """The newest run that knows something of an organization, and what; else one in which its turn has not come yet."""
+    waiting = None
+    for run in runs:
+        if not run.may_know(organization_id):
+            continue
+        found = detail(session, run, organization_id, severity=severity, page=page)
+        if found is not None and found.state != WAITING:
+            return run, found
+        if found is not None:
+            waiting = waiting or (run, found)
+        elif run.counts is not None and run.counts.organizations:
+            break  # a run that asked for everybody did not ask for it: it is no longer active
+    return waiting
 
 
 def _by_dataset(
