@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
 
 from ..errors import InvalidDatasetYml
 from ..needs.needs import Need, Unread
 from ..needs.placement import Placement
 from ..nouns.dataset import Dataset
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
-from ..nouns.snapshot import GroupSnapshot, SourceSnapshot
+from ..nouns.snapshot import Column, GroupSnapshot, SourceSnapshot
 from ..text import cut
 from ..warehouses.engine import Dialect
 from .subjects import Subject
 from .suggestions import closest_name, renamed_to
 from .tables import KnownTable
 
+_NAMED = 5  # undocumented columns, in a message
 NOT_IN_CATALOGUE = "not in the catalogue, but it can be queried"
 
 
@@ -41,6 +44,33 @@ def unplaced_column(subject: Subject, need: Need, why: str) -> Discrepancy:
         line=need.line,
         subject_text=need.expression,
     )
+
+
+def broken_view(subject: Subject, table: KnownTable) -> Discrepancy:
+    return discrepancy(
+        subject,
+        DiscrepancyType.BROKEN_VIEW,
+        message=f"The warehouse itself cannot select from the {table.table.kind} `{cut(table.table.name)}`: "
+        f"{table.table.broken}.",
+        table=table.table.name,
+        actual=table.table.broken,
+        line=subject.placement.definition.line,
+    )
+
+
+def inaccessible_table(subject: Subject, table: KnownTable, dialect: Dialect) -> Discrepancy:
+    """Only what is known is said: not every engine tells what is hidden from what is not there."""
+    name = f"`{cut(table.table.name)}`"
+    if table.schema_is_closed and table.listed:
+        message = f"The {table.table.kind} {name} exists, but the role lacks USAGE on its schema; grant it that."
+    elif table.schema_is_closed:
+        message = f"The role lacks USAGE on the schema, so nobody can tell whether {name} is there; grant it that."
+    elif table.listed or dialect.denies_only_what_exists:
+        message = f"The {table.table.kind} {name} exists, but the role lacks SELECT on it; grant it that."
+    else:
+        message = f"{name} is not there, or the role may not see it: {dialect.label} does not tell which."
+    line = subject.placement.definition.line
+    return discrepancy(subject, DiscrepancyType.INACCESSIBLE_TABLE, message=message, line=line)
 
 
 def inaccessible_column(
@@ -106,16 +136,33 @@ def missing_schema(organization_id: str, group: GroupSnapshot, dataset_names: Se
     )
 
 
-def undocumented(subject: Subject, table: KnownTable) -> Iterator[Discrepancy]:
-    for column in table.unclaimed:
-        yield discrepancy(
-            subject,
-            DiscrepancyType.UNDOCUMENTED_COLUMN,
-            message=f"Column `{cut(column.name)}` is in the {table.table.kind} and in no dataset of it.",
-            table=table.table.name,
-            column=column.name,
-            actual=column.type,
-        )
+def undocumented(subject: Subject, table: KnownTable, columns: Sequence[Column], more: int = 0) -> Discrepancy:
+    """One finding a table; the same as long as these are its columns.
+
+    :param more: how many columns there are beside these, whose names are not kept.
+    """
+    columns = sorted(columns, key=lambda column: column.name)
+    alone = columns[0] if len(columns) == 1 and not more else None
+    if alone is not None:
+        message = f"Column `{cut(alone.name)}` is in the {table.table.kind} and in no dataset of it."
+    else:
+        listed = ", ".join(f"`{cut(column.name)}`" for column in columns[:_NAMED])
+        rest = len(columns) + more - _NAMED
+        and_more = f" and {rest:,} more" if rest > 0 else ""
+        count = f"{len(columns) + more:,} columns"
+        message = f"{count} are in the {table.table.kind} and in no dataset of it: {listed}{and_more}."
+    found = discrepancy(
+        subject,
+        DiscrepancyType.UNDOCUMENTED_COLUMN,
+        message=message,
+        table=table.table.name,
+        column=None if alone is None else alone.name,
+        actual=None if alone is None else alone.type,
+        subject_text=""
+        if alone is not None
+        else sha256("\0".join(column.name for column in columns).encode("utf-8", "replace")).hexdigest(),
+    )
+    return replace(found, columns=tuple((cut(column.name), cut(column.type)) for column in columns))
 
 
 def invalid_yml(dataset: Dataset, source: SourceSnapshot, error: InvalidDatasetYml) -> Discrepancy:

@@ -76,6 +76,10 @@ class Users:
         """As :meth:`failing_with`, for a schema that is not there and the definitions in it."""
         return self._told(discrepancy, frozenset(map(self._table, subjects)), None)
 
+    def table_of(self, discrepancy: Discrepancy) -> KnownTable | None:
+        """The table that a finding is about, where there is one."""
+        return next(iter(self._tables_called(discrepancy)), None)
+
     def _seeds(self, discrepancy: Discrepancy, subject: Subject) -> Iterator[Hashable]:
         for user in discrepancy.users:
             kind, _, name = user.partition(" ")

@@ -5,7 +5,7 @@ Nothing here asks a server anything: what the snapshot does not know is *uncheck
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import InvalidDatasetYml, TerminalError
@@ -21,11 +21,13 @@ from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
-from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .discrepancies import broken_view, invalid_yml, missing_schema, place_name, undocumented
+from .history import changes_of, with_change
 from .impact import Users
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
 
+_MOST_REASONS = 20  # of one data source
 CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next run checks it"
 
 
@@ -63,6 +65,7 @@ def diff_organization(
             key=lambda timing: timing.elapsed_ms,
             default=None,
         ),
+        changes=changes_of(snapshot),
     )
 
 
@@ -130,10 +133,16 @@ def _diff_source(source: SourceSnapshot, now: Mapping[str, Dataset], report: _Re
                 data_source_id=source.data_source.id,
                 data_source_name=source.data_source.name,
                 datasets=len(reasons),
-                error="; ".join(sorted(set(reasons.values()))),
+                error=_joined(reasons.values()),
                 dataset_ids=tuple(sorted(reasons)),
             )
         )
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    different = sorted(set(reasons))
+    more = f"; and {len(different) - _MOST_REASONS} more reasons" if len(different) > _MOST_REASONS else ""
+    return "; ".join(different[:_MOST_REASONS]) + more
 
 
 def _dialect(source: SourceSnapshot) -> Dialect:
@@ -152,6 +161,18 @@ class _Finder:
     targets: Targets
     budget: ReadingBudget
 
+    def found(self, placement: Placement) -> Placement:
+        """Of the schemas that a definition's table may be in the one that has it, else one that nobody knows, else one
+        that exists; the first of several."""
+
+        def rank(each: Placement) -> int:
+            group = self.groups.get(each.group)
+            if group is None or group.snapshot.error is not None:
+                return 1
+            return 0 if group.find(each.table)[0] is not None else 2 if group.snapshot.exists else 3
+
+        return min(placement.everywhere, key=rank) if placement.other_schemas else placement
+
 
 def _subjects(
     read: Mapping[str, Sequence[Placement]], finder: _Finder, reasons: MutableMapping[str, str]
@@ -160,6 +181,7 @@ def _subjects(
     subjects: list[Subject] = []
     for dataset_id, placements in read.items():
         for placement in placements:
+            placement = finder.found(placement)
             group = finder.groups.get(placement.group)
             needs = None
             if group is None or group.snapshot.error is not None:
@@ -204,13 +226,19 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             silence = subject.placement.definition.silence
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
-                report.add(_weighed(users.failing_with(finding, subject), subject), ignored=ignored)
+                remembered = with_change(finding, users.table_of(finding), dialect)
+                report.add(_weighed(users.failing_with(remembered, subject), subject), ignored=ignored)
             elif not ignored:
                 reasons.setdefault(dataset_id, finding.reason)
         if subject.table is not None and subject.table.table.readable:
             documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
     for table, own in documented_by.values():
         teller = min(own, key=lambda subject: subject.placement.dataset.id)
+        if table.table.broken is not None:  # as severe as the most demanding of its datasets wants it
+            broken = users.failing_with(broken_view(teller, table), teller)
+            for subject in own:
+                report.add(_weighed(broken, subject))
+            continue
         silences = {subject.placement.definition.silence for subject in own}
         # About the table, so whoever describes it may silence it.
         ignored_names = {
@@ -219,8 +247,12 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             for column in table.unclaimed
             if silence.ignores(column.name, dialect.column_case)
         }
-        for discrepancy in undocumented(teller, table):
-            report.add(_weighed(discrepancy, teller), ignored=discrepancy.column in ignored_names)
+        told = [column for column in table.unclaimed if column.name not in ignored_names]
+        silenced = [column for column in table.unclaimed if column.name in ignored_names]
+        if told:
+            report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
+        if silenced:
+            report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
 
 
 def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:

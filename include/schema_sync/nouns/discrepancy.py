@@ -80,9 +80,16 @@ class Verdict(StrEnum):
 
 
 class ChangeKind(StrEnum):
+    """What became of a column. A finding's change is one of the first three; the others stand in lists of changes.
+
+    GONE: it is not there any more, and whether it was renamed or dropped nobody can tell.
+    """
+
     RENAMED = "renamed"
     DROPPED = "dropped"
     RETYPED = "retyped"
+    ADDED = "added"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ class Discrepancy:
         into the fingerprint, never into a message.
     :ivar users: every field, metric, filter and relationship that fails with it, as ``metric revenue``; those of
         another dataset as ``metric revenue of orders``.
+    :ivar columns: of undocumented columns, which are one finding a table: (name, type) of each, at most 200.
     :ivar own_severity: what the dataset's author wants this problem to count as, or None: as its type says.
     """
 
@@ -145,6 +153,7 @@ class Discrepancy:
     users: tuple[str, ...] = ()
     impact: Impact | None = None
     changed: Change | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def severity(self) -> Severity:

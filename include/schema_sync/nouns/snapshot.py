@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .dataset import DataSource
+from .discrepancy import ChangeKind
 
 
 class Column(NamedTuple):
@@ -26,12 +27,30 @@ class Column(NamedTuple):
     identity: int | None = None
 
 
+class ColumnChange(NamedTuple):
+    """What became of a column since an earlier run.
+
+    :ivar since: timestamp of the last run that saw it as it was; of an added one, that did not see it.
+    :ivar was: its type then; empty for an added one.
+    :ivar to: the new name or type, None where there is none.
+    """
+
+    name: str
+    kind: ChangeKind
+    since: str
+    was: str = ""
+    to: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A relation as the warehouse has it; columns in table order. ``kind`` in words: table, view, …
 
     :ivar identity: a number that a table keeps as long as it is the same one, where the engine has one; else None.
     :ivar broken: why the warehouse cannot select from this view, in its own words; None: it can, or nobody asked.
+    :ivar more: how many further columns it has. All that a dataset names are in ``columns``: where there are more,
+        a column that no dataset names may be there although it is not listed.
+    :ivar changes: what changed since the last good run, and what is still not as it was at an earlier one.
     """
 
     name: str
@@ -40,6 +59,8 @@ class Table:
     columns: tuple[Column, ...]
     identity: int | None = None
     broken: str | None = None
+    more: int = 0
+    changes: tuple[ColumnChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +88,7 @@ class ProbeAnswer(StrEnum):
 
     RUNS = "runs"
     DENIED = "denied"
+    SCHEMA_DENIED = "schema_denied"  # the role may not look into the schema
     UNKNOWN = "unknown"
 
 
@@ -74,7 +96,8 @@ class Probe(NamedTuple):
     """A name that is not simply missing, although the catalogue does not list it.
 
     :ivar table: an absent table as the datasets write it, or the stored name of a present one.
-    :ivar column: a column as the datasets write it, or None for an absent table as a whole.
+    :ivar column: a column as the datasets write it, or None for a table as a whole: an absent one, or (only
+        ``SCHEMA_DENIED``) one that may not be read.
     :ivar reason: for ``UNKNOWN``, why there is no answer; fit for people.
     """
 

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import count, repeat
 from typing import Any
 
 from .dataset import DataSource, Organization
 from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from .report import (
+    LeftOut,
     OrganizationReport,
     OrganizationTotals,
     SourceTiming,
     SuggestedPatch,
+    TableChanges,
     UncheckedSource,
 )
 from .snapshot import (
     Column,
+    ColumnChange,
     GroupSnapshot,
     OrganizationSnapshot,
     Probe,
@@ -33,6 +36,8 @@ from .snapshot import (
 )
 
 Json = dict[str, Any]
+
+_TOTALS = frozenset(each.name for each in fields(OrganizationTotals))
 
 
 def organizations_to_text(organizations: Iterable[Organization]) -> str:
@@ -100,12 +105,17 @@ def report_to_json(report: OrganizationReport) -> Json:
         "organization_name": report.organization_name,
         "datasets_checked": report.datasets_checked,
         "datasets_unchecked": report.datasets_unchecked,
-        "discrepancies": [_discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
+        "discrepancies": [discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
         "unchecked": [_unchecked_to_json(source) for source in report.unchecked],
         "error": report.error,
-        "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
+        "ignored": [discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
         "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
         "slowest_source": _timing_to_json(report.slowest_source),
+        "left_out": asdict(report.left_out),
+        "changes": [
+            [each.data_source_id, each.database, each.schema, each.table, _changes_to_json(each.columns)]
+            for each in report.changes
+        ],
         "sources_checked": report.sources_checked,
     }
 
@@ -126,6 +136,11 @@ def report_from_json(value: Json) -> OrganizationReport:
         ),
         patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
         slowest_source=_timing_from_json(value["slowest_source"]),
+        left_out=LeftOut(**value.get("left_out", {})),
+        changes=tuple(
+            TableChanges(source, database, schema, table, _changes_from_json(columns))
+            for source, database, schema, table, columns in value["changes"]
+        ),
         sources_checked=value.get("sources_checked", 0),
     )
 
@@ -135,9 +150,10 @@ def totals_to_json(totals: OrganizationTotals) -> Json:
 
 
 def totals_from_json(value: Json) -> OrganizationTotals:
+    """Other keys than the noun's are left alone: whoever keeps totals may add where they are from."""
     return OrganizationTotals(
         **{
-            **value,
+            **{key: each for key, each in value.items() if key in _TOTALS},
             "unchecked": tuple(map(_unchecked_from_json, value["unchecked"])),
             "slowest_source": _timing_from_json(value["slowest_source"]),
         }
@@ -160,7 +176,7 @@ def _timing_from_json(value: Json | None) -> SourceTiming | None:
     return None if value is None else SourceTiming(**value)
 
 
-def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
+def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     value = asdict(discrepancy)
     del value["organization_id"]  # the report says it once
     return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
@@ -170,6 +186,7 @@ def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
     derived = {"severity", "fingerprint", "type"}
     rest = {key: item for key, item in value.items() if key not in derived}
     rest["users"] = tuple(rest["users"])
+    rest["columns"] = tuple((name, type_) for name, type_ in rest.get("columns", ()))
     if (impact := rest["impact"]) is not None:
         rest["impact"] = Impact(**{**impact, "names": tuple(impact["names"])})
     if (changed := rest["changed"]) is not None:
@@ -191,6 +208,8 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
             **_identities_to_json(table),
             **({} if table.broken is None else {"broken": table.broken}),
+            **({"more": table.more} if table.more else {}),
+            **({"changes": _changes_to_json(table.changes)} if table.changes else {}),
         }
         for table in group.tables
     ]
@@ -208,6 +227,14 @@ def _group_to_json(group: GroupSnapshot) -> Json:
         ],
         "reasons": list(reasons),
     }
+
+
+def _changes_to_json(changes: Iterable[ColumnChange]) -> list[list[str | None]]:
+    return [[each.name, str(each.kind), each.since, each.was, each.to] for each in changes]
+
+
+def _changes_from_json(value: Iterable[list[Any]]) -> tuple[ColumnChange, ...]:
+    return tuple(ColumnChange(name, ChangeKind(kind), *rest) for name, kind, *rest in value)
 
 
 def _identities_to_json(table: Table) -> Json:
@@ -241,6 +268,8 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             ),
             identity=table.get("identity"),
             broken=table.get("broken"),
+            more=table.get("more", 0),
+            changes=_changes_from_json(table.get("changes", ())),
         )
 
     return GroupSnapshot(

@@ -14,6 +14,8 @@ from enum import StrEnum
 from ..nouns.snapshot import GroupRequest
 from .names import NameCase as NameCase
 from .names import fold, unquote
+from .proofs import Proofs
+from .sign_in import Driver
 from .sql_words import SqlWords
 from .type_vocabulary import Vocabulary
 
@@ -30,6 +32,7 @@ class Failure(StrEnum):
     MISSING_TABLE = "missing_table"
     MISSING_COLUMN = "missing_column"
     DENIED = "denied"  # the object exists (or may), the role may not read it
+    SCHEMA_DENIED = "schema_denied"  # the schema is there, the role may not look into it
     TERMINAL = "terminal"
     TRANSIENT = "transient"
 
@@ -54,10 +57,12 @@ class Dialect:
         one that ends with ``*`` stands for every name that begins so.
     :ivar vocabulary: what the words of its types mean.
     :ivar sql: what the reader of expressions must know of its SQL.
+    :ivar driver: how it is signed in to and connected.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
-        by the columns' order in it; ``kind`` in words. Requested tables are found whatever their letter case.
+        by the columns' order in it; ``kind`` in words. Engines that number tables and columns, and never use a
+        number again, append both numbers. Requested tables are found whatever their letter case.
         A table without columns yields one row with ``column`` NULL. A schema that is there without any requested
         table yields at least one row with ``table`` NULL; no row means: no such schema.
         A row with ``table`` but ``table_readable`` NULL is a neighbour: another relation of the schema, worth
@@ -70,6 +75,9 @@ class Dialect:
         this table and returns no row. No columns: any column. Names may come quoted (:meth:`spellings` quotes where
         it can say which name is meant, and the schema of ``request`` may be quoted too); of the others, plain ones
         are left to the engine to fold and the rest is quoted. ``zero_row_select`` serves most engines.
+    :ivar proofs: how the engine proves more than its catalogue tells; None: it cannot without running something.
+    :ivar denies_only_what_exists: what a role is denied is there; elsewhere a denial may hide that there is nothing.
+    :ivar lists_everything: the catalogue shows every relation to every role, whatever it may read.
     """
 
     name: str
@@ -84,6 +92,10 @@ class Dialect:
     probe: Callable[[GroupRequest, str, Sequence[str]], str]
     vocabulary: Vocabulary
     sql: SqlWords
+    driver: Driver
+    proofs: Proofs | None = None
+    denies_only_what_exists: bool = False
+    lists_everything: bool = False
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
@@ -155,18 +167,33 @@ def zero_row_select(
 
     :param qualify_database: True where a connection sees several databases.
     """
+    as_written = _as_written(quote)
+    relation = qualified_relation(quote, qualify_database=qualify_database)
 
+    def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+        selected = ", ".join(map(as_written, columns)) or "1"
+        return f"SELECT {selected} FROM {relation(request, table)} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
+
+    return probe
+
+
+def qualified_relation(quote: Callable[[str], str], *, qualify_database: bool) -> Callable[[GroupRequest, str], str]:
+    """``[database.]schema.table`` as a FROM clause names it; names as :attr:`Dialect.probe` takes them."""
+    as_written = _as_written(quote)
+
+    def relation(request: GroupRequest, table: str) -> str:
+        path = [request.database] if qualify_database and request.database else []
+        return ".".join(as_written(part) for part in (*path, request.schema, table))
+
+    return relation
+
+
+def _as_written(quote: Callable[[str], str]) -> Callable[[str], str]:
     def as_written(name: str) -> str:
         bare, quoted = unquote(name)
         return name if not quoted and _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quote(bare)
 
-    def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
-        path = [request.database] if qualify_database and request.database else []
-        place = ".".join(as_written(part) for part in (*path, request.schema, table))
-        selected = ", ".join(map(as_written, columns)) or "1"
-        return f"SELECT {selected} FROM {place} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
-
-    return probe
+    return as_written
 
 
 # Reserved in most engines' SQL: as a plain identifier they would be a syntax error, not a name.

@@ -8,12 +8,17 @@ Catalogues: https://www.postgresql.org/docs/current/catalogs.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
 from string import ascii_lowercase, ascii_uppercase
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from ..settings import Settings
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
+from .proofs import Proofs
+from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
 
@@ -32,6 +37,8 @@ _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 #   or, as a neighbour, under another name.
 # - LATERAL makes PostgreSQL visit the columns of the requested tables only, by index and in order, whatever it
 #   guesses of their number.
+# - A table's number is its OID and the transaction that made its first system column: an OID alone comes again when a
+#   dump is restored into a new server. Views have no system columns, so no number.
 # - RECURSIVE is for domains over domains and arrays of them.
 _COLUMNS_SQL = """\
 WITH RECURSIVE
@@ -72,7 +79,9 @@ relations AS MATERIALIZED (
   SELECT r.oid, r.relname, r.key, n.usable,
          CASE r.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
                         WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' END AS kind,
-         n.usable AND coalesce(has_table_privilege(r.oid, 'SELECT'), true) AS whole
+         n.usable AND coalesce(has_table_privilege(r.oid, 'SELECT'), true) AS whole,
+         (SELECT r.oid::bigint << 32 | b.xmin::text::bigint FROM pg_catalog.pg_attribute b
+          WHERE b.attrelid = r.oid AND b.attnum = -1) AS table_number
   FROM namespace n, (
     SELECT oid, relname, relkind, key FROM exact
     UNION ALL
@@ -111,9 +120,9 @@ base_types AS (
   WHERE NOT (t.typtype = 'd' OR (t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0))
 )
 SELECT found.schema, found.name, found.kind, found.readable,
-       found.attname, found.type, found.base_type, found.column_readable
+       found.attname, found.type, found.base_type, found.column_readable, found.table_number, found.attnum
 FROM (
-  SELECT n.nspname AS schema, r.relname AS name, r.kind,
+  SELECT n.nspname AS schema, r.relname AS name, r.kind, r.table_number,
          CASE WHEN r.whole THEN true
               ELSE r.usable AND coalesce(has_any_column_privilege(r.oid, 'SELECT'), true) END AS readable,
          a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
@@ -133,7 +142,7 @@ FROM (
   ) a ON true
   UNION ALL
   (
-    SELECT n.nspname, o.relname, NULL, NULL::boolean, NULL, NULL, NULL, NULL, NULL
+    SELECT n.nspname, o.relname, NULL, NULL, NULL::boolean, NULL, NULL, NULL, NULL, NULL
     FROM namespace n, others o
     WHERE (SELECT count(DISTINCT key) FROM relations) < %(tables_asked)s
       AND NOT o.asked AND NOT o.relispartition
@@ -144,12 +153,15 @@ ORDER BY found.name, found.attnum
 """
 
 # One round trip, and local to the transaction: behind a transaction pooler nothing leaks to the next client.
-# UTF8, because names arrive undecoded from an SQL_ASCII database otherwise. No JIT: it costs more than the query.
-# Memory enough to sort 60 000 columns without a temporary file.
+# A database in SQL_ASCII has names of any bytes, and refuses to call some of them UTF8: the session decodes them.
+# No JIT: it costs more than the query. Memory enough to sort 60 000 columns without a temporary file. A lock that a
+# migration holds must not eat the time of all the other tables.
 _SESSION_SQL = """\
 SELECT set_config('transaction_read_only', 'on', true),
        set_config('statement_timeout', '{timeout_ms}', true),
-       set_config('client_encoding', 'UTF8', true),
+       set_config('lock_timeout', ({timeout_ms} / 4 + 1)::text, true),
+       set_config('client_encoding',
+                  CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),
        set_config('jit', 'off', true),
        set_config('work_mem', '32MB', true)\
 """
@@ -177,6 +189,9 @@ _MEANS = {
     "42P01": Failure.MISSING_TABLE,  # undefined_table
     "42703": Failure.MISSING_COLUMN,  # undefined_column
     "42501": Failure.DENIED,  # insufficient_privilege
+    "55000": Failure.TERMINAL,  # object_not_in_prerequisite_state: a materialized view that was never populated
+    "42809": Failure.MISSING_TABLE,  # wrong_object_type: an index or a composite type, which nothing selects from
+    "22P05": Failure.MISSING_TABLE,  # untranslatable_character: the database's encoding cannot hold the name
 }
 
 
@@ -206,6 +221,8 @@ def columns_query(request: GroupRequest) -> Query:
 def classify(code: str | None, text: str) -> Failure:
     """Tell what an error means, by its SQLSTATE, or by the server's English text where there is none."""
     if code is not None and _SQLSTATE.fullmatch(code):
+        if code == "42501" and text.startswith("permission denied for schema"):
+            return Failure.SCHEMA_DENIED
         return _MEANS.get(code, Failure.TERMINAL if code[:2] in _TERMINAL_CLASSES else Failure.TRANSIENT)
     if _MISSING_DATABASE.search(text):
         return Failure.MISSING_DATABASE
@@ -223,6 +240,15 @@ def _other_letters(names: Iterable[str]) -> tuple[str, str]:
     return "".join(pairs), "".join(pairs.values())
 
 
+def absent_tables(_request: GroupRequest, names: Sequence[str]) -> str:
+    """to_regclass finds what a query would, sequences and indexes too; a division by zero is the refusal.
+
+    Source: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CATALOG
+    """
+    listed = ", ".join("E'" + name.replace("\\", "\\\\").replace("'", "''") + "'" for name in names)
+    return f"SELECT 1 / (CASE WHEN count(to_regclass(name)) = 0 THEN 1 ELSE 0 END) FROM unnest(ARRAY[{listed}]) AS name"  # noqa: S608 (literals are quoted)
+
+
 _quote = quote_with('"')
 
 # https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
@@ -236,6 +262,65 @@ TYPE_WORDS = {
     **words(Word(Family.STRING), "name, sql_identifier, character_data, cstring"),
 }
 
+
+# --- Sign-in: psycopg 3 ---
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    options: dict[str, Any] = {
+        "host": secret["host"],
+        "port": secret.number("port") or 5432,
+        "dbname": secret.one_of("database", "default_database"),
+        "user": secret["username"],
+        "password": secret["password"],
+        **_tls(secret.raw("ssl")),
+    }
+    if timeout_ms := secret.number("connection_timeout"):
+        options["connect_timeout"] = max(1, ceil(timeout_ms / 1000))
+    return SignIn(options, options["dbname"], secret.get("schema") or "public", options["host"])
+
+
+def _tls(ssl: object) -> dict[str, Any]:
+    """The product stores TLS options as node-postgres knows them; libpq wants a mode and files.
+
+    Source: libpq, "SSL Mode Descriptions".
+    """
+    if not isinstance(ssl, Mapping):
+        return {"sslmode": "require"} if ssl is True else {}
+    options: dict[str, Any] = {"sslmode": "require" if ssl.get("rejectUnauthorized") is False else "verify-full"}
+    for key, option in (("ca", "sslrootcert"), ("cert", "sslcert"), ("key", "sslkey")):
+        if text := ssl.get(key):
+            options[option] = Pem(text)
+    if options["sslmode"] == "verify-full":
+        options.setdefault("sslrootcert", "system")
+    return options
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    own = {"host": uri.host, "port": uri.port, "dbname": uri.database, "user": uri.user, "password": uri.password}
+    options: dict[str, Any] = {**uri.options, **{key: value for key, value in own.items() if value}}
+    return SignIn(options, options.get("dbname"), "public", options.get("host"))
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    return {"connect_timeout": settings.connect_timeout_s, "application_name": "schema-sync"}
+
+
+def _connect(options: dict[str, Any], database: str | None, _settings: Settings) -> Any:
+    import psycopg
+
+    return psycopg.connect(**{**options, "dbname": database or options.get("dbname")})
+
+
+_DRIVER = Driver(
+    package="'psycopg[binary]'",
+    vault_keys="host port? database|default_database username password schema? ssl? connection_timeout?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=limits,
+    connect=_connect,
+)
+
 POSTGRES = Dialect(
     name="postgres",
     label="PostgreSQL",
@@ -248,12 +333,16 @@ POSTGRES = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
     vocabulary=Vocabulary(*sides(TYPE_WORDS), flat_arrays=True),
+    driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema system_user"),
         user_is_a_value=True,
         units_are_texts=True,
         rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
+    proofs=Proofs(relation=qualified_relation(_quote, qualify_database=False), absent_tables=absent_tables),
+    denies_only_what_exists=True,
+    lists_everything=True,
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,
     session_statements=(_SESSION_SQL,),

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.schema_sync.check.connections import place_from_uri
-from include.schema_sync.check.files import Defaults, Note, Selection, candidates, find_datasets, looks_like_dataset
+from include.schema_sync.check.files import Defaults, Note, Selection, candidates, find_datasets, why_no_dataset
 from include.schema_sync.check.formats.github import github_report
 from include.schema_sync.check.formats.sarif import sarif_report
 from include.schema_sync.check.formats.scripts import json_report
@@ -19,7 +18,6 @@ from include.schema_sync.errors import TerminalError
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from include.schema_sync.nouns.report import SuggestedPatch
 from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses import DIALECTS
 
 SETTINGS = Settings.from_environment({})
 
@@ -190,20 +188,39 @@ def test_no_text_breaks_a_format(path, message, column, reason):
 
 
 @pytest.mark.parametrize(
-    ("text", "is_dataset"),
+    ("text", "why"),
     [
-        ("name: a\ndimensions: []", True),
-        ("models:\n- name: a", True),
-        ("semantic_models: [{name: a}]", True),
-        ("dimensions:\n- name: [", True),
-        ("services:\n  web: {image: x}", False),
-        ("name: dbt\nmodels:\n  shop: {materialized: view}", False),
-        ("on: push\njobs: {a: {", False),
-        ("", False),
+        ("name: a\ndimensions: []", None),
+        ("models:\n- name: a", None),
+        ("semantic_models: [{name: a}]", None),
+        ("dimensions:\n- name: [", None),
+        ("dimensions:\n- nmae: x", None),
+        ("version: 1\nmeasures: [{name: x}]", None),
+        ("models: []\n---\nname: a\ndimensions: []", None),
+        ("openapi: 3.1.0\n---\nname: a\ndimensions: []", None),
+        ("services:\n  web: {image: x}", "none of a dataset's keys"),
+        ("name: dbt\nmodels:\n  shop: {materialized: view}", "none of a dataset's keys"),
+        ("on: push\njobs: {a: {", "none of a dataset's keys"),
+        ("", "none of a dataset's keys"),
+        ("models: []", "`models` is empty"),
+        ("title: x\nfilters: [{name: y}]", "no name"),
+        ("metrics: [{name: x, type: derived, expr: a + b}]\nversion: 2", "dbt's metrics"),
+        ("sources: [{name: x}]\nmetrics: [{name: x, type_params: {measure: y}}]", "dbt's metrics"),
+        ("version: 0.1\nsource: a.b.c\ndimensions: [{name: x, expr: y}]", "Databricks metric view"),
+        ("name: x\ntables: [{name: t, base_table: {table: t}}]\nrelationships: [{name: r}]", "Cortex Analyst"),
+        ("openapi: 3.1.0\ninfo: {}\nfilters: [open]", "OpenAPI"),
+        ("receivers: {}\nexporters: {}\nmetrics: [{name: m}]", "OpenTelemetry"),
+        ("table_name: t\nuuid: x\nmetrics: [{metric_name: m}]\ncolumns: [{column_name: c}]", "Superset dataset"),
+        ("type: metrics_view\nmodel: m\ndimensions: [{name: d, column: c}]\nmeasures: []", "Rill metrics view"),
+        ("type: explore\nmetrics_view: m\ndimensions: [a]", "Rill dashboard"),
+        ("apiVersion: 1\nkind: x\nname: n\nfilters: [{name: a}]", "Grafana"),
+        ("name: n\nmetrics: [{name: a}]\npanels: []\ntemplating: {}", "Grafana dashboard"),
+        ("cubes: [{name: c}]\nmeasures: [{name: m}]", "Cube"),
     ],
 )
-def test_a_folder_search_takes_what_looks_like_a_dataset(text, is_dataset):
-    assert looks_like_dataset(text) is is_dataset
+def test_a_folder_search_takes_what_is_a_dataset_and_says_what_the_rest_is(text, why):
+    found = why_no_dataset(text)
+    assert found is None if why is None else why in (found or "")
 
 
 def test_folders_are_searched_and_named_files_are_taken_whatever_they_hold(tmp_path, monkeypatch):
@@ -223,54 +240,3 @@ def test_folders_are_searched_and_named_files_are_taken_whatever_they_hold(tmp_p
     ]
     with pytest.raises(TerminalError, match="no file or folder"):
         list(candidates([tmp_path / "gone"]))
-
-
-# Connection URIs
-
-
-@pytest.mark.parametrize(
-    ("uri", "type_", "database", "schema"),
-    [
-        ("postgresql+psycopg://u:p@h:1/shop", "postgres", "shop", "public"),
-        ("redshift://u:p@h/shop", "redshift", "shop", "public"),
-        ("mariadb://u:p@h/shop", "mysql", "shop", "shop"),
-        ("mssql+pymssql://u:p@h/shop", "sqlserver", "shop", "dbo"),
-        ("snowflake://u:p@acc/SHOP/RAW?warehouse=w", "snowflake", "SHOP", "RAW"),
-        ("bigquery://project/sales", "bigquery", "project", "sales"),
-        ("databricks://token:t@h?http_path=/x&catalog=main", "databricks", "main", "default"),
-        ("sqlite:////data/shop.db", "sqlite", "shop", "main"),
-        ("duckdb:///main.duckdb", "duckdb", "main_db", "main"),
-        ("motherduck://:token@/shop", "duckdb", "shop", "main"),
-    ],
-)
-def test_a_uri_says_what_and_where(uri, type_, database, schema):
-    place = place_from_uri(uri, None, SETTINGS)
-    assert (place.type, place.access.own_database, place.schema) == (type_, database, schema)
-
-
-def test_every_kind_of_warehouse_has_a_driver():
-    for name in DIALECTS:
-        assert place_from_uri(f"{name}://u:p@h/shop", None, SETTINGS).type == name
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "CANARY",
-        "postgres://u:CANARY/x@h/db",
-        "postgres://u:CANARY#x@h/db",
-        "postgres://u:CANARY@[h/db",
-        "nosuch://CANARY@h",
-    ],
-)
-def test_a_uri_that_cannot_be_read_is_not_repeated(uri):
-    with pytest.raises(TerminalError) as told:
-        place_from_uri(uri, None, SETTINGS)
-    assert "CANARY" not in str(told.value)
-    assert told.value.__context__ is None or "CANARY" not in str(told.value.__context__)
-
-
-def test_secrets_are_taken_out_in_every_spelling():
-    redact = place_from_uri("postgres://bob:p%40ss%2Fw@h/db?sslpassword=hidden", None, SETTINGS).access.redact
-    told = redact('bad p@ss/w, p%40ss%2Fw and hidden for user "bob" at bob:x, bobsled')
-    assert told == 'bad ***, *** and *** for user "***" at ***:x, bobsled'
