@@ -272,7 +272,7 @@ def test_an_empty_file_is_no_sqlite_database(repository):
     done = run("models", uri="sqlite:///shop.db")
     assert done.exit_code == 2
     assert "NOT CHECKED models/orders.yml" in done.stdout
-    assert "the SQLite file is empty: a copy that failed?" in done.stdout
+    assert "the SQLite file is empty. A copy that failed?" in done.stdout
 
 
 def test_a_file_of_another_tool_that_is_named_is_told_what_it_is(repository, sqlite_uri):

@@ -160,7 +160,7 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     connection = sqlite3.connect(**options)
     if connection.execute("PRAGMA page_count").fetchone() == (0,):  # SQLite takes a file of 0 bytes for a database
         connection.close()
-        raise TerminalError("the SQLite file is empty: a copy that failed? Copy the database again")
+        raise TerminalError("the SQLite file is empty. A copy that failed? Copy the database again")
     return connection
 
 
