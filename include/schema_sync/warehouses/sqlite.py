@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote as decoded
+from urllib.parse import urlsplit
 
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
@@ -157,11 +159,10 @@ def _read_only(path: Path) -> str:
 def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
     import sqlite3
 
-    connection = sqlite3.connect(**options)
-    if connection.execute("PRAGMA page_count").fetchone() == (0,):  # SQLite takes a file of 0 bytes for a database
-        connection.close()
+    path = Path(decoded(urlsplit(options["database"]).path))
+    if path.is_file() and path.stat().st_size == 0:  # SQLite takes it for a database without tables
         raise TerminalError("the SQLite file is empty. A copy that failed? Copy the database again")
-    return connection
+    return sqlite3.connect(**options)
 
 
 _DRIVER = Driver(

@@ -13,6 +13,7 @@ from include.schema_sync.types.compare import Family, Verdict, compare_types, ty
 from include.schema_sync.types.text import MAX_DEPTH, MAX_LENGTH, read_type_text
 from include.schema_sync.warehouses import DIALECTS as DIALECTS_OF_WAREHOUSES
 from include.schema_sync.warehouses import vocabulary_of
+from tests.examples import examples
 
 DIALECTS = ("postgres", "redshift", "snowflake", "bigquery", "mysql", "sqlserver", "databricks", "duckdb", "sqlite")
 ALIASES = {
@@ -472,7 +473,7 @@ _PIECES = st.sampled_from(
 _TEXTS = st.one_of(st.text(), st.lists(_PIECES, max_size=40).map("".join), st.text(alphabet=st.characters()))
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.one_of(st.sampled_from(DIALECTS), st.text()), _TEXTS, _TEXTS)
 def test_no_text_raises(dialect: str, actual: str, declared: str) -> None:
     assert isinstance(compare_types(dialect, actual, declared), Verdict)
