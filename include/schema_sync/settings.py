@@ -116,6 +116,7 @@ class Settings(_FromEnvironment):
         before it.
     :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
     :ivar host_concurrency: connections to one server at once, from one process.
+    :ivar compile_expressions: let the warehouse compile, and not run, what the datasets' queries consist of.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
     :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
@@ -137,6 +138,7 @@ class Settings(_FromEnvironment):
     source_concurrency: int = _whole_number("SCHEMA_SYNC_SOURCE_CONCURRENCY", 4, low=1, high=64)
     organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
+    compile_expressions: bool = _yes_or_no("SCHEMA_SYNC_COMPILE", default=True)
     confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
     reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
     most_columns: int = _whole_number("SCHEMA_SYNC_MOST_COLUMNS", 2_000_000, low=1_000, high=100_000_000)

@@ -169,12 +169,38 @@ class Session:
             return [error]
         return [None]
 
-    def _try_in_pipeline(self, connection: Connection, statements: Sequence[str]) -> list[DriverError | None]:
+    def compile_some(self, statements: Sequence[str]) -> Sequence[DriverError | None]:
+        """As :meth:`try_some`, for SELECTs that the warehouse shall compile, and not run."""
+        proofs = self._job.dialect.proofs
+        if proofs is None or proofs.compiler is None:
+            raise AssertionError("this engine is not asked to compile")
+        compiler = proofs.compiler
+        connection = self.open()
+        try:
+            if compiler.only_parse and self.pipelined:
+                return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP], only_parse=True)
+            if compiler.only_parse:
+                return [DriverError(Failure.TRANSIENT, "the driver has no message that only parses")] * len(statements)
+            with compiler.guarded(connection) as check:
+                statement = compiler.statement(statements[0])
+                if not check(statement):
+                    return [DriverError(Failure.TRANSIENT, "it is more than one statement")]
+                for _ in self._fetched(connection, self._execute(connection, statement)):
+                    pass
+        except DriverError as error:
+            return [error]
+        except Exception as error:  # noqa: BLE001 (drivers share no base class)
+            return [self._failed(connection, error)]
+        return [None]
+
+    def _try_in_pipeline(
+        self, connection: Connection, statements: Sequence[str], *, only_parse: bool = False
+    ) -> list[DriverError | None]:
         self._job.watch.begin_step()
         try:
             self._begin(connection.cursor())
             encoded = [each.encode() for each in statements]
-            errors = run_in_pipeline(connection, encoded, only_parse=False, progress=self._job.watch.begin_step)
+            errors = run_in_pipeline(connection, encoded, only_parse=only_parse, progress=self._job.watch.begin_step)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             raise self._failed(connection, error) from None
         return [None if error is None else self._explain(error, "cannot read") for error in errors]
