@@ -365,5 +365,5 @@ def _failure_of(error: SchemaSyncError) -> Failure:
 
 def _code_of(error: Exception) -> str | None:
     """The code that a driver's error carries: SQLSTATE (psycopg 3 and 2), or the engine's own number."""
-    codes = (getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno"))
+    codes = (getattr(error, name, None) for name in ("errno", "sqlstate", "pgcode"))
     return next((str(code) for code in codes if code is not None), None)

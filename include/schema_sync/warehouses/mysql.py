@@ -118,6 +118,8 @@ _FAILURES: dict[int, Failure] = {
             1045, 1130, 1251, 1396, 1524, 1698, 1820, 1862, 3118, 3159, 4151,  # login refused, locked, expired
             2026, 2049, 2054, 2058, 2059, 2061,  # TLS or authentication that the client cannot do
             1064, 1103, 1149, 1193, 1231, 1235, 1271, 1267, 1300, 1305, 1582,  # a statement that this server cannot run
+            1052, 1056, 1060, 1064, 1110, 1111, 1140, 1222, 1241, 1242, 1247, 1248, 1270, 1318, 1327, 1335, 1582, 1583,
+            1630, 3593, 4015, 4016, 4074, 4078, 4079, 4161,
         ),
         Failure.TERMINAL,
     ),

@@ -83,7 +83,15 @@ _FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
         (r"no such column: ", Failure.MISSING_COLUMN),
         (r"not authorized|access to .* is prohibited", Failure.DENIED),
         (r"file is not a database|file is encrypted|unsupported file format", Failure.TERMINAL),
-        (r"near .*: syntax error|no such function: |no such module: |malformed database schema", Failure.TERMINAL),
+        (r"near .*: syntax error|no such (?:function|module|collation)|malformed database schema", Failure.TERMINAL),
+        (
+            r"wrong number of arguments|misuse of |ambiguous column|row value|sub-select |unrecognized token",
+            Failure.TERMINAL,
+        ),
+        (
+            r"a GROUP BY|aggregate functions|DISTINCT |too many |Expression tree|parser stack|unsupported ",
+            Failure.TERMINAL,
+        ),
     )
 )
 
