@@ -163,6 +163,18 @@ class _Finder:
     targets: Targets
     budget: ReadingBudget
 
+    def found(self, placement: Placement) -> Placement:
+        """Of the schemas that a definition's table may be in the one that has it, else one that nobody knows, else one
+        that exists; the first of several."""
+
+        def rank(each: Placement) -> int:
+            group = self.groups.get(each.group)
+            if group is None or group.snapshot.error is not None:
+                return 1
+            return 0 if group.find(each.table)[0] is not None else 2 if group.snapshot.exists else 3
+
+        return min(placement.everywhere, key=rank) if placement.other_schemas else placement
+
 
 def _subjects(
     read: Mapping[str, Sequence[Placement]], finder: _Finder, reasons: MutableMapping[str, str]
@@ -171,6 +183,7 @@ def _subjects(
     subjects: list[Subject] = []
     for dataset_id, placements in read.items():
         for placement in placements:
+            placement = finder.found(placement)
             group = finder.groups.get(placement.group)
             needs = None
             if group is None or group.snapshot.error is not None:
