@@ -18,7 +18,7 @@ from .expressions import referenced_columns
 _ARGUMENT = re.compile(r"\{\s*([^\W\d]\w*)\s*\}")
 _LEXEMES = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | (?P<argument>\{\s*[^\W\d]\w*\s*\})
-    | (?P<open>[(\[]) | (?P<close>[)\]]) | (?P<bad>['"`;{}]|--|/\*|\*/|\$\w*\$|\$\d)""",
+    | (?P<open>[(\[]) | (?P<close>[)\]]) | (?P<bad>['"`;{}]|--|/\*|\*/|\$\w*\$|\$\d|%\([^\W\d]\w*\)[sdfib]\b|%s\b)""",
     re.VERBOSE,
 )
 _ESCAPED_QUOTE = re.compile(r"""\\+['"`]""")  # the end of a text to some engines, a sign in it to others
