@@ -151,7 +151,8 @@ def files_of(engine: str, path: Path) -> Callable[[], Any]:
 
 # What people would try, whatever the engine: endings, other statements, files, placeholders, comments.
 PIECES = (
-    "id", "note", "1", "'x'", "(", ")", ",", "+", "||", "=", "AND", ";", "--", "/*", "*/", "'", '"', "`", "\\'", "$$", "[",
+    "id", "note", "1", "'x'", "(", ")", ",", "+", "||", "=", "AND", ";", "--", "/*", "*/",
+    "'", '"', "`", "\\'", "$$", "[",
     "]", "DROP TABLE orders", "DELETE FROM orders", "ATTACH '{file}' AS x", "COPY orders TO '{file}'", "SELECT",
     "FROM orders", "FROM '{secret}'", "read_text('{secret}')", "read_csv('{secret}')", "load_extension('{file}')",
     "pg_read_file('{secret}')", "nextval('tickets')", "pg_sleep(9)", "sleep(9)", "LOAD_FILE('{secret}')", "{{arg}}",

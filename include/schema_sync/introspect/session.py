@@ -181,6 +181,7 @@ class Session:
                 return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP], only_parse=True)
             if compiler.only_parse:
                 return [DriverError(Failure.TRANSIENT, "the driver has no message that only parses")] * len(statements)
+            self._begin(connection.cursor())
             with compiler.guarded(connection) as check:
                 statement = compiler.statement(statements[0])
                 if not check(statement):
