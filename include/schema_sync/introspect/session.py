@@ -12,6 +12,7 @@ from ..errors import MissingSchemaError, SchemaSyncError, TransientError
 from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked, fold, unquote
+from ..warehouses.proofs import Compiler
 from .limits import Limits
 from .pipeline import STATEMENTS_PER_ROUND_TRIP, can_pipeline, run_in_pipeline
 from .watch import Watch
@@ -169,23 +170,20 @@ class Session:
             return [error]
         return [None]
 
-    def compile_some(self, statements: Sequence[str]) -> Sequence[DriverError | None]:
-        """As :meth:`try_some`, for SELECTs that the warehouse shall compile, and not run."""
-        proofs = self._job.dialect.proofs
-        if proofs is None or proofs.compiler is None:
-            raise AssertionError("this engine is not asked to compile")
-        compiler = proofs.compiler
+    def compile_some(self, compiler: Compiler, statements: Sequence[str]) -> Sequence[DriverError | None]:
+        """As :meth:`try_some`, for SELECTs that the warehouse shall compile, and not run; what cannot be sent safely
+        has no answer."""
         connection = self.open()
         try:
             if compiler.only_parse and self.pipelined:
                 return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP], only_parse=True)
             if compiler.only_parse:
-                return [DriverError(Failure.TRANSIENT, "the driver has no message that only parses")] * len(statements)
+                return [DriverError(Failure.TRANSIENT, "")] * len(statements)
             self._begin(connection.cursor())
             with compiler.guarded(connection) as check:
                 statement = compiler.statement(statements[0])
                 if not check(statement):
-                    return [DriverError(Failure.TRANSIENT, "it is more than one statement")]
+                    return [DriverError(Failure.TRANSIENT, "")]
                 for _ in self._fetched(connection, self._execute(connection, statement)):
                     pass
         except DriverError as error:

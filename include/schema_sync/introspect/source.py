@@ -167,7 +167,7 @@ def _proved(
     for index, outcome, spelled in read:
         before = proofs.compiler.before(spelled)
         if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
-            ask = _Probing(job, session, session.compile_some)
+            ask = _Probing(job, session, partial(session.compile_some, proofs.compiler))
             proof = prove(spelled, tables, proofs.compiler, ask)
             snapshot = replace(outcome.snapshot, proof=proof)
             yield index, replace(outcome, snapshot=snapshot, compiled=ask.statements)
