@@ -114,9 +114,11 @@ class Settings(_FromEnvironment):
 
     :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
         before it.
+    :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
+    :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
     :ivar dry_run: no run sends anything, whatever it was asked.
     :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
@@ -130,12 +132,15 @@ class Settings(_FromEnvironment):
     max_mapped: int = _whole_number("SCHEMA_SYNC_MAX_MAPPED", 200, low=1, high=1024)
     connect_timeout_s: int = _whole_number("SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS", 10, low=1, high=300)
     statement_timeout_s: int = _whole_number("SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    wake_up_s: int = _whole_number("SCHEMA_SYNC_WAKE_UP_SECONDS", 300, low=0, high=3600)
     task_timeout_min: int = _task_timeout()
     source_concurrency: int = _whole_number("SCHEMA_SYNC_SOURCE_CONCURRENCY", 4, low=1, high=64)
     organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
     confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
     reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
+    most_columns: int = _whole_number("SCHEMA_SYNC_MOST_COLUMNS", 2_000_000, low=1_000, high=100_000_000)
+    most_mebibytes: int = _whole_number("SCHEMA_SYNC_MOST_MEBIBYTES", 256, low=1, high=16_384)
     dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
     quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
     slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")

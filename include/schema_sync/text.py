@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _NAME_LIMIT = 256  # characters of a name that a report keeps; no engine allows longer ones
 _LONGEST_TEXT = 500
+_LONGEST_FOREIGN_TEXT = 65_536
 
 
 def cut(text: str) -> str:
@@ -22,6 +23,11 @@ def one_line(text: str) -> str:
     """A driver's error text fit for a message: one line, nothing unprintable, at most 500 characters."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
+
+
+def cut_text(text: str) -> str:
+    """A server's text where it arrives: whatever works on it takes bounded time."""
+    return text[:_LONGEST_FOREIGN_TEXT]
 
 
 def counted(number: int, singular: str, plural: str) -> str:

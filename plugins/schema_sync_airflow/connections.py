@@ -7,10 +7,9 @@ every error text that leaves here has been through :func:`redactor`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -24,7 +23,9 @@ from include.schema_sync.settings import Settings
 from include.schema_sync.text import one_line, visible
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
-from schema_sync_airflow.warehouse_hooks import WarehouseHook, certificate_folder, warehouse_hook
+from include.schema_sync.warehouses.sign_in import Driver, InvalidVaultJson, SignIn, sensitive_values
+from include.schema_sync.warehouses.sign_in import redactor as secrets_redactor
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, warehouse_hook
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection as ApplicationConnection
@@ -63,31 +64,16 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
 
 
 @contextmanager
-def transactions(application: ApplicationConnection) -> Iterator[None]:
-    """Leave autocommit mode for a while: what runs inside commits by itself, or is rolled back."""
-    with application_errors("begin a transaction"):
-        application.autocommit = False
-    try:
-        yield
-    finally:
-        if not application.broken:
-            application.rollback()
-            application.autocommit = True
-
-
-@contextmanager
 def source_access(source: DataSource, application: ApplicationConnection, settings: Settings) -> Iterator[SourceAccess]:
     """Find a data source's credentials; nothing is connected yet.
 
     :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
     """
     dialect = dialect_for(source.type)
-    hook = warehouse_hook(dialect.name)
     conn_id = f"data_source_{source.id.replace('-', '_')}"
-    with certificate_folder() as folder:
-        connection = _airflow_connection(conn_id)
-        if connection is None:
-            connection = _vault_connection(source, hook, application, folder, conn_id)
+    connection = _airflow_connection(conn_id)
+    if connection is not None:
+        hook = warehouse_hook(dialect.name)
         yield SourceAccess(
             dialect=dialect,
             own_database=hook.own_database(connection),
@@ -95,6 +81,15 @@ def source_access(source: DataSource, application: ApplicationConnection, settin
             redact=redactor(connection),
             host=connection.host or None,
         )
+        return
+    secret, sign_in = _vault_sign_in(source, dialect.driver, application, conn_id)
+    yield SourceAccess(
+        dialect=dialect,
+        own_database=sign_in.own_database,
+        connect=lambda database: dialect.driver.open(sign_in, database, settings),
+        redact=secrets_redactor(sensitive_values(secret)),
+        host=sign_in.host,
+    )
 
 
 def slack_token(key: str | None, organization_name: str, application: ApplicationConnection) -> tuple[str, str | None]:
@@ -128,19 +123,7 @@ def data_team_token() -> tuple[str, str | None] | None:
 
 def redactor(connection: Connection) -> Callable[[str], str]:
     """A function that takes a connection's secrets out of any text, however they are encoded."""
-    values = [connection.password, *_sensitive_values(connection.extra_dejson)]
-    secrets = sorted(
-        {form for value in values if value for form in (value, quote(value, safe=""), quote_plus(value))},
-        key=len,
-        reverse=True,
-    )
-
-    def redact(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        return text
-
-    return redact
+    return secrets_redactor([connection.password, *sensitive_values(connection.extra_dejson)])
 
 
 def _airflow_connection(conn_id: str) -> Connection | None:
@@ -151,9 +134,9 @@ def _airflow_connection(conn_id: str) -> Connection | None:
     return connection
 
 
-def _vault_connection(
-    source: DataSource, hook: WarehouseHook, application: ApplicationConnection, folder: Any, conn_id: str
-) -> Connection:
+def _vault_sign_in(
+    source: DataSource, driver: Driver, application: ApplicationConnection, conn_id: str
+) -> tuple[Mapping[str, Any], SignIn]:
     text = vault_secret(application, source.id)
     if text is None:
         raise TerminalError(
@@ -162,22 +145,19 @@ def _vault_connection(
         )
     mask_secret(text)
     # Raised outside the handler: a parser's error quotes the text, and `from None` only hides it.
-    problem: str | None = None
     try:
         secret = json.loads(text)
-        for value in _sensitive_values(secret):
+        for value in sensitive_values(secret):
             mask_secret(value)
-        connection = hook.from_vault(secret, folder)
-    except KeyError as error:
-        problem = f"it has no {error}"
-    except (ValueError, TypeError, AttributeError):
-        problem = "it is not a JSON object of the form for its type"
-    if problem is not None:
-        raise TerminalError(
-            f"The vault secret of data source {visible(source.name)} cannot be used: {problem}. "
-            f"Correct the secret named {source.id}, or create the Airflow connection `{conn_id}`."
-        )
-    return connection
+        return secret, driver.from_vault(secret)
+    except InvalidVaultJson as error:
+        problem = str(error)
+    except ValueError:
+        problem = "it is not JSON"
+    raise TerminalError(
+        f"The vault secret of data source {visible(source.name)} cannot be used: {problem}. "
+        f"Correct the secret named {source.id}, or create the Airflow connection `{conn_id}`."
+    )
 
 
 def _connect(hook: WarehouseHook, connection: Connection, settings: Settings) -> Callable[[str | None], Any]:
@@ -191,23 +171,3 @@ def _connect(hook: WarehouseHook, connection: Connection, settings: Settings) ->
         )
 
     return connect
-
-
-_SENSITIVE_WORDS = ("password", "secret", "token", "key", "credential", "cert")
-
-
-def _sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]:
-    """Texts under keys that sound like secrets, however deep, also in JSON that is kept as text (a service account)."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _sensitive_values(
-                item, sensitive=sensitive or any(word in str(key).lower() for word in _SENSITIVE_WORDS)
-            )
-    elif isinstance(value, list):
-        for item in value:
-            yield from _sensitive_values(item, sensitive=sensitive)
-    elif sensitive and isinstance(value, str) and len(value) >= 4:
-        yield value
-        if value.lstrip().startswith("{"):
-            with suppress(ValueError):
-                yield from _sensitive_values(json.loads(value))

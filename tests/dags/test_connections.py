@@ -1,4 +1,4 @@
-"""Vault JSON → Airflow connections, and texts without secrets."""
+"""Texts without secrets, parameters of a run, and what is tried again."""
 
 from __future__ import annotations
 
@@ -7,57 +7,6 @@ import json
 import pytest
 
 pytestmark = pytest.mark.airflow
-
-VAULT = {
-    "type": "postgres", "host": "db.example.com", "database": "shop", "username": "reader", "password": "p@ss/word",
-}  # fmt: skip
-
-
-@pytest.fixture
-def from_vault(tmp_path):
-    from schema_sync_airflow.warehouse_hooks import warehouse_hook
-
-    return lambda **keys: warehouse_hook("postgres").from_vault({**VAULT, **keys}, tmp_path)
-
-
-def test_vault_keys_become_a_connection(from_vault):
-    connection = from_vault(port=6543, connection_timeout=2500)
-    assert (connection.host, connection.port, connection.schema) == ("db.example.com", 6543, "shop")
-    assert (connection.login, connection.password) == ("reader", "p@ss/word")
-    assert connection.extra_dejson == {"connect_timeout": 3}
-
-
-def test_the_port_and_the_database_have_their_fallbacks(from_vault):
-    connection = from_vault(database=None, default_database="other", port=None)
-    assert (connection.port, connection.schema) == (5432, "other")
-
-
-@pytest.mark.parametrize(
-    ("ssl", "expected"),
-    [
-        (None, {}),
-        (False, {}),
-        (True, {"sslmode": "require"}),
-        ({"rejectUnauthorized": False}, {"sslmode": "require"}),
-        ({"rejectUnauthorized": True}, {"sslmode": "verify-full", "sslrootcert": "system"}),
-    ],
-)
-def test_tls_options_become_libpqs(from_vault, ssl, expected):
-    assert from_vault(ssl=ssl).extra_dejson == expected
-
-
-def test_certificates_go_to_private_files(from_vault, tmp_path):
-    extra = from_vault(ssl={"ca": "CA", "cert": "CERT", "key": "KEY"}).extra_dejson
-    assert extra["sslmode"] == "verify-full"
-    for option, text in (("sslrootcert", "CA"), ("sslcert", "CERT"), ("sslkey", "KEY")):
-        path = tmp_path / extra[option].rsplit("/", 1)[1]
-        assert path.read_text() == text
-        assert path.stat().st_mode & 0o077 == 0
-
-
-def test_a_missing_key_is_named(from_vault):
-    with pytest.raises(KeyError, match="database"):
-        from_vault(database=None)
 
 
 def test_secrets_are_taken_out_of_texts_however_they_are_encoded():

@@ -8,7 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from schema_sync_airflow.run.data_team_channel import tell_data_team
 from schema_sync_airflow.run.deadline import late_run_alert, tell_of_late_run, tell_of_run_without_summary
+
+from include.schema_sync.notify.delivery.outgoing import Occasion
+from include.schema_sync.notify.messages.blocks import section
+from include.schema_sync.notify.messages.layout import Message, MessageKind
+from include.schema_sync.settings import Settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 
@@ -73,12 +79,16 @@ def over(run_id: str, reason: str, **conf: Any) -> Any:
     return {"run_id": run_id, "reason": reason, "dag_run": run}
 
 
-def test_a_stopped_run_is_told_in_the_summarys_place_and_once(world):
+def test_a_stopped_run_is_told_once_and_its_summary_can_still_be_sent(world):
     for _ in range(2):
         tell_of_run_without_summary(over("scheduled__1", "timed_out"))
     (message,) = world.messages(DATA_TEAM)
     assert "the run was stopped after 60 minutes" in message["text"]
-    assert [row[0] for row in world.tracked()] == ["schema_sync_summary"]
+    assert [row[0] for row in world.tracked()] == ["schema_sync_error"]
+    summary = Message("the summary", (section("after somebody cleared the task"),))
+    tell_data_team(summary, Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, "scheduled__1"), Settings.from_environment())
+    assert len(world.messages(DATA_TEAM)) == 2
+    assert sorted(row[0] for row in world.tracked()) == ["schema_sync_error", "schema_sync_summary"]
 
 
 def test_a_run_whose_summary_was_delivered_is_not_told_of_again(world):

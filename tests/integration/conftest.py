@@ -14,12 +14,13 @@ import psycopg
 import pytest
 
 from include.schema_sync.demo.slack import SlackStandIn, running_slack
-from include.schema_sync.notify.conversation.carry_out import Told, converse
-from include.schema_sync.notify.conversation.failures import tell_failure
-from include.schema_sync.notify.delivery.outbox import Delivery
-from include.schema_sync.notify.messages.organization import error_notice
+from include.schema_sync.notify.conversation.plan import ConversationOutcome
+from include.schema_sync.notify.conversation.talk import Talk
+from include.schema_sync.notify.delivery.outbox import Sender
+from include.schema_sync.notify.delivery.outgoing import Addressee
 from include.schema_sync.notify.slack.client import slack_client
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.notify.slack.transports import WebApi
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
 
@@ -102,25 +103,23 @@ class Customer:
         client: Any = None,
         options: Mapping[str, Any] | None = None,
         **facts: Any,
-    ) -> Told:
+    ) -> ConversationOutcome:
         """One attempt of one run: its own connection and its own client, unless they are given.
 
-        :param options: arguments of ``converse`` that differ.
+        :param options: what of the attempt differs: channel, mention, sleep.
         """
-        usual: dict[str, Any] = {
-            "report": self.report(problems, **facts),
-            "integration_id": self.integration_id,
-            "channel": self.channel,
-            "run": run_of(day),
-            "min_severity": Severity.WARNING,
-            "now": lambda: FIRST_DAY + timedelta(days=day, minutes=1),
-            "sleep": lambda _: None,
-        }
-        client = client or self.client()
-        if connection is not None:
-            return converse(connection, client, **(usual | dict(options or {})))
-        with closing(self.connect()) as own:
-            return converse(own, client, **(usual | dict(options or {})))
+        if connection is None:
+            with closing(self.connect()) as own:
+                return self.tell(day, problems, connection=own, client=client, options=options, **facts)
+        usual: dict[str, Any] = {"channel": self.channel, **(options or {})}
+        transport = WebApi(client or self.client(), usual.pop("sleep", lambda _: None))
+        return Talk(
+            Sender(connection, transport, lambda: FIRST_DAY + timedelta(days=day, minutes=1), transport.sleep),
+            Addressee(self.organization_id, "Acme", self.integration_id),
+            report=self.report(problems, **facts),
+            run=run_of(day),
+            **usual,
+        ).converse()
 
     def timestamp(self, day: float) -> str:
         return run_of(day).timestamp
@@ -128,23 +127,8 @@ class Customer:
     def client(self) -> Any:
         return slack_client(TOKEN, base_url=self.slack.base_url, timeout_s=1)
 
-    def tell_failure(
-        self, day: float, error: str = "no route to host", *, connection: Any = None, client: Any = None, **options: Any
-    ) -> Delivery | None:
-        usual: dict[str, Any] = {
-            "notice": error_notice("Acme", error=error, unchecked=(), run=run_of(day)),
-            "organization_id": self.organization_id,
-            "integration_id": self.integration_id,
-            "channel": self.channel,
-            "run": run_of(day),
-            "now": lambda: FIRST_DAY + timedelta(days=day, minutes=1),
-            "sleep": lambda _: None,
-        }
-        client = client or self.client()
-        if connection is not None:
-            return tell_failure(connection, client, **(usual | options))
-        with closing(self.connect()) as own:
-            return tell_failure(own, client, **(usual | options))
+    def tell_failure(self, day: float, error: str = "no route to host", **how: Any) -> ConversationOutcome:
+        return self.tell(day, error=error, **how)
 
     def rows(self) -> list[dict[str, Any]]:
         with closing(self.connect()) as connection:

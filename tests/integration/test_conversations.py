@@ -35,7 +35,9 @@ def test_first_drift_is_a_message_in_the_channel(customer: Any) -> None:
     assert (content["version"], content["told"], content["before"]) == (1, True, None)
     assert content["text"] == posted["text"]
     assert row["sender_info"] == {
-        "app": "schema-sync",
+        "sentBy": "schema-sync",
+        "organizationId": customer.organization_id,
+        "organizationName": "Acme",
         "state": "sent",
         "action": "post",
         "run_id": "scheduled__0",
@@ -406,7 +408,7 @@ def test_failing_check_is_told_once_and_then_updated(customer: Any) -> None:
     (notice,) = customer.said()
     assert first.ts == second.ts == notice["ts"]
     assert "still no route" in whole(notice)
-    assert customer.tell_failure(0) is None
+    assert not customer.tell_failure(0).reached
     assert customer.actions() == ["post", "update"]
     customer.tell_failure(7)
     assert len(customer.said()) == 2

@@ -210,10 +210,9 @@ def test_fault_of_slack_leads_to_one_message(
     scenario.prepare(customer)
     customer.slack.fail("chat.postMessage", fault)
     waits = {"sleep": lambda seconds: time.sleep(min(seconds, 1.0))}
-    options = waits if scenario.today is None else {"options": waits}
     with pytest.raises(TransientError):
-        scenario.attempt(customer, **options)
-    scenario.attempt(customer, **options)
+        scenario.attempt(customer, options=waits)
+    scenario.attempt(customer, options=waits)
     time.sleep(2 * fault.hold_s / 3)  # by then Slack has taken what the client gave up on, too
     assert outcome(customer) == wanted
     customer.check_one_row_each()
@@ -345,7 +344,7 @@ sys.path[:0] = {path!r}
 import psycopg
 from tests.integration.conftest import Customer
 customer = Customer({uri!r}, None, {organization!r}, {integration!r}, {channel!r})
-class Slack: base_url = {base_url!r}
+class Slack: base_url, messages = {base_url!r}, []
 customer.slack = Slack
 customer.client = lambda: __import__("include.schema_sync.notify.slack.client", fromlist=["x"]).slack_client(
     {token!r}, base_url={base_url!r}, timeout_s=10)

@@ -19,16 +19,19 @@ import pytest
 from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.outbox import Delivery, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.notify.delivery.outbox import Delivery, Sender, ThreadIncompleteError, deliver, message_id
+from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Addressee, Occasion
 from include.schema_sync.notify.messages.blocks import header, section
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
+from include.schema_sync.notify.slack.transports import WebApi
 
 pytestmark = pytest.mark.postgres
 
 TOKEN = "xoxb-very-secret-token"
 ORGANIZATION = "00000000-0000-0000-0000-00000000000a"
 INTEGRATION = "00000000-0000-0000-0000-00000000000b"
+ACME = Addressee(ORGANIZATION, "Acme", INTEGRATION)
 MESSAGE = Message("fallback", (header("Drift"), section("body")))
 LONG = Message("fallback", MESSAGE.blocks, (Message("page 1", (section("one"),)), Message("page 2", (section("two"),))))
 NOW = datetime(2026, 1, 15, 7, 1, tzinfo=UTC)
@@ -70,23 +73,19 @@ Connect = Callable[[], psycopg.Connection[tuple[object, ...]]]
 
 def send(connect: Connect, slack: SlackStandIn, message: Message = MESSAGE, **changes: Any) -> Delivery:
     """One attempt of one task: its own connection, its own client."""
-    usual: dict[str, Any] = {
-        "message": message,
-        "kind": MessageKind.SCHEMA_SYNC,
-        "organization_id": ORGANIZATION,
-        "integration_id": INTEGRATION,
-        "channel": "C1",
-        "run_id": "scheduled__1",
-        "now": lambda: NOW,
-        "sleep": lambda _: None,
-    }
+    options: dict[str, Any] = {"kind": MessageKind.SCHEMA_SYNC, "channel": "C1", "run_id": "scheduled__1", "to": ACME}
+    options |= {"now": lambda: NOW, "sleep": lambda _: None} | changes
+    transport = WebApi(slack_client(TOKEN, base_url=slack.base_url, timeout_s=1), options["sleep"])
     with connect() as connection:
-        return deliver(connection, slack_client(TOKEN, base_url=slack.base_url, timeout_s=1), **(usual | changes))
+        sender = Sender(connection, transport, options["now"], options["sleep"])
+        return deliver(sender, options["to"], message, Occasion(options["kind"], options["run_id"]), options["channel"])
 
 
 def rows(connect: Connect) -> list[dict[str, Any]]:
     with connect() as connection:
-        cursor = connection.execute("SELECT * FROM slack_message_tracking ORDER BY created_at, content")
+        cursor = connection.execute(
+            "SELECT *, content::jsonb AS content FROM slack_message_tracking ORDER BY created_at, 7"
+        )
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -115,8 +114,20 @@ def test_message_is_posted_and_its_row_says_where_and_what(connect: Connect, sla
         "slack_message_ts": posted["ts"],
         "slack_thread_ts": None,
         "message_type": "schema_sync",
-        "content": "fallback",
-        "sender_info": {"app": "schema-sync", "state": "sent", "action": "post", "run_id": "scheduled__1"},
+        "content": {
+            "text": "fallback",
+            "blocks": list(MESSAGE.blocks),
+            "messageType": "schema_sync",
+            "runId": "scheduled__1",
+        },
+        "sender_info": {
+            "sentBy": "schema-sync",
+            "organizationId": ORGANIZATION,
+            "organizationName": "Acme",
+            "state": "sent",
+            "action": "post",
+            "run_id": "scheduled__1",
+        },
         "sent_at": NOW,
     }
     assert posted["metadata"]["event_payload"] == {"internal_message_id": delivery.internal_message_id}
@@ -135,18 +146,29 @@ def test_message_that_was_confirmed_is_not_posted_again(connect: Connect, slack:
     assert len(rows(connect)) == 1
 
 
+def test_message_that_reads_differently_when_it_is_sent_again_is_brought_up_to_date(
+    connect: Connect, slack: SlackStandIn
+) -> None:
+    send(connect, slack, LONG, to=DATA_TEAM, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
+    other = Message("others", (header("Other"), section("body")), (Message("page 1", (section("1"),)), LONG.replies[1]))
+    for _ in range(2):
+        send(connect, slack, other, to=DATA_TEAM, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
+    assert [(m["text"], m.get("updates", 0)) for m in slack.messages] == [("others", 1), ("page 1", 1), ("page 2", 0)]
+    assert [row["content"]["text"] for row in rows(connect)] == ["others", "page 1", "page 2"]
+
+
 def test_other_run_kind_or_organization_is_another_message(connect: Connect, slack: SlackStandIn) -> None:
     send(connect, slack)
     send(connect, slack, run_id="scheduled__2")
     send(connect, slack, kind=MessageKind.SCHEMA_SYNC_ERROR)
-    send(connect, slack, organization_id=None, integration_id=None, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
+    send(connect, slack, to=DATA_TEAM, kind=MessageKind.SCHEMA_SYNC_SUMMARY)
     ids = {str(row["internal_message_id"]) for row in rows(connect)}
     assert len(ids) == len(slack.messages) == 4
     assert {UUID(one).version for one in ids} == {5}
 
 
 def test_message_ids_stay_what_they_were_when_the_code_changes() -> None:
-    said = message_id(ORGANIZATION, INTEGRATION, MessageKind.SCHEMA_SYNC, "scheduled__1")
+    said = message_id(ACME, MessageKind.SCHEMA_SYNC, "scheduled__1")
     assert said == "fd95ec57-1451-5e7c-9286-cc6eabddf545"
 
 
@@ -302,7 +324,7 @@ def test_pages_go_into_the_thread_each_with_its_own_row(connect: Connect, slack:
         ("page 2", delivery.ts),
     ]
     assert delivery.replies == 2
-    assert [(row["content"], row["slack_thread_ts"]) for row in rows(connect)] == [
+    assert [(row["content"]["text"], row["slack_thread_ts"]) for row in rows(connect)] == [
         ("fallback", None),
         ("page 1", delivery.ts),
         ("page 2", delivery.ts),
@@ -330,7 +352,7 @@ def test_page_that_slack_refuses_does_not_undo_the_message(connect: Connect, sla
     delivery = send(connect, slack, LONG)
     assert delivery.replies == 0
     assert "restricted_action_thread_locked" in (delivery.thread_error or "")
-    assert [row["content"] for row in rows(connect)] == ["fallback"]
+    assert [row["content"]["text"] for row in rows(connect)] == ["fallback"]
 
 
 def test_older_database_gets_the_summary_sent_once_with_the_migrations_name(
@@ -338,7 +360,7 @@ def test_older_database_gets_the_summary_sent_once_with_the_migrations_name(
 ) -> None:
     with connect() as connection:
         connection.execute("ALTER TABLE slack_message_tracking ALTER COLUMN integration_id SET NOT NULL")
-    summary: dict[str, Any] = {"organization_id": None, "integration_id": None, "kind": MessageKind.SCHEMA_SYNC_SUMMARY}
+    summary: dict[str, Any] = {"to": DATA_TEAM, "kind": MessageKind.SCHEMA_SYNC_SUMMARY}
     now = {"now": lambda: datetime.now(UTC)}
     first = send(connect, slack, LONG, **summary, **now)
     again = send(connect, slack, LONG, **summary, **now)
@@ -410,19 +432,9 @@ def test_a_thousand_alerts_from_sixteen_threads_meet_no_storm_of_429s(
     local = threading.local()
 
     def alert(number: int) -> Delivery:
-        if not hasattr(local, "connection"):
-            local.connection = connect()
-            local.client = slack_client(TOKEN, base_url=slack.base_url)
-        return deliver(
-            local.connection,
-            local.client,
-            message=MESSAGE,
-            kind=MessageKind.SCHEMA_SYNC,
-            organization_id=ORGANIZATION,
-            integration_id=INTEGRATION,
-            channel=f"C-{number}",
-            run_id=f"run {number}",
-        )
+        if not hasattr(local, "sender"):
+            local.sender = Sender(connect(), WebApi(slack_client(TOKEN, base_url=slack.base_url)))
+        return deliver(local.sender, ACME, MESSAGE, Occasion(MessageKind.SCHEMA_SYNC, f"run {number}"), f"C-{number}")
 
     with ThreadPoolExecutor(16) as pool:
         deliveries = list(pool.map(alert, range(1_000)))

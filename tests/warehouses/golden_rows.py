@@ -90,7 +90,11 @@ def model(name: str, /, **fields: str | None) -> dict[str, object]:
 
 
 def found(report: OrganizationReport) -> set[tuple[str, str | None, str | None]]:
-    return {(each.type.value, each.table, each.column) for each in report.discrepancies}
+    return {
+        (each.type.value, each.table, name)
+        for each in report.discrepancies
+        for name in ([name for name, _ in each.columns] or (each.column,))
+    }
 
 
 def types_that_differ(

@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines.base import open_with_hook
 
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.introspect.source import introspect_source
 from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
+from include.schema_sync.warehouses.duckdb import own_database
 from include.schema_sync.warehouses.engine import Failure
 
 pytestmark = pytest.mark.airflow
 
 
 def open_file(engine: str, path: Path) -> Any:
-    from schema_sync_airflow.warehouse_hooks import HOOKS
-
-    hook = HOOKS[engine]
-    return hook.open(hook.from_vault({"path": str(path)}, Path("unused")), None, Settings.from_environment({}))
+    return open_with_hook(engine, None, host=str(path))
 
 
 def read(engine: str, path: Path, schema: str, *tables: str) -> GroupSnapshot:
@@ -79,11 +78,8 @@ def test_a_file_of_another_kind_is_unchecked_for_good(engine: str, tmp_path: Pat
 @pytest.mark.parametrize("engine", ["duckdb", "sqlite"])
 def test_a_connection_that_names_no_file_is_refused_because_an_empty_database_would_be_opened(engine: str) -> None:
     pytest.importorskip("airflow.providers.duckdb.hooks.duckdb")
-    from airflow.sdk import Connection
-    from schema_sync_airflow.warehouse_hooks import HOOKS
-
     with pytest.raises(TerminalError, match="names no file"):
-        HOOKS[engine].open(Connection(conn_id="x", conn_type=engine), None, Settings.from_environment({}))
+        open_with_hook(engine, None)
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "sqlite"])
@@ -126,14 +122,11 @@ def test_an_absent_table_brings_the_names_that_look_like_it(engine: str, tmp_pat
 )
 def test_a_duckdb_database_is_named_after_its_file(name: str, tmp_path: Path) -> None:
     path = duckdb_file(tmp_path / name, "CREATE TABLE orders (id INTEGER)")
-    from schema_sync_airflow.warehouse_hooks import HOOKS
-
-    hook = HOOKS["duckdb"]
     connection = open_file("duckdb", path)
     cursor = connection.cursor()
     cursor.execute("SELECT current_database()")
     try:
-        assert cursor.fetchmany(2) == [(hook.own_database(hook.from_vault({"path": str(path)}, tmp_path)),)]
+        assert cursor.fetchmany(2) == [(own_database(str(path)),)]
     finally:
         connection.close()
 
@@ -155,15 +148,6 @@ def test_another_database_that_is_attached_is_not_mixed_in(tmp_path: Path) -> No
     assert [outcome.snapshot.exists for outcome in outcomes] == [True, True, True, False]
 
 
-def test_motherduck_is_a_token_and_a_database() -> None:
-    from schema_sync_airflow.warehouse_hooks import HOOKS
-
-    hook = HOOKS["duckdb"]
-    connection = hook.from_vault({"token": "secret-token", "default_database": "md:shop"}, Path("unused"))
-    assert (connection.password, connection.schema, connection.host) == ("secret-token", "shop", None)
-    assert hook.own_database(connection) == "shop"
-
-
 def test_sqlites_virtual_and_generated_columns_are_told_apart(tmp_path: Path) -> None:
     path = sqlite_file(
         tmp_path / "shop.db",
@@ -183,9 +167,9 @@ def test_a_path_is_only_a_path(name: str, tmp_path: Path) -> None:
 
 def test_an_airflow_uri_with_three_slashes_names_a_file_too(tmp_path: Path) -> None:
     from airflow.sdk import Connection
-    from schema_sync_airflow.warehouse_hooks import HOOKS
+    from schema_sync_airflow.warehouse_hooks import warehouse_hook
 
     path = sqlite_file(tmp_path / "shop.db", "CREATE TABLE orders (id INTEGER)")
     connection = Connection.from_uri(f"sqlite://{path}", conn_id="x")
-    HOOKS["sqlite"].open(connection, None, Settings.from_environment({})).close()
-    assert HOOKS["sqlite"].own_database(connection) == "shop"
+    warehouse_hook("sqlite").open(connection, None, Settings.from_environment({})).close()
+    assert warehouse_hook("sqlite").own_database(connection) == "shop"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,13 +29,6 @@ SERVICE_ACCOUNT = {
     "type": "service_account", "project_id": "shop-prod", "private_key_id": "0123456789", "private_key": PRIVATE_KEY,
     "client_email": "reader@shop-prod.iam.gserviceaccount.com",
 }  # fmt: skip
-VAULT: dict[str, dict[str, Any]] = {
-    "bigquery": {"type": "bigquery", "project_id": "shop-prod", "service_account_key": json.dumps(SERVICE_ACCOUNT)},
-    "databricks": {"type": "databricks", "host": "x.cloud.databricks.com", "warehouse_id": "abc",
-                   "access_token": "dapi-secret"},
-    "sqlserver": {"type": "sqlserver", "server": "db.example.com", "database": "shop", "username": "reader",
-                  "password": "p@ss"},
-}  # fmt: skip
 
 
 def _hook(engine: str) -> Any:
@@ -45,34 +37,15 @@ def _hook(engine: str) -> Any:
     return warehouse_hook(engine)
 
 
-def _from_vault(engine: str, **keys: Any) -> Any:
-    return _hook(engine).from_vault({**VAULT[engine], **keys}, Path("unused"))
+def _connection(conn_type: str, *, extra: Mapping[str, Any], **fields: Any) -> Any:
+    from airflow.sdk import Connection
 
-
-# Vault → Airflow connection
-
-
-def test_bigquery_takes_a_key_as_text_or_a_file_or_the_machines_own_credentials() -> None:
-    connection = _from_vault("bigquery", location="EU")
-    extra = connection.extra_dejson
-    assert connection.conn_type == "google_cloud_platform"
-    assert (extra["project"], extra["location"]) == ("shop-prod", "EU")
-    assert json.loads(extra["keyfile_dict"]) == SERVICE_ACCOUNT
-    by_path = _from_vault("bigquery", service_account_key=None, key_file_path="/keys/shop.json").extra_dejson
-    assert by_path == {"project": "shop-prod", "key_path": "/keys/shop.json"}
-    assert _from_vault("bigquery", service_account_key=None).extra_dejson == {"project": "shop-prod"}
-
-
-def test_a_service_account_that_is_no_json_is_refused_as_such() -> None:
-    with pytest.raises(ValueError, match="Expecting value"):
-        _from_vault("bigquery", service_account_key="not json")
+    return Connection(conn_id="x", conn_type=conn_type, extra=json.dumps(dict(extra)), **fields)
 
 
 def test_the_project_of_a_key_is_the_own_database_where_none_is_named() -> None:
-    from airflow.sdk import Connection
-
     def own(extra: dict[str, Any]) -> Any:
-        return _hook("bigquery").own_database(Connection(conn_id="x", conn_type="y", extra=json.dumps(extra)))
+        return _hook("bigquery").own_database(_connection("y", extra=extra))
 
     assert own({"keyfile_dict": json.dumps(SERVICE_ACCOUNT)}) == "shop-prod"
     assert own({"keyfile_dict": SERVICE_ACCOUNT, "project": "other"}) == "other"
@@ -83,50 +56,8 @@ def test_the_project_of_a_key_is_the_own_database_where_none_is_named() -> None:
 def test_what_is_secret_in_a_service_account_is_masked_and_its_project_is_not() -> None:
     from schema_sync_airflow.connections import redactor
 
-    redact = redactor(_from_vault("bigquery"))
+    redact = redactor(_connection("y", extra={"keyfile_dict": json.dumps(SERVICE_ACCOUNT), "project": "shop-prod"}))
     assert redact(f"cannot sign with {PRIVATE_KEY} in shop-prod") == "cannot sign with *** in shop-prod"
-
-
-def test_databricks_finds_a_warehouse_by_its_id_or_its_path() -> None:
-    connection = _from_vault("databricks", default_catalog="main", default_schema="sales")
-    assert (connection.host, connection.password) == ("x.cloud.databricks.com", "dapi-secret")
-    assert connection.extra_dejson == {"http_path": "/sql/1.0/warehouses/abc", "catalog": "main", "schema": "sales"}
-    assert _hook("databricks").own_database(connection) == "main"
-    other = _from_vault("databricks", http_path="/p", access_token=None, api_key="key")
-    assert (other.extra_dejson, other.password) == ({"http_path": "/p"}, "key")
-    assert _hook("databricks").own_database(other) is None
-
-
-@pytest.mark.parametrize(
-    ("keys", "host", "port", "login", "extra"),
-    [
-        ({}, "db.example.com", 1433, "reader", {}),
-        ({"port": 14330}, "db.example.com", 14330, "reader", {}),
-        ({"instance": "SQLEXPRESS"}, "db.example.com\\SQLEXPRESS", 1433, "reader", {}),
-        ({"instance": "SQLEXPRESS", "port": 14330}, "db.example.com", 14330, "reader", {}),
-        ({"domain": "CORP"}, "db.example.com", 1433, "CORP\\reader", {}),
-        ({"encrypt": True, "trust_server_certificate": True}, "db.example.com", 1433, "reader",
-         {"encryption": "require"}),
-        ({"encrypt": False}, "db.example.com", 1433, "reader", {"encryption": "request"}),
-    ],
-)  # fmt: skip
-def test_sql_servers_keys_become_what_pymssql_knows(
-    keys: dict[str, Any], host: str, port: int, login: str, extra: dict[str, Any]
-) -> None:
-    connection = _from_vault("sqlserver", **keys)
-    assert (connection.host, connection.port, connection.login) == (host, port, login)
-    assert (connection.schema, connection.password) == ("shop", "p@ss")
-    assert connection.extra_dejson == extra
-    assert _hook("sqlserver").own_database(connection) == "shop"
-
-
-@pytest.mark.parametrize(
-    ("engine", "key"), [("bigquery", "project_id"), ("databricks", "host"), ("sqlserver", "server")]
-)
-def test_a_missing_key_is_named(engine: str, key: str) -> None:
-    secret = {name: value for name, value in VAULT[engine].items() if name != key}
-    with pytest.raises(KeyError, match=key):
-        _hook(engine).from_vault(secret, Path("unused"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +75,7 @@ def test_a_missing_provider_is_terminal_and_says_what_to_install(
 
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(TerminalError, match=f"Run: pip install {package}$"):
-        _connect(_hook(engine), _from_vault(engine), SETTINGS)(None)
+        _connect(_hook(engine), _connection(engine, extra={}), SETTINGS)(None)
 
 
 # SQL Server: the real driver
@@ -157,7 +88,7 @@ def pymssql() -> Any:
 
 
 def test_a_server_that_does_not_listen_is_transient_and_told_in_words(pymssql: Any) -> None:
-    hook, connection = _hook("sqlserver"), _from_vault("sqlserver", server="127.0.0.1", port=1)
+    hook, connection = _hook("sqlserver"), _connection("mssql", host="127.0.0.1", port=1, extra={})
     (group,) = introspect_source(
         lambda database: hook.open(connection, database, SETTINGS),
         dialect_for("sqlserver"), [GroupRequest("s", "shop", "dbo", ("orders",))], timeout_s=20, log=lambda _: None,
@@ -191,7 +122,7 @@ def test_pymssql_fills_in_every_name_as_a_quoted_text(pymssql: Any) -> None:
     ],
 )  # fmt: skip
 def test_pymssqls_errors_are_taken_apart(pymssql: Any, arguments: Any, errno: int | None, text: str) -> None:
-    from include.schema_sync.warehouses.driver_connections import SqlServerError, sql_server_errors
+    from include.schema_sync.warehouses.sqlserver.connection import SqlServerError, sql_server_errors
 
     with pytest.raises(SqlServerError) as raised, sql_server_errors():
         raise pymssql.OperationalError(*arguments)
@@ -221,12 +152,20 @@ def test_databricks_gets_limits_on_every_wait_and_the_given_connection(monkeypat
         return Raw()
 
     monkeypatch.setattr(sql, "connect", connect)
-    connection = _hook("databricks").open(_from_vault("databricks", default_catalog="main"), None, SETTINGS)
+    connection = _hook("databricks").open(
+        _connection(
+            "databricks", host="x.cloud.databricks.com", password="dapi-secret",
+            extra={"http_path": "/sql/1.0/warehouses/abc", "catalog": "main"},
+        ),
+        None,
+        SETTINGS,
+    )  # fmt: skip
     ((arguments, options),) = calls
     assert arguments == ("x.cloud.databricks.com", "/sql/1.0/warehouses/abc", "dapi-secret")
     assert options["session_configuration"] == {"STATEMENT_TIMEOUT": "5"}
-    assert (options["_socket_timeout"], options["_retry_stop_after_attempts_duration"]) == (5, 5)
+    assert (options["_socket_timeout"], options["_retry_stop_after_attempts_duration"]) == (300, 300)
     assert options["catalog"] == "main"
+    assert options["enable_telemetry"] is False
     connection.rollback()
     assert not connection.closed
     connection.close()

@@ -198,6 +198,19 @@ def application_errors(what: str) -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def transactions(connection: Connection) -> Iterator[None]:
+    """Leave autocommit mode for a while: what runs inside commits by itself, or is rolled back."""
+    with application_errors("begin a transaction"):
+        connection.autocommit = False
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.rollback()
+            connection.autocommit = True
+
+
 def _explain_absence(connection: Connection, ids: Sequence[str]) -> str:
     with application_errors("look up organizations"):
         rows = connection.execute(_WHY_NOT_ACTIVE, {"ids": list(ids)}).fetchall()

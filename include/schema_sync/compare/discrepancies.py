@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
 
 from ..errors import InvalidDatasetYml
 from ..needs.needs import Need, Unread
 from ..needs.placement import Placement
 from ..nouns.dataset import Dataset
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
-from ..nouns.snapshot import GroupSnapshot, SourceSnapshot
+from ..nouns.snapshot import Column, GroupSnapshot, SourceSnapshot
 from ..text import cut
 from ..warehouses.engine import Dialect
 from .subjects import Subject
 from .suggestions import closest_name, renamed_to
 from .tables import KnownTable
 
+_NAMED = 5  # undocumented columns, in a message
 NOT_IN_CATALOGUE = "not in the catalogue, but it can be queried"
 
 
@@ -106,16 +109,33 @@ def missing_schema(organization_id: str, group: GroupSnapshot, dataset_names: Se
     )
 
 
-def undocumented(subject: Subject, table: KnownTable) -> Iterator[Discrepancy]:
-    for column in table.unclaimed:
-        yield discrepancy(
-            subject,
-            DiscrepancyType.UNDOCUMENTED_COLUMN,
-            message=f"Column `{cut(column.name)}` is in the {table.table.kind} and in no dataset of it.",
-            table=table.table.name,
-            column=column.name,
-            actual=column.type,
-        )
+def undocumented(subject: Subject, table: KnownTable, columns: Sequence[Column], more: int = 0) -> Discrepancy:
+    """One finding a table; the same as long as these are its columns.
+
+    :param more: how many columns there are beside these, whose names are not kept.
+    """
+    columns = sorted(columns, key=lambda column: column.name)
+    alone = columns[0] if len(columns) == 1 and not more else None
+    if alone is not None:
+        message = f"Column `{cut(alone.name)}` is in the {table.table.kind} and in no dataset of it."
+    else:
+        listed = ", ".join(f"`{cut(column.name)}`" for column in columns[:_NAMED])
+        rest = len(columns) + more - _NAMED
+        and_more = f" and {rest:,} more" if rest > 0 else ""
+        count = f"{len(columns) + more:,} columns"
+        message = f"{count} are in the {table.table.kind} and in no dataset of it: {listed}{and_more}."
+    found = discrepancy(
+        subject,
+        DiscrepancyType.UNDOCUMENTED_COLUMN,
+        message=message,
+        table=table.table.name,
+        column=None if alone is None else alone.name,
+        actual=None if alone is None else alone.type,
+        subject_text=""
+        if alone is not None
+        else sha256("\0".join(column.name for column in columns).encode("utf-8", "replace")).hexdigest(),
+    )
+    return replace(found, columns=tuple((cut(column.name), cut(column.type)) for column in columns))
 
 
 def invalid_yml(dataset: Dataset, source: SourceSnapshot, error: InvalidDatasetYml) -> Discrepancy:

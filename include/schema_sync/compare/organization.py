@@ -5,7 +5,7 @@ Nothing here asks a server anything: what the snapshot does not know is *uncheck
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import InvalidDatasetYml, TerminalError
@@ -27,6 +27,7 @@ from .impact import Users
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
 
+_MOST_REASONS = 20  # of one data source
 CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next run checks it"
 
 
@@ -132,10 +133,16 @@ def _diff_source(source: SourceSnapshot, now: Mapping[str, Dataset], report: _Re
                 data_source_id=source.data_source.id,
                 data_source_name=source.data_source.name,
                 datasets=len(reasons),
-                error="; ".join(sorted(set(reasons.values()))),
+                error=_joined(reasons.values()),
                 dataset_ids=tuple(sorted(reasons)),
             )
         )
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    different = sorted(set(reasons))
+    more = f"; and {len(different) - _MOST_REASONS} more reasons" if len(different) > _MOST_REASONS else ""
+    return "; ".join(different[:_MOST_REASONS]) + more
 
 
 def _dialect(source: SourceSnapshot) -> Dialect:
@@ -222,8 +229,12 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             for column in table.unclaimed
             if silence.ignores(column.name, dialect.column_case)
         }
-        for discrepancy in undocumented(teller, table):
-            report.add(_weighed(discrepancy, teller), ignored=discrepancy.column in ignored_names)
+        told = [column for column in table.unclaimed if column.name not in ignored_names]
+        silenced = [column for column in table.unclaimed if column.name in ignored_names]
+        if told:
+            report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
+        if silenced:
+            report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
 
 
 def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:

@@ -28,6 +28,7 @@ from ..text import visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
 from ..yml.dataset import parse_dataset_yml
+from .limits import Limits
 from .source import GroupOutcome, introspect_source
 from .workers import side_by_side
 
@@ -252,9 +253,11 @@ def _introspect(
             job.access.dialect,
             requests,
             timeout_s=settings.statement_timeout_s,
+            wake_up_s=settings.wake_up_s,
             deadline_s=max(1.0, ends - started),
             confirm=settings.confirm_missing,
             redact=job.access.redact,
+            limits=Limits(settings.most_columns, settings.most_mebibytes * 2**20),
         )
     finally:
         host.release()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
+from ..errors import TerminalError
 from ..nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect
-from ..warehouses.names import NameIndex, can_be_asked, unquote
+from ..warehouses.names import NameCase, NameIndex, can_be_asked, cut_name, fold, unquote
+from .limits import OTHER_COLUMNS
 
+_TEXT_OR_NOTHING = (str, type(None))
+_NOT_ASKED_FOR = "the server answered with something else than what was asked"
 _NEIGHBOURS_PER_TABLE = 5
 _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second
 _ROW = 8  # values of a row; the numbers of table and column follow where the engine has them
@@ -18,51 +22,88 @@ _relation_of = itemgetter(1)
 
 
 def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> tuple[GroupSnapshot, str | None]:
-    """Rows as :class:`Dialect` describes them → (a snapshot, the schema's stored name). No rows: no such schema."""
+    """Rows as :class:`Dialect` describes them → (a snapshot, the schema's stored name). No rows: no such schema.
+
+    However many rows come, what is kept is bounded: the asked tables, their columns that a dataset names, and some
+    others.
+
+    :raises TerminalError: these are not the rows that were asked for.
+    """
     exists = False
     stored_schema: str | None = None
-    tables: list[Table] = []
+    asked = _asked(request, dialect)
+    tables: dict[str, Table] = {}
     neighbours: list[str] = []
     # Tables share columns that are the same in both: most have an id or a created_at, and finding one is
     # several times faster than making and keeping another.
     shared: dict[str, Column] = {}
     for name, group in groupby(rows, _relation_of):
         exists = True
-        own = list(group)
-        stored_schema = own[0][0]
-        kind, readable, first_column = own[0][2:5]
+        first = next(group)
+        if len(first) not in (_ROW, _ROW + 2) or not all(isinstance(each, _TEXT_OR_NOTHING) for each in first[:3]):
+            raise TerminalError(_NOT_ASKED_FOR)
+        stored_schema, _, kind, readable = first[:4]
         if name is None:
             continue
         if readable is None:
             neighbours.append(name)
             continue
+        named = asked.get(name.casefold())
+        if named is None or name in tables:  # nobody could mean it, or it has been told already
+            continue
         columns: list[Column] = []
-        for _, _, _, _, column, type_, base_type, column_readable, *numbers in own if first_column is not None else ():
+        others = more = 0
+        for _, _, _, _, column, type_, base_type, column_readable, *numbers in chain((first,), group):
+            if column is None:
+                continue
+            if not (isinstance(column, str) and isinstance(type_, str)):
+                raise TerminalError(_NOT_ASKED_FOR)
+            if column.casefold() not in named:
+                if others == OTHER_COLUMNS:
+                    more += 1
+                    continue
+                others += 1
             known = shared.get(column)
             number = numbers[1] if numbers else None
             if known is None or known[1:] != (type_, base_type, column_readable, number):
                 known = shared[column] = Column(column, type_, base_type, column_readable, number)
             columns.append(known)
-        identity = None if len(own[0]) == _ROW or own[0][_ROW] is None else int(own[0][_ROW])
-        tables.append(Table(name, kind, bool(readable), tuple(columns), identity))
+        identity = None if len(first) == _ROW else first[_ROW]
+        if identity is not None and not str(identity).isdigit():
+            raise TerminalError(_NOT_ASKED_FOR)
+        identity = None if identity is None else int(identity)
+        tables[name] = Table(name, kind, bool(readable), tuple(columns), identity, more=more)
     snapshot = GroupSnapshot(
         request.data_source_id,
         request.database,
         request.schema,
         exists=exists,
-        tables=tuple(tables),
+        tables=tuple(tables.values()),
         neighbours=_closest(neighbours, request, tables, dialect) if neighbours else (),
     )
     return snapshot, stored_schema
 
 
+def _asked(request: GroupRequest, dialect: Dialect) -> dict[str, set[str]]:
+    """{a name that a requested table may be stored by: the names that its columns may be meant by}, folded."""
+    asked: dict[str, set[str]] = {}
+    for table in request.tables:
+        names = set(request.named.get(table, ()))
+        for form in (unquote(table)[0], fold(table, NameCase.SENSITIVE, dialect.max_name_bytes)):
+            asked.setdefault(form.casefold(), set()).update(names)
+    if dialect.max_name_bytes is not None:
+        for columns in asked.values():
+            columns |= {cut_name(name, dialect.max_name_bytes) for name in columns}
+    return asked
+
+
 def _closest(
-    neighbours: Sequence[str], request: GroupRequest, tables: Iterable[Table], dialect: Dialect
+    neighbours: Sequence[str], request: GroupRequest, tables: Iterable[str], dialect: Dialect
 ) -> tuple[str, ...]:
     """The neighbours that look like an absent table, sorted: a schema may have 100 000, and all would go into XCom."""
     from rapidfuzz import fuzz, process
 
-    found = NameIndex([table.name for table in tables], dialect.table_case, dialect.max_name_bytes)
+    found = NameIndex(tables, dialect.table_case, dialect.max_name_bytes)
     absent = [table for table in request.tables if found.resolve(table).name is None and can_be_asked(table)]
     lowered = [name.lower() for name in neighbours]
     chosen: set[str] = set()

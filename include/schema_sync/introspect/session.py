@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from ..errors import MissingSchemaError, SchemaSyncError, TransientError
-from ..text import one_line
+from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import fold, unquote
+from .limits import Limits
 from .watch import Watch
 
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
@@ -44,6 +46,7 @@ class Job:
     redact: Callable[[str], str]
     log: Callable[[str], None]
     watch: Watch[Any]
+    limits: Limits
 
 
 class DriverError(Exception):
@@ -116,8 +119,16 @@ class Session:
         """
         connection = self.open()
         self.queries += 1
-        cursor = self._execute(connection, query.sql, query.parameters)
-        return self._fetched(connection, cursor)
+        cursor = self._execute(connection, query.sql, query.parameters, stream=True)
+        size = 0
+        for rows, row in enumerate(self._fetched(connection, cursor), 1):
+            size += sum(len(value) for value in row if isinstance(value, str))
+            refusal = self._job.limits.refusal(rows, size)
+            if refusal is not None:
+                self._last_error = DriverError(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {refusal}")
+                self._discard()  # at once: what the server still sends is not waited for
+                raise self._last_error
+            yield row
 
     def probe(self, sql: str) -> None:
         """Run one statement of which only matters that it runs.
@@ -128,7 +139,7 @@ class Session:
         for _ in self._fetched(connection, self._execute(connection, sql)):
             pass  # some drivers want every result fetched before the next statement
 
-    def _execute(self, connection: Connection, sql: str, *parameters: Any) -> Cursor:
+    def _execute(self, connection: Connection, sql: str, *parameters: Any, stream: bool = False) -> Cursor:
         self._job.watch.begin_step()
         try:
             cursor = connection.cursor()
@@ -136,6 +147,8 @@ class Session:
                 self._in_transaction = True
                 for statement in self._job.dialect.session_statements:
                     cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+            if stream and hasattr(cursor, "stream"):
+                return _Stream(cursor, sql, *parameters)
             cursor.execute(sql, *parameters)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             raise self._failed(connection, error) from None
@@ -183,9 +196,12 @@ class Session:
     def _explain(self, error: Exception, doing: str) -> DriverError:
         dialect = self._job.dialect
         if self._job.watch.was_cut():
-            return DriverError(Failure.TRANSIENT, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
+            failure = Failure.TERMINAL if self._job.watch.too_large else Failure.TRANSIENT
+            return DriverError(failure, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
         text = str(error) or type(error).__name__
-        told = one_line(self._job.redact(_message_of(error) or text))
+        # Secrets first: of one that the cut goes through, a part would be left.
+        told = one_line(cut_text(self._job.redact(_message_of(error) or text)))
+        text = cut_text(text)
         if isinstance(error, SchemaSyncError):
             return DriverError(_failure_of(error), told)
         if isinstance(error, ImportError):
@@ -194,6 +210,31 @@ class Session:
         refused = failure in (Failure.TERMINAL, Failure.DENIED)
         advice = "; check this data source's credentials" if refused and not self._opened else ""
         return DriverError(failure, f"{doing} {dialect.label}: {told}{advice}")
+
+
+class _Stream:
+    """A cursor of psycopg whose rows come as the server sends them: else libpq takes in all of them first.
+
+    No cursor of the server's, which poolers would lose: one statement, its result read in chunks.
+    """
+
+    def __init__(self, cursor: Any, sql: str, *parameters: Any) -> None:
+        from psycopg import capabilities
+
+        size = _ROWS_PER_PORTION if capabilities.has_stream_chunked() else 1
+        self._cursor = cursor
+        self._rows = cursor.stream(sql, *parameters, size=size)
+        self._first = [next(self._rows, None)]  # runs the statement
+
+    def fetchmany(self, size: int) -> Sequence[Any]:
+        first, self._first = [row for row in self._first if row is not None], []
+        return first or list(islice(self._rows, size))
+
+    def execute(self, sql: Any, parameters: Any = None) -> object:
+        raise NotImplementedError
+
+    def close(self) -> object:
+        return self._cursor.close()
 
 
 def _message_of(error: Exception) -> str | None:

@@ -13,10 +13,12 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest, GroupSnapshot
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import can_be_asked
 from .confirm import Refusal, confirm_missing
+from .limits import Limits
 from .rows import snapshot_of_rows
 from .session import Connect, DriverError, Job, Session
 from .watch import OUT_OF_TIME, LeftBehindError, Watch
@@ -68,10 +70,12 @@ def introspect_source(
     groups: Sequence[GroupRequest],
     *,
     timeout_s: float,
+    wake_up_s: float = 0,
     deadline_s: float | None = None,
     confirm: bool = True,
     redact: Callable[[str], str] = str,
     log: Callable[[str], None] = _log.warning,
+    limits: Limits | None = None,
 ) -> SourceOutcome:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
 
@@ -89,13 +93,17 @@ def introspect_source(
     :param groups: names as the YML writes them; the dialect folds them. Names that no engine can be asked for (a
         NUL, a lone surrogate) are not sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
+    :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
     :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
     :param confirm: False: nothing is probed, and the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
     :param log: told, in one line, about connections that had to be cut or opened again.
+    :param limits: how much of one answer is taken in; a group with more fails, for good.
     :return: snapshots with the request's own ``database`` and ``schema``; failed ones carry a reason in one line.
     """
-    job = Job(connect, dialect, timeout_s, confirm, redact, log, Watch(timeout_s))
+    limits = limits or Limits()
+    watch = Watch[GroupOutcome](timeout_s, limits, wake_up_s if dialect.driver.wakes_up else 0)
+    job = Job(connect, dialect, timeout_s, confirm, redact, log, watch, limits)
     work = partial(_work, job, groups)
     worker = threading.Thread(target=copy_context().run, args=(work,), name="introspection", daemon=True)
     worker.start()
@@ -157,6 +165,9 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutco
                     failure = Failure.TRANSIENT
                 elif snapshot.error is not None:
                     failure = Failure.TERMINAL
+    except TerminalError as error:
+        failure = Failure.TERMINAL
+        snapshot = _failed(request, failure, f"cannot read {job.dialect.label}: {error}").snapshot
     except DriverError as error:
         if error.failure is Failure.MISSING_DATABASE:  # the server's own answer: there is nothing to confirm
             snapshot = _absent(request)

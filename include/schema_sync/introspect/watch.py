@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from typing import Any, Generic, TypeVar
 
+from .limits import Limits
+
 _Outcome = TypeVar("_Outcome")
 
+_LOOK_EVERY_S = 0.1
+_RECEIVED = slice(128, 136)  # tcpi_bytes_received in linux/tcp.h
 OUT_OF_TIME = "its time for this run is up"
 
 
@@ -19,25 +24,33 @@ class LeftBehindError(Exception):
 class Watch(Generic[_Outcome]):
     """What the worker does now, seen from the thread that waits for it. Every method may be called from either."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, limits: Limits, wake_up_s: float = 0) -> None:
+        """:param wake_up_s: how much longer steps may take until the first outcome is there: the warehouse may have to
+        start before it answers."""
         self.done = threading.Event()
         self.bug: BaseException | None = None
-        self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
-        self._step_s = timeout_s + max(1.0, timeout_s / 10)  # the server's own timeout comes first
+        self.too_large = False
+        self._limits = limits
+        self._received_before = 0
+        self._timeout_s = timeout_s
+        self._wake_up_s = wake_up_s
         self._lock = threading.Lock()
         self._outcomes: dict[int, _Outcome] = {}
         self._connection: Any = None
-        self._step_ends = time.monotonic() + self._step_s
         self._cut = False
         self._left_behind = False
+        self.begin_step()
 
     def begin_step(self) -> None:
         """Connecting or a statement starts: its time runs from now."""
         with self._lock:
             if self._left_behind:
                 raise LeftBehindError
-            self._step_ends = time.monotonic() + self._step_s
-            self._cut = False
+            timeout_s = self._timeout_s + self._wake_up_s
+            self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
+            self._step_ends = time.monotonic() + timeout_s + max(1.0, timeout_s / 10)  # the server's own comes first
+            self._cut = self.too_large = False
+            self._received_before = self._received()
 
     def hold(self, connection: Any) -> None:
         """This connection's socket is the one to shut when the step takes too long."""
@@ -56,6 +69,7 @@ class Watch(Generic[_Outcome]):
     def keep(self, index: int, outcome: _Outcome) -> None:
         with self._lock:
             self._outcomes[index] = outcome
+            self._wake_up_s = 0
 
     def supervise(self, deadline: float | None) -> str | None:
         """Wait until the work is done, and cut steps that take too long.
@@ -66,8 +80,9 @@ class Watch(Generic[_Outcome]):
         while True:
             with self._lock:
                 ends = self._step_ends if deadline is None else min(self._step_ends, deadline)
-            if self.done.wait(max(0.0, ends - time.monotonic())):
+            if self.done.wait(max(0.0, min(ends - time.monotonic(), _LOOK_EVERY_S))):
                 return None
+            self._refuse_large_answer()
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return OUT_OF_TIME
@@ -78,6 +93,26 @@ class Watch(Generic[_Outcome]):
                     return self.no_answer
                 self._cut = True
                 self._step_ends = now + 1.0  # to notice it
+
+    def _refuse_large_answer(self) -> None:
+        """Some drivers take a whole answer in before anybody sees a row of it: the kernel knows how much it was."""
+        with self._lock:
+            refusal = self._limits.refusal(0, self._received() - self._received_before)
+            if refusal is not None and not self._cut and self._shut():
+                self.no_answer, self.too_large, self._cut = refusal, True, True
+                self._step_ends = time.monotonic() + 1.0
+
+    def _received(self) -> int:
+        """Bytes that the connection's socket has received, where the kernel tells (Linux)."""
+        fileno = getattr(self._connection, "fileno", None)
+        if fileno is None:
+            return 0
+        try:
+            with socket.fromfd(fileno(), socket.AF_INET, socket.SOCK_STREAM) as duplicate:
+                info = duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.stop)
+        except Exception:  # noqa: BLE001 (no socket by now, another sort of socket, another system)
+            return 0
+        return int.from_bytes(info[_RECEIVED], sys.byteorder) if len(info) == _RECEIVED.stop else 0
 
     def release(self) -> dict[int, _Outcome]:
         """Nobody waits from here on: what was read so far. A worker that still runs ends at its next step."""

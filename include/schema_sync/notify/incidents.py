@@ -230,6 +230,9 @@ def _sort_out(
     ignored: list[OpenProblem] = []
     silenced = {found.fingerprint for found in report.ignored}
     unchecked_datasets = {dataset_id for source in report.unchecked for dataset_id in source.dataset_ids}
+    wholly_unchecked = {
+        source.data_source_id for source in report.unchecked if source.datasets and not source.dataset_ids
+    }
     unchecked_sources = {source.data_source_id for source in report.unchecked}
     hidden, hidden_and_silenced = _Cover(report.discrepancies), _Cover(report.ignored)
     for problem in gone:
@@ -237,6 +240,9 @@ def _sort_out(
             ignored.append(problem)
         elif (
             report.error is not None
+            or report.left_out.findings(problem.severity)  # it may be among what is only counted
+            or report.left_out.sources
+            or problem.data_source_id in wholly_unchecked
             or problem.dataset_id in unchecked_datasets
             or (problem.dataset_id is None and problem.data_source_id in unchecked_sources)
             or hidden.hides(problem)

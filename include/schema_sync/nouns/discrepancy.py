@@ -130,6 +130,7 @@ class Discrepancy:
         into the fingerprint, never into a message.
     :ivar users: every field, metric, filter and relationship that fails with it, as ``metric revenue``; those of
         another dataset as ``metric revenue of orders``.
+    :ivar columns: of undocumented columns, which are one finding a table: (name, type) of each, at most 200.
     :ivar own_severity: what the dataset's author wants this problem to count as, or None: as its type says.
     """
 
@@ -152,6 +153,7 @@ class Discrepancy:
     users: tuple[str, ...] = ()
     impact: Impact | None = None
     changed: Change | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def severity(self) -> Severity:

@@ -14,7 +14,7 @@ class UncheckedSource:
     """Datasets of one data source about which nothing is known, with the reason for a person.
 
     :ivar datasets: how many.
-    :ivar dataset_ids: which; sorted.
+    :ivar dataset_ids: which; sorted. Empty: too many to be named, or all of the source's.
     """
 
     data_source_id: str
@@ -70,6 +70,25 @@ class OrganizationState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a bounded report only counts: findings by severity, ignored ones, patches, unchecked data sources."""
+
+    critical: int = 0
+    warnings: int = 0
+    infos: int = 0
+    ignored: int = 0
+    patches: int = 0
+    sources: int = 0
+
+    def findings(self, severity: Severity) -> int:
+        return (self.critical, self.warnings, self.infos)[severity.rank]
+
+    @property
+    def all_findings(self) -> int:
+        return self.critical + self.warnings + self.infos
+
+
+@dataclass(frozen=True, slots=True)
 class OrganizationReport:
     """The outcome of one organization in one run.
 
@@ -79,6 +98,7 @@ class OrganizationReport:
     :ivar sources_checked: data sources of which something is known.
     :ivar patches: for each dataset that can be repaired at most one of what is certain, and one of what is probable.
     :ivar slowest_source: None when no source was asked.
+    :ivar left_out: found, and in none of the tuples; the counts include it.
     :ivar changes: of tables that datasets name, as far as an earlier run is remembered.
     """
 
@@ -92,11 +112,17 @@ class OrganizationReport:
     ignored: tuple[Discrepancy, ...] = ()
     patches: tuple[SuggestedPatch, ...] = ()
     slowest_source: SourceTiming | None = None
+    left_out: LeftOut = LeftOut()
     changes: tuple[TableChanges, ...] = ()
     sources_checked: int = 0
 
     def count(self, severity: Severity) -> int:
-        return sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
+        listed = sum(1 for discrepancy in self.discrepancies if discrepancy.severity is severity)
+        return listed + self.left_out.findings(severity)
+
+    @property
+    def count_ignored(self) -> int:
+        return len(self.ignored) + self.left_out.ignored
 
     @property
     def totals(self) -> OrganizationTotals:
@@ -110,7 +136,7 @@ class OrganizationReport:
             infos=self.count(Severity.INFO),
             unchecked=self.unchecked,
             error=self.error,
-            ignored=len(self.ignored),
+            ignored=self.count_ignored,
             slowest_source=self.slowest_source,
             sources_checked=self.sources_checked,
         )
@@ -123,6 +149,8 @@ class OrganizationTotals:
     :ivar ignored: findings that the datasets' authors silenced.
     :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
         keeps that account (no Slack integration, a dry run, nothing was checked).
+    :ivar not_told: why nobody was told of what was found, or that the check failed, in words for the data team; None:
+        there was nothing to tell, or it was told.
     :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
     """
 
@@ -145,6 +173,7 @@ class OrganizationTotals:
     slowest_source: SourceTiming | None = None
     sources_checked: int = 0
     withheld: bool = False
+    not_told: str | None = None
 
     @property
     def state(self) -> OrganizationState:

@@ -16,6 +16,7 @@ from typing import Any
 from .dataset import DataSource, Organization
 from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from .report import (
+    LeftOut,
     OrganizationReport,
     OrganizationTotals,
     SourceTiming,
@@ -102,12 +103,13 @@ def report_to_json(report: OrganizationReport) -> Json:
         "organization_name": report.organization_name,
         "datasets_checked": report.datasets_checked,
         "datasets_unchecked": report.datasets_unchecked,
-        "discrepancies": [_discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
+        "discrepancies": [discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
         "unchecked": [_unchecked_to_json(source) for source in report.unchecked],
         "error": report.error,
-        "ignored": [_discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
+        "ignored": [discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
         "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
         "slowest_source": _timing_to_json(report.slowest_source),
+        "left_out": asdict(report.left_out),
         "changes": [
             [each.data_source_id, each.database, each.schema, each.table, _changes_to_json(each.columns)]
             for each in report.changes
@@ -132,6 +134,7 @@ def report_from_json(value: Json) -> OrganizationReport:
         ),
         patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
         slowest_source=_timing_from_json(value["slowest_source"]),
+        left_out=LeftOut(**value.get("left_out", {})),
         changes=tuple(
             TableChanges(source, database, schema, table, _changes_from_json(columns))
             for source, database, schema, table, columns in value["changes"]
@@ -170,7 +173,7 @@ def _timing_from_json(value: Json | None) -> SourceTiming | None:
     return None if value is None else SourceTiming(**value)
 
 
-def _discrepancy_to_json(discrepancy: Discrepancy) -> Json:
+def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     value = asdict(discrepancy)
     del value["organization_id"]  # the report says it once
     return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
@@ -180,6 +183,7 @@ def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
     derived = {"severity", "fingerprint", "type"}
     rest = {key: item for key, item in value.items() if key not in derived}
     rest["users"] = tuple(rest["users"])
+    rest["columns"] = tuple((name, type_) for name, type_ in rest.get("columns", ()))
     if (impact := rest["impact"]) is not None:
         rest["impact"] = Impact(**{**impact, "names": tuple(impact["names"])})
     if (changed := rest["changed"]) is not None:
@@ -201,6 +205,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             "unreadable": [index for index, column in enumerate(table.columns) if not column.readable],
             **_identities_to_json(table),
             **({} if table.broken is None else {"broken": table.broken}),
+            **({"more": table.more} if table.more else {}),
             **({"changes": _changes_to_json(table.changes)} if table.changes else {}),
         }
         for table in group.tables
@@ -260,6 +265,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             ),
             identity=table.get("identity"),
             broken=table.get("broken"),
+            more=table.get("more", 0),
             changes=_changes_from_json(table.get("changes", ())),
         )
 

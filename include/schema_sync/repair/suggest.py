@@ -82,6 +82,20 @@ def with_patches(
     return replace(report, patches=tuple(patches))
 
 
+def _by_column(found: Discrepancy) -> list[Discrepancy]:
+    """A table's undocumented columns are one finding, and a repair each."""
+    if found.type is not DiscrepancyType.UNDOCUMENTED_COLUMN or found.column is not None:
+        return [found]
+    return [replace(found, column=name, actual=type_, columns=()) for name, type_ in found.columns]
+
+
+def _fixing_whole_findings(patch: SuggestedPatch, parts: Mapping[str, Sequence[Discrepancy]]) -> SuggestedPatch:
+    """The patch with its columns' repairs counted as what they were told as."""
+    fixed = set(patch.fixes)
+    whole = (whole for whole, own in parts.items() if own and all(part.fingerprint in fixed for part in own))
+    return replace(patch, fixes=tuple(sorted(whole)))
+
+
 def suggest_patches(
     context: Context, discrepancies: Iterable[Discrepancy], options: PatchOptions = _CERTAIN, *, path: str | None = None
 ) -> list[SuggestedPatch]:
@@ -94,17 +108,19 @@ def suggest_patches(
         kind when there is nothing to repair, nothing that can be repaired safely, or too much of it.
     """
     dataset = context.dataset
-    own = [each for each in discrepancies if each.dataset_id == dataset.id]
+    parts = {each.fingerprint: _by_column(each) for each in discrepancies if each.dataset_id == dataset.id}
+    own = [part for each in parts.values() for part in each]
     path = path or _file_name(dataset.name)
     wanted = [each for each in own if _is_repairable(each) and _is_wanted(each, options)]
     first, text = _patch(context, own, wanted, path)
     if not options.include_probable:
-        return [first] if first else []
+        return [_fixing_whole_findings(first, parts)] if first else []
     # The second is made of the text that the first leaves; lines that the discrepancies name are not that text's.
     left = [replace(each, line=None) for each in own if first is None or each.fingerprint not in first.fixes]
     probable = [each for each in left if _is_repairable(each) and _is_probable(each)]
     second, _ = _patch(context._replace(dataset=replace(dataset, yml=text)), left, probable, path)
-    return [patch for patch in (first, second and replace(second, probable=True)) if patch]
+    both = (first, second and replace(second, probable=True))
+    return [_fixing_whole_findings(patch, parts) for patch in both if patch]
 
 
 def _patch(

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
+from .autocommit import AutocommitConnection
 from .engine import Dialect, Failure, Query, quote_with
 from .names import NameCase, unquote
+from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import (
     BIT_IS_BOOLEAN,
@@ -101,6 +106,8 @@ _CONDITIONS = {
     "TABLE_OR_VIEW_NOT_FOUND": Failure.MISSING_TABLE,
     "DELTA_TABLE_NOT_FOUND": Failure.MISSING_TABLE,
     "UNRESOLVED_COLUMN": Failure.MISSING_COLUMN,
+    # A view whose table was changed under it: it is listed, and cannot be selected from.
+    "INCOMPATIBLE_VIEW_SCHEMA_CHANGE": Failure.MISSING_TABLE,
     "FIELD_NOT_FOUND": Failure.MISSING_COLUMN,
     "SCHEMA_NOT_FOUND": Failure.MISSING_DATABASE,
     "CATALOG_NOT_FOUND": Failure.MISSING_DATABASE,
@@ -109,7 +116,12 @@ _CONDITIONS = {
     "PERMISSION_DENIED": Failure.DENIED,
     "INSUFFICIENT_PRIVILEGES": Failure.DENIED,
 }
-_SQLSTATES = {"42P01": Failure.MISSING_TABLE, "42703": Failure.MISSING_COLUMN, "42501": Failure.DENIED}
+_SQLSTATES = {
+    "42P01": Failure.MISSING_TABLE,
+    "51024": Failure.MISSING_TABLE,
+    "42703": Failure.MISSING_COLUMN,
+    "42501": Failure.DENIED,
+}
 _TERMINAL_CLASSES = frozenset({"07", "0A", "21", "22", "28", "42", "56", "P0"})
 _DENIED = re.compile(r"PERMISSION_DENIED|User does not have (?:USE|SELECT|BROWSE|permission)|INSUFFICIENT_PERMISSIONS")
 _REFUSED_LOGIN = re.compile(
@@ -179,6 +191,114 @@ def _is_of_the_catalogue(text: str, condition: re.Match[str] | None) -> bool:
     return _OF_THE_CATALOGUE.search(said[:400]) is not None
 
 
+# --- Sign-in: access token, or OAuth machine-to-machine ---
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    options = {
+        "server_hostname": secret["host"],
+        "http_path": secret.get("http_path") or f"/sql/1.0/warehouses/{secret.one_of('warehouse_id', 'http_path')}",
+        "catalog": secret.get("default_catalog"),
+        "schema": secret.get("default_schema"),
+    }
+    client_id = secret.get("client_id")
+    if client_id or secret.get("client_secret"):
+        credentials: dict[str, Any] = _client_credentials(secret["host"], secret["client_id"], secret["client_secret"])
+    else:
+        credentials = {"access_token": secret.one_of("access_token", "api_key", "client_id")}
+    return _sign_in({**options, **credentials})
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    """``databricks://token:…@host?http_path=…&catalog=…``, or ``databricks://client_id:client_secret@host?…`` where the
+    user is not the word ``token`` (or with ``client_id`` and ``client_secret`` as options)."""
+    options = uri.arguments("catalog", "schema", "http_path", "client_id", "client_secret", "access_token")
+    client_id, client_secret = options.pop("client_id", uri.user), options.pop("client_secret", uri.password)
+    token = options.pop("access_token", uri.password if uri.user in ("", "token") else None)
+    options.setdefault("catalog", uri.database)
+    credentials = {"access_token": token} if token else _client_credentials(uri.host, client_id, client_secret)
+    return _sign_in({**options, "server_hostname": uri.host, **credentials})
+
+
+def _sign_in(options: Mapping[str, Any]) -> SignIn:
+    kept = {key: value for key, value in options.items() if value}
+    return SignIn(kept, kept.get("catalog"), kept.get("schema") or "default", kept["server_hostname"])
+
+
+def _client_credentials(host: str, client_id: str, client_secret: str) -> dict[str, Any]:
+    return {"credentials_provider": ServicePrincipal(host, client_id, client_secret)}
+
+
+class ServicePrincipal:
+    """OAuth machine-to-machine as the driver wants it: called once when it connects, it returns what gives headers.
+
+    A token lives an hour, longer than any run. https://docs.databricks.com/dev-tools/auth/oauth-m2m
+    """
+
+    def __init__(self, host: str, client_id: str, client_secret: str) -> None:
+        self.host, self.client_id, self._secret = host, client_id, client_secret
+
+    def auth_type(self) -> str:
+        return "oauth-m2m"
+
+    def __call__(self, *_: object) -> Callable[[], dict[str, str]]:
+        """:raises TerminalError: the service principal is refused."""
+        import requests
+
+        answer = requests.post(
+            f"https://{self.host}/oidc/v1/token",
+            data={"grant_type": "client_credentials", "scope": "all-apis"},
+            auth=(self.client_id, self._secret),
+            timeout=30,
+        )
+        if answer.status_code in (400, 401, 403):
+            raise TerminalError(
+                f"Databricks refuses the service principal {self.client_id} (HTTP {answer.status_code}). Check its "
+                "client_id and client_secret, and that it was added to this workspace."
+            )
+        answer.raise_for_status()
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return lambda: headers
+
+
+class DatabricksConnection(AutocommitConnection):
+    """The driver tells by ``open`` whether another connection is needed."""
+
+    @property
+    def closed(self) -> bool:
+        return not self.raw.open
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    """The driver would try for 15 minutes. A stopped warehouse starts when it is connected to, and connecting waits."""
+    patience_s = max(settings.statement_timeout_s, settings.wake_up_s)
+    return {
+        "_socket_timeout": patience_s,
+        "_retry_stop_after_attempts_duration": patience_s,
+        # Rows of a catalogue are small; downloading them from cloud storage would need a way through firewalls.
+        "use_cloud_fetch": False,
+        "enable_telemetry": False,
+        "session_configuration": {"STATEMENT_TIMEOUT": str(settings.statement_timeout_s)},
+    }
+
+
+def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
+    from databricks import sql
+
+    return DatabricksConnection(sql.connect(**options))
+
+
+_DRIVER = Driver(
+    package="databricks-sql-connector",
+    vault_keys="host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? "
+    "default_schema?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=limits,
+    connect=_connect,
+    wakes_up=True,
+)
+
 DATABRICKS = Dialect(
     name="databricks",
     label="Databricks",
@@ -201,6 +321,7 @@ DATABRICKS = Dialect(
         ),
         carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT, VECTOR_IN_ARRAY),
     ),
+    driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_database current_schema current_timezone"),
         user_is_a_value=True,

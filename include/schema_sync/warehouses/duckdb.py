@@ -7,10 +7,14 @@ Catalogue: https://duckdb.org/docs/stable/sql/meta/duckdb_table_functions
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
 
@@ -88,6 +92,93 @@ def classify(_code: str | None, text: str) -> Failure:
 
 _quote = quote_with('"')
 
+
+# --- Sign-in: files, and MotherDuck with a token ---
+
+MOTHERDUCK = "md:"
+# A database is named after its file, unless the name is one of DuckDB's own.
+_RESERVED_NAMES = frozenset({"main", "temp", "system"})
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    place, token = secret.one_of("path", "default_database"), secret.get("token")
+    return _sign_in(f"{MOTHERDUCK}{place.removeprefix(MOTHERDUCK)}" if token else place, token)
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    token = uri.options.get("token") or uri.options.get("motherduck_token") or uri.password or None
+    if uri.scheme == "motherduck":
+        return _sign_in(f"{MOTHERDUCK}{uri.database or uri.host}", token)
+    return _sign_in(uri.file if uri.file.startswith(MOTHERDUCK) else str(uri.existing_file()), token)
+
+
+def _sign_in(place: str, token: str | None) -> SignIn:
+    # Read only: creates nothing, and neither waits for nor takes the lock of a writer. MotherDuck takes no such mode.
+    options: dict[str, Any] = {"database": place}
+    if not place.startswith(MOTHERDUCK):
+        options["read_only"] = True
+    elif token:
+        options["config"] = {"motherduck_token": token}
+    return SignIn(options, own_database(place), "main")
+
+
+def own_database(place: str) -> str | None:
+    """The name of the database that a path, or ``md:name``, opens."""
+    if place.startswith(MOTHERDUCK):
+        return place.removeprefix(MOTHERDUCK).partition("?")[0] or None
+    stem = Path(place).name.partition(".")[0]
+    return f"{stem}_db" if stem in _RESERVED_NAMES else stem or None
+
+
+class DuckDBConnection:
+    """DuckDB's own ``cursor()`` is one more connection, and its ``rollback()`` fails outside of a transaction.
+
+    Here the connection keeps its latest result, one at a time, and is its own cursor.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def cursor(self) -> _DuckDBCursor:
+        return _DuckDBCursor(self._raw)
+
+    def rollback(self) -> None:
+        self._raw.execute("SELECT 1").fetchall()  # fails when the connection is closed or its database broken
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+class _DuckDBCursor:
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def execute(self, sql: str, parameters: Any = None) -> None:
+        self._raw.execute(sql, parameters)
+
+    def fetchmany(self, size: int) -> list[Any]:
+        rows: list[Any] = self._raw.fetchmany(size)
+        return rows
+
+    def close(self) -> None:
+        """Nothing is held that the next statement does not replace."""
+
+
+def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
+    import duckdb
+
+    return DuckDBConnection(duckdb.connect(**options))
+
+
+_DRIVER = Driver(
+    package="duckdb",
+    vault_keys="path|default_database token?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=lambda _settings: {},
+    connect=_connect,
+)
+
 DUCKDB = Dialect(
     name="duckdb",
     label="DuckDB",
@@ -104,6 +195,7 @@ DUCKDB = Dialect(
         *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
         carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
     ),
+    driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema current_database"),
         user_is_a_value=True,

@@ -14,6 +14,7 @@ from enum import StrEnum
 from ..nouns.snapshot import GroupRequest
 from .names import NameCase as NameCase
 from .names import fold, unquote
+from .sign_in import Driver
 from .sql_words import SqlWords
 from .type_vocabulary import Vocabulary
 
@@ -54,6 +55,7 @@ class Dialect:
         one that ends with ``*`` stands for every name that begins so.
     :ivar vocabulary: what the words of its types mean.
     :ivar sql: what the reader of expressions must know of its SQL.
+    :ivar driver: how it is signed in to and connected.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
@@ -85,6 +87,7 @@ class Dialect:
     probe: Callable[[GroupRequest, str, Sequence[str]], str]
     vocabulary: Vocabulary
     sql: SqlWords
+    driver: Driver
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()

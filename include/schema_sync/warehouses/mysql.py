@@ -11,12 +11,16 @@ Errors: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.htm
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ssl import get_default_verify_paths
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
 
@@ -184,6 +188,72 @@ def _key_of(column: str) -> str:
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
 
+
+# --- Sign-in: Oracle's mysql-connector-python, because it is a plain wheel ---
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    options: dict[str, Any] = {
+        "host": secret["host"],
+        "port": secret.number("port") or 3306,
+        "user": secret["username"],
+        "password": secret["password"],
+        **_tls(secret.raw("ssl")),
+    }
+    if charset := secret.get("charset"):
+        options["charset"] = charset
+    return SignIn(options, secret["database"], secret["database"], options["host"])
+
+
+def _tls(ssl: object) -> dict[str, Any]:
+    """The product stores TLS options as Node's drivers know them; the connector wants files.
+
+    Without any option the connector encrypts where the server can, and verifies nothing.
+    Source: MySQL Connector/Python, "Connector/Python Connection Arguments".
+    """
+    if not isinstance(ssl, Mapping):
+        return {}
+    options: dict[str, Any] = {f"ssl_{key}": Pem(ssl[key]) for key in ("ca", "cert", "key") if ssl.get(key)}
+    if ssl.get("rejectUnauthorized") is not False:
+        options.setdefault("ssl_ca", get_default_verify_paths().cafile)
+        options.update(ssl_verify_cert=True, ssl_verify_identity=True)
+    return options
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    options = uri.arguments("charset", "collation")
+    options.update(host=uri.host, port=uri.port or 3306, user=uri.user, password=uri.password)
+    return SignIn(options, uri.database, uri.database, uri.host or None)
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    """The driver's own are to wait for ever. A statement's is a little longer than the server's, which comes with a
+    better message."""
+    statement_s = settings.statement_timeout_s + 5
+    return {
+        "connection_timeout": settings.connect_timeout_s,
+        "read_timeout": statement_s,
+        "write_timeout": statement_s,
+        "charset": "utf8mb4",
+    }
+
+
+def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
+    from mysql import connector
+
+    # No database is opened: names are qualified, and one that is gone must not take the others with it.
+    return connector.connect(**options)
+
+
+_DRIVER = Driver(
+    package="mysql-connector-python",
+    vault_keys="host port? database username password ssl? charset?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=limits,
+    connect=_connect,
+)
+
 MYSQL = Dialect(
     name="mysql",
     label="MySQL",
@@ -214,6 +284,7 @@ MYSQL = Dialect(
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
     ),
+    driver=_DRIVER,
     sql=SqlWords(
         values=word_set("utc_date utc_time utc_timestamp current_role"),
         quotes="`",

@@ -62,7 +62,7 @@ def fold(wanted: str, case: NameCase, max_bytes: int | None = None) -> str:
     text, quoted = unquote(wanted)
     if not quoted:
         text = _fold_ascii(text, case)
-    return text if max_bytes is None else _cut(text, max_bytes)
+    return text if max_bytes is None else cut_name(text, max_bytes)
 
 
 def can_be_asked(name: str) -> bool:
@@ -122,7 +122,7 @@ class NameIndex:
             return Resolution(folded)
         exact, _ = unquote(wanted)
         if self._max_bytes is not None:
-            exact = _cut(exact, self._max_bytes)
+            exact = cut_name(exact, self._max_bytes)
         if exact in self._names:
             return Resolution(exact)
         hits = self._other_cases(exact)
@@ -150,7 +150,7 @@ def _fold_ascii(name: str, case: NameCase) -> str:
     return name
 
 
-def _cut(name: str, max_bytes: int) -> str:
+def cut_name(name: str, max_bytes: int) -> str:
     # A character has at most four bytes, so most names need not be encoded to know that they fit.
     if len(name) * 4 <= max_bytes or (name.isascii() and len(name) <= max_bytes):
         return name

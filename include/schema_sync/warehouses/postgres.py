@@ -8,12 +8,16 @@ Catalogues: https://www.postgresql.org/docs/current/catalogs.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import ceil
 from string import ascii_lowercase, ascii_uppercase
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold
+from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
 
@@ -240,6 +244,65 @@ TYPE_WORDS = {
     **words(Word(Family.STRING), "name, sql_identifier, character_data, cstring"),
 }
 
+
+# --- Sign-in: psycopg 3 ---
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    options: dict[str, Any] = {
+        "host": secret["host"],
+        "port": secret.number("port") or 5432,
+        "dbname": secret.one_of("database", "default_database"),
+        "user": secret["username"],
+        "password": secret["password"],
+        **_tls(secret.raw("ssl")),
+    }
+    if timeout_ms := secret.number("connection_timeout"):
+        options["connect_timeout"] = max(1, ceil(timeout_ms / 1000))
+    return SignIn(options, options["dbname"], secret.get("schema") or "public", options["host"])
+
+
+def _tls(ssl: object) -> dict[str, Any]:
+    """The product stores TLS options as node-postgres knows them; libpq wants a mode and files.
+
+    Source: libpq, "SSL Mode Descriptions".
+    """
+    if not isinstance(ssl, Mapping):
+        return {"sslmode": "require"} if ssl is True else {}
+    options: dict[str, Any] = {"sslmode": "require" if ssl.get("rejectUnauthorized") is False else "verify-full"}
+    for key, option in (("ca", "sslrootcert"), ("cert", "sslcert"), ("key", "sslkey")):
+        if text := ssl.get(key):
+            options[option] = Pem(text)
+    if options["sslmode"] == "verify-full":
+        options.setdefault("sslrootcert", "system")
+    return options
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    own = {"host": uri.host, "port": uri.port, "dbname": uri.database, "user": uri.user, "password": uri.password}
+    options: dict[str, Any] = {**uri.options, **{key: value for key, value in own.items() if value}}
+    return SignIn(options, options.get("dbname"), "public", options.get("host"))
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    return {"connect_timeout": settings.connect_timeout_s, "application_name": "schema-sync"}
+
+
+def _connect(options: dict[str, Any], database: str | None, _settings: Settings) -> Any:
+    import psycopg
+
+    return psycopg.connect(**{**options, "dbname": database or options.get("dbname")})
+
+
+_DRIVER = Driver(
+    package="'psycopg[binary]'",
+    vault_keys="host port? database|default_database username password schema? ssl? connection_timeout?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=limits,
+    connect=_connect,
+)
+
 POSTGRES = Dialect(
     name="postgres",
     label="PostgreSQL",
@@ -252,6 +315,7 @@ POSTGRES = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
     vocabulary=Vocabulary(*sides(TYPE_WORDS), flat_arrays=True),
+    driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema system_user"),
         user_is_a_value=True,

@@ -10,11 +10,16 @@ Column grants: https://docs.aws.amazon.com/redshift/latest/dg/r_PG_ATTRIBUTE_INF
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold
 from .postgres import TYPE_WORDS
+from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import (
     BIT_IS_BOOLEAN,
@@ -182,6 +187,94 @@ def _quote(name: str) -> str:
 
 _quoted = quote_with('"')
 
+
+# --- Sign-in: Amazon's redshift_connector, with a password or with IAM ---
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    if secret.flag("iam"):
+        options = _iam_options({key: secret.get(key) for key in _IAM_KEYS}, secret.get("username"))
+        if secret.get("host"):
+            options["host"] = secret["host"]
+        if "serverless_work_group" not in options and "cluster_identifier" not in options:
+            raise secret.invalid("with `iam` it needs a `cluster_identifier` or a `workgroup`")
+        options["region"] = secret["region"]
+    else:
+        options = {"host": secret["host"], "user": secret["username"], "password": secret["password"]}
+    options["port"] = secret.number("port") or 5439
+    options["database"] = secret.one_of("database", "default_database")
+    options.update(_tls(secret.raw("ssl")))
+    if timeout_ms := secret.number("connection_timeout"):
+        options["timeout"] = max(1, ceil(timeout_ms / 1000))
+    return SignIn(options, options["database"], secret.get("schema") or "public", options.get("host"))
+
+
+_IAM_KEYS = ("cluster_identifier", "workgroup", "region", "access_key_id", "secret_access_key", "session_token")
+
+
+def _iam_options(keys: Mapping[str, Any], db_user: str | None) -> dict[str, Any]:
+    """The driver asks AWS for a short-lived password: of a cluster for a database user, of a workgroup for the
+    identity itself. Without keys AWS's own chain is asked (environment, role of the machine)."""
+    options = {"iam": True, **{key: value for key, value in keys.items() if value and key != "workgroup"}}
+    if workgroup := keys.get("workgroup"):
+        options.update(is_serverless=True, serverless_work_group=workgroup)
+    elif db_user:
+        options["db_user"] = db_user
+    return options
+
+
+def _tls(ssl: object) -> dict[str, Any]:
+    """The product stores TLS options as node-postgres knows them; the driver encrypts unless it is told not to.
+
+    It trusts Amazon's and the system's authorities and takes no certificates of ours. The least that it verifies is
+    the authority. Source: amazon-redshift-python-driver, "Connection Parameters".
+    """
+    if isinstance(ssl, Mapping):
+        return {"ssl": True, "sslmode": "verify-ca" if ssl.get("rejectUnauthorized") is False else "verify-full"}
+    return {"ssl": False} if ssl is False else {}
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    options = uri.arguments()
+    if options.get("iam"):
+        keys = {key: options.pop(key, None) for key in _IAM_KEYS}
+        options.update(_iam_options(keys, uri.user))
+    else:
+        options.update(user=uri.user, password=uri.password)
+    if options.get("sslmode") == "disable":
+        options.update(ssl=False, sslmode=None)
+    options["database"] = uri.database or "dev"
+    options.update({key: value for key, value in (("host", uri.host), ("port", uri.port or 5439)) if value})
+    return SignIn(options, options["database"], "public", uri.host or None)
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    return {"timeout": settings.connect_timeout_s, "application_name": "schema-sync"}
+
+
+def connected(opened: Any, settings: Settings) -> Any:
+    """The driver has one timeout for everything. From here on it is a statement's, a little longer than the server's
+    own, which comes with a better message."""
+    opened._usock.settimeout(settings.statement_timeout_s + 5)
+    return opened
+
+
+def _connect(options: dict[str, Any], database: str | None, settings: Settings) -> Any:
+    import redshift_connector
+
+    return connected(redshift_connector.connect(**{**options, "database": database or options["database"]}), settings)
+
+
+_DRIVER = Driver(
+    package="redshift-connector",
+    vault_keys="host port? database|default_database username password schema? ssl? connection_timeout? iam? "
+    "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=limits,
+    connect=_connect,
+)
+
 REDSHIFT = Dialect(
     name="redshift",
     label="Redshift",
@@ -199,6 +292,7 @@ REDSHIFT = Dialect(
         *sides({**TYPE_WORDS, **BIT_IS_BOOLEAN}, words(Word(Family.FLOAT, kind="float"), "float")),
         carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT),
     ),
+    driver=_DRIVER,
     sql=SqlWords(
         values=word_set("sysdate current_catalog current_role current_schema current_user_id"),
         user_is_a_value=True,

@@ -9,10 +9,14 @@ the connector itself raises (``snowflake.connector.errorcode``, ``network``).
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold, unquote
+from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
 from .type_vocabulary import (
     BIT_IS_BOOLEAN,
@@ -208,6 +212,115 @@ def _catalogue(database: str | None) -> str:
 
 _quote = quote_with('"')
 
+
+# --- Sign-in: password, key pair, or programmatic access token ---
+# https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-connect
+
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    options: dict[str, Any] = {
+        "account": secret["account_id"],
+        "warehouse": secret["warehouse_id"],
+        "database": secret["default_database"],
+        "schema": secret.get("default_schema"),
+        "role": secret.get("role"),
+        "user": secret["username"],
+    }
+    if pem := secret.get("private_key"):
+        try:
+            options["private_key"] = private_key(pem, secret.get("private_key_passphrase"))
+        except ValueError as error:
+            raise secret.invalid(str(error)) from None
+    elif token := secret.get("token"):
+        options.update(token_options(token))
+    else:
+        options["password"] = secret.one_of("password", "private_key", "token")
+    options = {key: value for key, value in options.items() if value}
+    return SignIn(options, options["database"], options.get("schema") or "PUBLIC", options["account"])
+
+
+def private_key(pem: str, passphrase: str | None) -> bytes:
+    """A key as PEM → PKCS#8 as the connector wants it.
+
+    :raises ValueError: it cannot be read; without a word of the key.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        key = serialization.load_pem_private_key(
+            pem.replace("\\n", "\n").strip().encode(), passphrase.encode() if passphrase else None
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: a passphrase too many, or too few
+        key = None
+    if key is None:
+        raise ValueError("its `private_key` is no PEM text of a private key, or its `private_key_passphrase` is wrong")
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def token_options(token: str) -> dict[str, Any]:
+    """How the connector is told of a programmatic access token."""
+    return {"authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": token}
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    """``snowflake://user:password@account/database/schema?warehouse=…&role=…``; instead of a password
+    ``private_key`` (PEM) or ``private_key_file`` with ``private_key_passphrase``, or ``token``.
+
+    :raises TerminalError: the key cannot be read.
+    """
+    options = uri.arguments("account", "warehouse", "role", "schema", "token", "private_key", "private_key_passphrase")
+    path = dict(zip(("database", "schema"), uri.path, strict=False))
+    options.update({"account": uri.host, "user": uri.user, **path})
+    passphrase = options.pop("private_key_passphrase", None)
+    if pem := options.pop("private_key", None):
+        try:
+            options["private_key"] = private_key(pem, passphrase)
+        except ValueError as error:
+            raise TerminalError(f"The connection URI cannot be used: {error}.") from None
+    elif "private_key_file" in options:
+        options["private_key_file_pwd"] = passphrase or options.get("private_key_file_pwd")
+    elif token := options.pop("token", None):
+        options = {**token_options(token), **options, "token": token}
+    else:
+        options["password"] = uri.password
+    return SignIn(options, uri.database, options.get("schema") or "PUBLIC", uri.host or None)
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    """Otherwise the connector tries to log in for minutes, and repeats a lost request without end.
+
+    Its ``network_timeout`` is the timer of each statement as well, so it is above the server's own. A warehouse that is
+    suspended starts with the first statement, whose time the server may count from when it was sent.
+    A session's parameters come with the login, without a round trip (https://docs.snowflake.com/en/sql-reference/parameters).
+    """
+    statement_s = settings.statement_timeout_s + settings.wake_up_s
+    return {
+        "login_timeout": settings.connect_timeout_s,
+        "network_timeout": statement_s + 15,
+        "session_parameters": {"QUERY_TAG": "schema-sync", "STATEMENT_TIMEOUT_IN_SECONDS": statement_s},
+    }
+
+
+def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
+    from snowflake import connector
+
+    return connector.connect(**options)
+
+
+_DRIVER = Driver(
+    package="snowflake-connector-python",
+    vault_keys="account_id warehouse_id username password|private_key|token private_key_passphrase? role? "
+    "default_database default_schema?",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=limits,
+    connect=_connect,
+    wakes_up=True,
+)
+
 SNOWFLAKE = Dialect(
     name="snowflake",
     label="Snowflake",
@@ -233,6 +346,7 @@ SNOWFLAKE = Dialect(
         integer_precision=38,
         has_local_zone=True,
     ),
+    driver=_DRIVER,
     sql=SqlWords(values=frozenset({"sysdate"}), lambdas=True, sequences=True),
     # https://docs.snowflake.com/en/user-guide/querying-metadata and …/streams-intro
     pseudo_columns=frozenset({"metadata$*"}),

@@ -14,10 +14,14 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from ..nouns.snapshot import GroupRequest
+from ..settings import Settings
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
 from .type_vocabulary import (
     BIT_IS_BOOLEAN,
@@ -134,6 +138,35 @@ _VOCABULARY = Vocabulary(
     sized_numbers=False,
 )
 
+
+def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    return sign_in(Path(secret.one_of("path", "database", "default_database")))
+
+
+def _sign_in_from_uri(uri: Uri) -> SignIn:
+    return sign_in(uri.existing_file())
+
+
+def sign_in(path: Path) -> SignIn:
+    # Read only, so that a file that is not there is an error, not made.
+    return SignIn({"database": f"{path.absolute().as_uri()}?mode=ro", "uri": True}, path.stem or None, "main")
+
+
+def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
+    import sqlite3
+
+    return sqlite3.connect(**options)
+
+
+_DRIVER = Driver(
+    package="(nothing: the driver is Python's own)",
+    vault_keys="path|database|default_database",
+    sign_in_from_vault=_sign_in_from_vault,
+    sign_in_from_uri=_sign_in_from_uri,
+    limits=lambda settings: {"timeout": settings.connect_timeout_s},
+    connect=_connect,
+)
+
 SQLITE = Dialect(
     name="sqlite",
     label="SQLite",
@@ -146,6 +179,7 @@ SQLITE = Dialect(
     quote=_quote,
     probe=_probe,
     vocabulary=_VOCABULARY,
+    driver=_DRIVER,
     sql=SqlWords(quotes='"`[', units_are_texts=True),
     # The file is opened read-only already; this holds for databases that somebody attaches in a hook of their own.
     session_statements=("PRAGMA query_only = ON",),

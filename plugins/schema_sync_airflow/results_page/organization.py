@@ -41,6 +41,7 @@ class Detail:
     :ivar tasks: {task: Airflow's state}, in the order they run.
     :ivar datasets: of the chosen page.
     :ivar with_findings: how many datasets differ from their warehouses in any way.
+    :ivar left_out: how many findings are counted and not kept, of the chosen severity.
     :ivar neighbours: how many other organizations share the batch, and so the tasks' logs.
     """
 
@@ -56,6 +57,7 @@ class Detail:
     page: int
     severity: Severity | None
     neighbours: int
+    left_out: int
 
     @property
     def pages(self) -> int:
@@ -110,7 +112,13 @@ def detail(
         page=page,
         severity=severity,
         neighbours=len(batch.organizations) - 1,
+        left_out=max(0, _counted(report.totals, severity) - len(findings)) if report else 0,
     )
+
+
+def _counted(totals: OrganizationTotals, severity: Severity | None) -> int:
+    counts = {Severity.CRITICAL: totals.critical, Severity.WARNING: totals.warnings, Severity.INFO: totals.infos}
+    return sum(counts.values()) if severity is None else counts[severity]
 
 
 def _by_dataset(

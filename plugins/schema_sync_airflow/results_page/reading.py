@@ -16,6 +16,7 @@ from include.schema_sync.nouns.report import OrganizationTotals, UncheckedSource
 
 Json = Mapping[str, Any]
 
+_LEFT_OUT = {"critical": 0, "warnings": 0, "infos": 0, "ignored": 0}
 _SEVERITIES = {str(severity): severity for severity in Severity}
 
 
@@ -57,7 +58,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One organization's report, in full."""
+    """One organization's report; its totals count more than its findings where there were very many."""
 
     totals: OrganizationTotals
     findings: tuple[Finding, ...]
@@ -128,6 +129,8 @@ def _totals(value: Json) -> OrganizationTotals:
 
 def _reports(content: Any, first_seen: Json) -> Iterator[Report]:
     for value in _objects(content):
+        left_out = value.get("left_out")
+        more = {key: _number(left_out, key) or 0 for key in _LEFT_OUT} if isinstance(left_out, dict) else _LEFT_OUT
         findings = tuple(_finding(each, first_seen) for each in _objects(value.get("discrepancies")))
         yield Report(
             totals=OrganizationTotals(
@@ -135,12 +138,12 @@ def _reports(content: Any, first_seen: Json) -> Iterator[Report]:
                 organization_name=_text(value, "organization_name"),
                 datasets_checked=_number(value, "datasets_checked") or 0,
                 datasets_unchecked=_number(value, "datasets_unchecked") or 0,
-                critical=_count(findings, Severity.CRITICAL),
-                warnings=_count(findings, Severity.WARNING),
-                infos=_count(findings, Severity.INFO),
+                critical=_count(findings, Severity.CRITICAL) + more["critical"],
+                warnings=_count(findings, Severity.WARNING) + more["warnings"],
+                infos=_count(findings, Severity.INFO) + more["infos"],
                 unchecked=_unchecked(value),
                 error=_text_or_none(value, "error"),
-                ignored=sum(1 for _ in _objects(value.get("ignored"))),
+                ignored=sum(1 for _ in _objects(value.get("ignored"))) + more["ignored"],
             ),
             findings=findings,
             patches=tuple(

@@ -9,43 +9,37 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection
-    from include.schema_sync.notify.messages.layout import Message, MessageKind
+    from include.schema_sync.notify.delivery.outgoing import Occasion
+    from include.schema_sync.notify.messages.layout import Message
+    from include.schema_sync.notify.slack.transports import Slack
     from include.schema_sync.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings: Settings) -> bool:
-    """Send and record one message a (kind, run), however often this is called.
+def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, unless: Occasion | None = None) -> bool:
+    """Send and record one message an occasion, however often this is called; the newest words win.
 
+    :param unless: nothing is said when this was.
     :return: False when there is nobody to tell: then the message is in the log.
     :raises TerminalError, TransientError: it could not be delivered.
     """
-    from include.schema_sync.notify.delivery.outbox import deliver, deliver_to_webhook
+    from include.schema_sync.notify.delivery.outbox import Sender, deliver, is_delivered
+    from include.schema_sync.notify.delivery.outgoing import DATA_TEAM
     from include.schema_sync.notify.messages.layout import render_text
     from include.schema_sync.notify.slack.client import slack_client
+    from include.schema_sync.notify.slack.transports import WebApi, Webhook
     from schema_sync_airflow.connections import data_team_token
 
     text = render_text(message)
     found = data_team_token()
-    if found is not None and settings.data_team_channel is not None:
+    channel = settings.data_team_channel
+    slack: Slack
+    if found is not None and channel is not None:
         token, base_url = found
-        client = slack_client(token, base_url=settings.slack_base_url or base_url)
-        with _application_if_reachable(settings) as application:
-            delivery = deliver(
-                application,
-                client,
-                message=message,
-                kind=kind,
-                organization_id=None,
-                integration_id=None,
-                channel=settings.data_team_channel,
-                run_id=run_id,
-            )
+        slack = WebApi(slack_client(token, base_url=settings.slack_base_url or base_url))
     elif (url := settings.data_team_webhook_url) is not None:
-        channel = settings.data_team_channel or "webhook"
-        with _application_if_reachable(settings) as application:
-            delivery = deliver_to_webhook(application, url, message=message, kind=kind, channel=channel, run_id=run_id)
+        slack, channel = Webhook(url, message), channel or "webhook"
     else:
         log.warning(
             "Nobody is told: neither the Airflow connection `data_team_slack` with DATA_TEAM_SLACK_CHANNEL_ID nor "
@@ -53,6 +47,11 @@ def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings
             text,
         )
         return False
+    with _application_if_reachable(settings) as application:
+        if unless is not None and application is not None and is_delivered(application, DATA_TEAM, unless):
+            log.info("The data team was told before: nothing is sent")
+            return True
+        delivery = deliver(Sender(application, slack), DATA_TEAM, message, occasion, channel)
     if delivery.already_sent:
         log.info("The data team was told before: nothing is sent")
     else:
@@ -63,8 +62,9 @@ def tell_data_team(message: Message, *, kind: MessageKind, run_id: str, settings
 @contextmanager
 def _application_if_reachable(settings: Settings) -> Iterator[Connection | None]:
     """The application database for the message's row, or None: that it is down is what the data team must hear."""
+    from include.schema_sync.application.rows import transactions
     from include.schema_sync.errors import SchemaSyncError
-    from schema_sync_airflow.connections import application_db, transactions
+    from schema_sync_airflow.connections import application_db
 
     with ExitStack() as stack:
         application: Connection | None = None

@@ -6,8 +6,8 @@ Two mechanisms, neither of which needs a free worker:
   deadline of a run that succeeds in time, but not of one that fails, so a missed deadline of a run that is over says
   nothing: such a run has told already.
 - over without a summary, because ``dagrun_timeout`` stopped it or because ``summarize`` died: the DAG's failure
-  callback, run by the **DAG processor**. The message takes the summary's place: it has the summary's id in the
-  database and in Slack, so whoever was told the summary is not told this.
+  callback, run by the **DAG processor**. Whoever was told the summary is not told this. It has an id of its own, so
+  that the summary can still be sent once somebody has cleared the task.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ async def tell_of_late_run(context: Mapping[str, Any]) -> str:
 def tell_of_run_without_summary(context: Context) -> None:
     """Called by the DAG processor for every run that failed; says nothing when the summary was delivered."""
     from include.schema_sync.errors import SchemaSyncError
+    from include.schema_sync.notify.delivery.outgoing import Occasion
     from include.schema_sync.notify.messages.layout import MessageKind
     from include.schema_sync.notify.messages.run_alerts import ended_without_summary_message
     from include.schema_sync.settings import DagSettings, Settings
@@ -98,12 +99,18 @@ def tell_of_run_without_summary(context: Context) -> None:
         run=_facts(run_id, dag_run or _Moments(run_after=datetime.now(UTC))),
     )
     try:
-        tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=run_id, settings=settings)
+        tell_data_team(
+            message,
+            Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "no summary"),
+            settings,
+            unless=Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, run_id),
+        )
     except SchemaSyncError as error:
         log.warning("schema-sync run %s has no summary, and the data team could not be told: %s", run_id, error)
 
 
 def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
+    from include.schema_sync.notify.delivery.outgoing import Occasion
     from include.schema_sync.notify.messages.layout import MessageKind
     from include.schema_sync.notify.messages.run_alerts import late_message
     from include.schema_sync.settings import DagSettings, Settings
@@ -120,7 +127,8 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
         run_timeout_min=limits.run_timeout_min,
         run=_facts(run_id, _Moments.of(dag_run)),
     )
-    told = tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_ERROR, run_id=run_id, settings=settings)
+    occasion = Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "late")
+    told = tell_data_team(message, occasion, settings)
     return "The data team was told." if told else "Nobody is set up to be told; the triggerer's log has the message."
 
 

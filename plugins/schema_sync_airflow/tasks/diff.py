@@ -44,6 +44,7 @@ class DatasetYmlDiffOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from include.schema_sync.application.rows import fetch_datasets
         from include.schema_sync.errors import TerminalError
+        from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_from_json, totals_to_json
         from include.schema_sync.settings import Settings
         from schema_sync_airflow.connections import application_db
@@ -56,7 +57,9 @@ class DatasetYmlDiffOperator(BaseOperator):
         snapshots = [snapshot_from_json(value) for value in self.snapshots]
         with application_db(settings) as application:
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
-        reports = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
+        reports = [
+            bounded(self._report(snapshot, datasets[snapshot.organization_id], settings)) for snapshot in snapshots
+        ]
         for report in reports:
             self._log(report)
         push_totals(context, TOTALS, [totals_to_json(report.totals) for report in reports])

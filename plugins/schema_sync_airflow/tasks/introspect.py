@@ -37,6 +37,7 @@ class SchemaIntrospectionOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from include.schema_sync.application.rows import fetch_datasets, organizations_of_batch
         from include.schema_sync.introspect.organizations import introspect_organizations, unreachable_report
+        from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
         from schema_sync_airflow.connections import application_db, source_access
@@ -58,7 +59,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         self._log_queries(introspection)
         self._raise_to_retry(introspection, context)
         if not any(snapshot.reached for snapshot in introspection.snapshots):
-            self._fail([report_to_json(unreachable_report(each)) for each in introspection.snapshots], context)
+            self._fail([report_to_json(bounded(unreachable_report(each))) for each in introspection.snapshots], context)
         return [snapshot_to_json(snapshot) for snapshot in with_memory(introspection.snapshots, context)]
 
     def _log_queries(self, introspection: Introspection) -> None:

@@ -181,6 +181,7 @@ def _unfinished(
 
 
 def _deliver(message: Message, settings: Settings, context: Context) -> None:
+    from include.schema_sync.notify.delivery.outgoing import Occasion
     from include.schema_sync.notify.messages.layout import MessageKind, render_text
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
@@ -189,7 +190,7 @@ def _deliver(message: Message, settings: Settings, context: Context) -> None:
     elif _is_for_one_person(context):
         log.info("The run was refused, and only who started it is told. The message:\n%s", render_text(message))
     else:
-        tell_data_team(message, kind=MessageKind.SCHEMA_SYNC_SUMMARY, run_id=context["run_id"], settings=settings)
+        tell_data_team(message, Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, context["run_id"]), settings)
 
 
 def _is_for_one_person(context: Context) -> bool:

@@ -1,55 +1,27 @@
-"""Per kind of warehouse: vault JSON → Airflow connection, and Airflow connection → open DB-API connection.
+"""Airflow connection → open DB-API connection, by the provider's own hook: it knows IAM, key files and proxies.
 
-Authentication is the provider hooks' business; theirs knows IAM, key files and proxies. One file per dialect,
-listed here by hand; a provider's package is imported inside the function that needs it.
+One file per engine, found by the engine's name; a provider's package is imported inside the function that needs it.
+Vault secrets and connection URIs need no provider: they are signed in by the engine's own file in ``warehouses``.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from importlib import import_module
+from typing import cast
 
 from include.schema_sync.errors import TerminalError
-from schema_sync_airflow.warehouse_hooks import (
-    bigquery,
-    databricks,
-    duckdb,
-    mysql,
-    postgres,
-    redshift,
-    snowflake,
-    sqlite,
-    sqlserver,
-)
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook as WarehouseHook
-
-HOOKS: dict[str, WarehouseHook] = {
-    "postgres": postgres.HOOK,
-    "redshift": redshift.HOOK,
-    "snowflake": snowflake.HOOK,
-    "bigquery": bigquery.HOOK,
-    "databricks": databricks.HOOK,
-    "mysql": mysql.HOOK,
-    "sqlserver": sqlserver.HOOK,
-    "duckdb": duckdb.HOOK,
-    "sqlite": sqlite.HOOK,
-}
 
 
 def warehouse_hook(dialect_name: str) -> WarehouseHook:
     """:raises TerminalError: Airflow has no way to connect to this kind of warehouse here."""
+    name = f"{__name__}.{dialect_name}"
     try:
-        return HOOKS[dialect_name]
-    except KeyError:
-        raise TerminalError(
-            f"No Airflow hook is known for {dialect_name}; known are: {', '.join(sorted(HOOKS))}."
-        ) from None
-
-
-@contextmanager
-def certificate_folder() -> Iterator[Path]:
-    """A private folder for certificates that a driver wants to read from files."""
-    with tempfile.TemporaryDirectory(prefix="schema-sync-") as folder:
-        yield Path(folder)
+        return cast("WarehouseHook", import_module(name).HOOK)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+    raise TerminalError(
+        f"No Airflow hook is known for {dialect_name}. Store the credentials in the vault, or add warehouse_hooks/"
+        f"{dialect_name}.py as include/schema_sync/warehouses/README.md says."
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection
@@ -18,14 +17,12 @@ class WarehouseHook:
     """What Airflow needs to know of one kind of warehouse.
 
     :ivar provider: package to install when importing the hook fails.
-    :ivar from_vault: (vault JSON, folder for certificates) → Airflow connection; KeyError names a missing key.
     :ivar open: (connection, database or None, settings) → open DB-API connection. Imports the provider's package
         inside; a database is given only for dialects that reconnect per database.
     :ivar own_database: the database that a connection opens by itself, or None where it cannot be told.
     """
 
     provider: str
-    from_vault: Callable[[Mapping[str, Any], Path], Connection]
     open: Callable[[Connection, str | None, Settings], Any]
     own_database: Callable[[Connection], str | None]
 

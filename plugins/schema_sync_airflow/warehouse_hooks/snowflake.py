@@ -1,48 +1,23 @@
-"""Snowflake: vault JSON → Airflow connection → SnowflakeHook."""
+"""Snowflake: Airflow connection → SnowflakeHook."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses.snowflake import limits, token_options
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
-
-
-def _from_vault(secret: Mapping[str, Any], _folder: Path) -> Connection:
-    extra = {
-        "account": str(secret["account_id"]),
-        "warehouse": str(secret["warehouse_id"]),
-        "database": str(secret["default_database"]),
-    }
-    if role := secret.get("role"):
-        extra["role"] = str(role)
-    return Connection(
-        conn_id="vault",
-        conn_type="snowflake",
-        schema=str(secret.get("default_schema") or ""),
-        login=str(secret["username"]),
-        password=str(secret["password"]),
-        extra=json.dumps(extra),
-    )
 
 
 def _open(connection: Connection, _database: str | None, settings: Settings) -> Any:
     from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
 
-    # A session's parameters rather than statements: they come with the login, without a round trip.
-    # https://docs.snowflake.com/en/sql-reference/parameters
-    extra = dict(connection.extra_dejson)
-    extra["session_parameters"] = {
-        "QUERY_TAG": "schema-sync",
-        "STATEMENT_TIMEOUT_IN_SECONDS": settings.statement_timeout_s,
-        **(extra.get("session_parameters") or {}),
-    }
+    extra, bounds = dict(connection.extra_dejson), limits(settings)
+    extra["session_parameters"] = {**bounds.pop("session_parameters"), **(extra.get("session_parameters") or {})}
     bounded = with_extra(connection, "snowflake", extra)
+    is_token = str(extra.get("authenticator", "")).lower() == "programmatic_access_token"
 
     class Hook(SnowflakeHook):  # type: ignore[misc, unused-ignore]  # Any where the provider is not installed
         """Takes the connection it is given (the provider's looks its id up), and does not try for ever."""
@@ -52,12 +27,10 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
             return bounded
 
         def _get_conn_params(self) -> dict[str, Any]:
-            # Otherwise the connector tries to log in for minutes, and repeats a lost request without end.
-            return {
-                "login_timeout": settings.connect_timeout_s,
-                "network_timeout": settings.connect_timeout_s,
-                **super()._get_conn_params(),
-            }
+            given = super()._get_conn_params()
+            # Older providers do not hand a programmatic access token over.
+            token = token_options(str(extra.get("token") or given.pop("password", ""))) if is_token else {}
+            return {**bounds, **given, **token}
 
     return Hook(snowflake_conn_id=connection.conn_id).get_conn()
 
@@ -69,7 +42,6 @@ def _own_database(connection: Connection) -> str | None:
 
 HOOK = WarehouseHook(
     provider="apache-airflow-providers-snowflake",
-    from_vault=_from_vault,
     open=_open,
     own_database=_own_database,
 )

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.schema_sync.check.connections import place_from_uri
 from include.schema_sync.check.files import Defaults, Note, Selection, candidates, find_datasets, looks_like_dataset
 from include.schema_sync.check.formats.github import github_report
 from include.schema_sync.check.formats.sarif import sarif_report
@@ -19,7 +18,6 @@ from include.schema_sync.errors import TerminalError
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from include.schema_sync.nouns.report import SuggestedPatch
 from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses import DIALECTS
 
 SETTINGS = Settings.from_environment({})
 
@@ -223,54 +221,3 @@ def test_folders_are_searched_and_named_files_are_taken_whatever_they_hold(tmp_p
     ]
     with pytest.raises(TerminalError, match="no file or folder"):
         list(candidates([tmp_path / "gone"]))
-
-
-# Connection URIs
-
-
-@pytest.mark.parametrize(
-    ("uri", "type_", "database", "schema"),
-    [
-        ("postgresql+psycopg://u:p@h:1/shop", "postgres", "shop", "public"),
-        ("redshift://u:p@h/shop", "redshift", "shop", "public"),
-        ("mariadb://u:p@h/shop", "mysql", "shop", "shop"),
-        ("mssql+pymssql://u:p@h/shop", "sqlserver", "shop", "dbo"),
-        ("snowflake://u:p@acc/SHOP/RAW?warehouse=w", "snowflake", "SHOP", "RAW"),
-        ("bigquery://project/sales", "bigquery", "project", "sales"),
-        ("databricks://token:t@h?http_path=/x&catalog=main", "databricks", "main", "default"),
-        ("sqlite:////data/shop.db", "sqlite", "shop", "main"),
-        ("duckdb:///main.duckdb", "duckdb", "main_db", "main"),
-        ("motherduck://:token@/shop", "duckdb", "shop", "main"),
-    ],
-)
-def test_a_uri_says_what_and_where(uri, type_, database, schema):
-    place = place_from_uri(uri, None, SETTINGS)
-    assert (place.type, place.access.own_database, place.schema) == (type_, database, schema)
-
-
-def test_every_kind_of_warehouse_has_a_driver():
-    for name in DIALECTS:
-        assert place_from_uri(f"{name}://u:p@h/shop", None, SETTINGS).type == name
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "CANARY",
-        "postgres://u:CANARY/x@h/db",
-        "postgres://u:CANARY#x@h/db",
-        "postgres://u:CANARY@[h/db",
-        "nosuch://CANARY@h",
-    ],
-)
-def test_a_uri_that_cannot_be_read_is_not_repeated(uri):
-    with pytest.raises(TerminalError) as told:
-        place_from_uri(uri, None, SETTINGS)
-    assert "CANARY" not in str(told.value)
-    assert told.value.__context__ is None or "CANARY" not in str(told.value.__context__)
-
-
-def test_secrets_are_taken_out_in_every_spelling():
-    redact = place_from_uri("postgres://bob:p%40ss%2Fw@h/db?sslpassword=hidden", None, SETTINGS).access.redact
-    told = redact('bad p@ss/w, p%40ss%2Fw and hidden for user "bob" at bob:x, bobsled')
-    assert told == 'bad ***, *** and *** for user "***" at ***:x, bobsled'

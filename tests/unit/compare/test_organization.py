@@ -72,7 +72,12 @@ def report(
 
 
 def told(found: OrganizationReport, *, without: tuple[DiscrepancyType, ...] = (DiscrepancyType.UNDOCUMENTED_COLUMN,)):
-    return [(str(each.type), each.column) for each in found.discrepancies if each.type not in without]
+    return by_column([each for each in found.discrepancies if each.type not in without])
+
+
+def by_column(found: Iterable[Discrepancy]) -> list[tuple[str, str | None]]:
+    """Undocumented columns are one finding a table, with their names."""
+    return [(str(each.type), name) for each in found for name in ([n for n, _ in each.columns] or (each.column,))]
 
 
 def only(found: OrganizationReport, kind: DiscrepancyType) -> Discrepancy:
@@ -81,7 +86,7 @@ def only(found: OrganizationReport, kind: DiscrepancyType) -> Discrepancy:
 
 
 def undocumented(found: OrganizationReport) -> set[str | None]:
-    return {each.column for each in found.discrepancies if each.type is DiscrepancyType.UNDOCUMENTED_COLUMN}
+    return {name for each in found.discrepancies for name, _ in each.columns}
 
 
 FULL = """\
@@ -230,7 +235,10 @@ def test_columns_in_no_dataset_are_told_once_for_all_datasets_of_a_table():
     two = dataset("name: two\nmodel: orders\ndimensions: [{name: status}, {name: mood}]", "two", "dataset-2")
     found = report(one, two)
     assert told(found, without=()) == [("undocumented_column", "Mixed Case"), ("undocumented_column", "email")]
-    assert {each.severity for each in found.discrepancies} == {Severity.INFO}
+    (told_once,) = found.discrepancies
+    assert told_once.severity is Severity.INFO
+    assert (told_once.column, told_once.columns) == (None, (("Mixed Case", "text"), ("email", "email_address")))
+    assert "2 columns are in the table and in no dataset of it: `Mixed Case`, `email`." in told_once.message
 
 
 def test_relationships_need_their_columns_on_both_sides():
@@ -543,7 +551,8 @@ def test_any_dataset_of_a_table_may_silence_its_undocumented_columns():
     first = dataset("name: orders")
     second = dataset("name: orders\nschema_sync: {ignore: ['*']}", "o2", "dataset-2")
     found = report(first, second)
-    assert (found.discrepancies, len(found.ignored)) == ((), len(ORDERS.columns))
+    assert (found.discrepancies, len(found.ignored)) == ((), 1)
+    assert len(found.ignored[0].columns) == len(ORDERS.columns)
 
 
 def test_a_dataset_s_own_severity_counts_and_keeps_the_problem_s_fingerprint():

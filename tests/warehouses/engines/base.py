@@ -15,14 +15,17 @@ A dialect without a row fails the suite unless ``GOLDEN_ONLY`` (``engines/__init
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from include.schema_sync.nouns.discrepancy import DiscrepancyType
+from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.engine import Dialect
 
@@ -69,6 +72,22 @@ class Found(NamedTuple):
     column: str | None = None
 
 
+def open_with_hook(
+    engine: str,
+    database: str | None,
+    settings: Settings | None = None,
+    *,
+    extra: Mapping[str, Any] = MappingProxyType({}),
+    **fields: Any,
+) -> Any:
+    """Open an Airflow connection of these fields as the daily run does."""
+    from airflow.sdk import Connection
+    from schema_sync_airflow.warehouse_hooks import warehouse_hook
+
+    connection = Connection(conn_id="x", conn_type=engine, **fields, extra=json.dumps(dict(extra)))
+    return warehouse_hook(engine).open(connection, database, settings or Settings.from_environment({}))
+
+
 class Server(Protocol):
     """A running engine, private to the tests.
 
@@ -88,6 +107,10 @@ class Server(Protocol):
 
     def connect(self, database: str | None) -> Any:
         """A new connection as the reading role, opened by this project's own ``WarehouseHook``."""
+        ...
+
+    def secret(self) -> dict[str, Any] | None:
+        """The vault JSON that signs the reading role in, None where none can name this server."""
         ...
 
     def hide(self, place: Place, table: str) -> None:

@@ -18,9 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from engines.base import DROPPED_SCHEMA, HOSTILE_NAMES, Engine, Place, Scenario
+from engines.base import DROPPED_SCHEMA, HOSTILE_NAMES, Engine, Place, Scenario, open_with_hook
 from engines.relay import Relay, running_relay
-from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 
 _ROLE, _PASSWORD = "reader", "reader-secret"
@@ -45,14 +44,12 @@ class _Server:
         self.execute(f"USE {place.schema}", *(f"GRANT SELECT ON {name} TO {_ROLE}" for name in self._tables(place)))
 
     def connect(self, database: str | None) -> Any:
-        from schema_sync_airflow.warehouse_hooks import HOOKS
+        place: dict[str, Any] = {"host": "127.0.0.1", "port": self.relay.port, "schema": self.own_database}
+        return open_with_hook("mysql", database, **place, login=_ROLE, password=_PASSWORD)
 
-        secret = {
-            "host": "127.0.0.1", "port": self.relay.port, "database": self.own_database,
-            "username": _ROLE, "password": _PASSWORD,
-        }  # fmt: skip
-        hook = HOOKS["mysql"]
-        return hook.open(hook.from_vault(secret, Path("unused")), database, Settings.from_environment({}))
+    def secret(self) -> dict[str, Any]:
+        place = {"host": "127.0.0.1", "port": self.relay.port, "database": self.own_database}
+        return {**place, "username": _ROLE, "password": _PASSWORD}
 
     def hide(self, place: Place, table: str) -> None:
         self.execute(f"REVOKE SELECT ON {place.schema}.{dialect_for('mysql').quote(table)} FROM {_ROLE}")

@@ -6,14 +6,12 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from engines.base import Engine, Place
+from engines.base import Engine, Place, open_with_hook
 from engines.relay import Relay, running_relay
 from include.schema_sync.demo.postgres import running_postgres
-from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 
 _ROLE, _PASSWORD = "reader", "reader-secret"
@@ -39,14 +37,12 @@ class _Server:
         self._execute(f"SET search_path = {place.schema}", *statements)
 
     def connect(self, database: str | None) -> Any:
-        from schema_sync_airflow.warehouse_hooks import HOOKS
+        place: dict[str, Any] = {"host": "127.0.0.1", "port": self.relay.port, "schema": self.own_database}
+        return open_with_hook("postgres", database, **place, login=_ROLE, password=_PASSWORD)
 
-        secret = {
-            "host": "127.0.0.1", "port": self.relay.port, "database": self.own_database,
-            "username": _ROLE, "password": _PASSWORD,
-        }  # fmt: skip
-        hook = HOOKS["postgres"]
-        return hook.open(hook.from_vault(secret, Path("unused")), database, Settings.from_environment({}))
+    def secret(self) -> dict[str, Any]:
+        place = {"host": "127.0.0.1", "port": self.relay.port, "database": self.own_database}
+        return {**place, "username": _ROLE, "password": _PASSWORD}
 
     def hide(self, place: Place, table: str) -> None:
         quote = dialect_for("postgres").quote

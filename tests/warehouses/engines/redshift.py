@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from engines.base import Engine, Place
+from engines.base import Engine, Place, open_with_hook
 from engines.relay import Relay, running_relay
 from include.schema_sync.demo.postgres import running_postgres
-from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 
 _ROLE, _PASSWORD = "reader", "reader-secret"
@@ -67,14 +66,12 @@ class RedshiftServer:
         self.execute(f"SET search_path = {place.schema}, public", *statements)
 
     def connect(self, database: str | None) -> Any:
-        from schema_sync_airflow.warehouse_hooks import HOOKS
+        place: dict[str, Any] = {"host": "127.0.0.1", "port": self.relay.port, "schema": self.own_database}
+        return open_with_hook("redshift", database, **place, login=_ROLE, password=_PASSWORD, extra={"ssl": False})
 
-        secret = {
-            "host": "127.0.0.1", "port": self.relay.port, "database": self.own_database, "ssl": False,
-            "username": _ROLE, "password": _PASSWORD,
-        }  # fmt: skip
-        hook = HOOKS["redshift"]
-        return hook.open(hook.from_vault(secret, Path("unused")), database, Settings.from_environment({}))
+    def secret(self) -> dict[str, Any]:
+        place = {"host": "127.0.0.1", "port": self.relay.port, "database": self.own_database}
+        return {**place, "username": _ROLE, "password": _PASSWORD, "ssl": False}
 
     def hide(self, place: Place, table: str) -> None:
         self.execute(f"REVOKE SELECT ON {place.schema}.{dialect_for('redshift').quote(table)} FROM {_ROLE}")

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from engines.base import HOSTILE_NAMES, Engine, Place, Scenario
+from engines.base import HOSTILE_NAMES, Engine, Place, Scenario, open_with_hook
 from engines.relay import Relay, running_relay
 from include.schema_sync.settings import Settings
 
@@ -61,20 +61,15 @@ class _Server:
         self.relay.restore()
 
     def _open(self, database: str | None, port: int) -> Any:
-        from airflow.sdk import Connection
-        from schema_sync_airflow.warehouse_hooks import HOOKS
-        from schema_sync_airflow.warehouse_hooks.base import with_extra
-
-        secret = {
-            "account_id": "fakesnow", "warehouse_id": "wh", "username": "reader", "password": "reader-secret",
-            "default_database": self.own_database, "default_schema": "PUBLIC",
-        }  # fmt: skip
-        hook = HOOKS["snowflake"]
-        connection: Connection = hook.from_vault(secret, Path("unused"))
         # No account of Snowflake's, and nobody to ask whether the certificate was revoked.
         here = {"host": "localhost", "port": port, "insecure_mode": True}
-        reached = with_extra(connection, "snowflake", {**connection.extra_dejson, **here})
-        return hook.open(reached, database, Settings.from_environment({"SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS": "5"}))
+        extra = {"account": "fakesnow", "warehouse": "wh", "database": self.own_database, **here}
+        settings = Settings.from_environment({"SCHEMA_SYNC_CONNECT_TIMEOUT_SECONDS": "5"})
+        who = {"login": "reader", "password": "reader-secret"}
+        return open_with_hook("snowflake", database, settings, schema="PUBLIC", **who, extra=extra)
+
+    def secret(self) -> None:
+        """A vault secret names an account of Snowflake's, never a server."""
 
     def _execute(self, *statements: str) -> None:
         connection = self._open(None, self.port)

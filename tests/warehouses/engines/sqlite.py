@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.base import Engine, Place, Scenario
-from include.schema_sync.settings import Settings
+from engines.base import Engine, Place, Scenario, open_with_hook
 
 
 @dataclass
@@ -31,12 +30,10 @@ class _Server:
                 connection.execute(statement)
 
     def connect(self, database: str | None) -> Any:
-        from schema_sync_airflow.warehouse_hooks import HOOKS
+        return open_with_hook("sqlite", database, host=str(self.file))
 
-        hook = HOOKS["sqlite"]
-        connection = hook.from_vault({"path": str(self.file)}, Path("unused"))
-        assert hook.own_database(connection) == self.own_database
-        return hook.open(connection, database, Settings.from_environment({}))
+    def secret(self) -> dict[str, Any]:
+        return {"path": str(self.file)}
 
     def hide(self, place: Place, table: str) -> None:
         raise NotImplementedError  # SQLite has no grants

@@ -1,120 +1,82 @@
-"""Conduct an organization's conversation: one incident, one message, its thread; whatever crashes in between.
-
-The conversation's memory is its first message's row in ``slack_message_tracking``: the newest of its integration that
-is a drift alert outside of a thread. Its content is JSON (:class:`Memory`). A run
-
-1. reads it under a lock on the integration, settles what an earlier run left unfinished, and writes down what it is
-   about to say: for a new conversation as a reservation, else as the state together with the one before;
-2. says it, each part in a transaction that first locks that row and sees that no other run has spoken since;
-3. has written "told" in the transaction that confirms its main message, so that a retry derives the same turn and finds
-   each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
-"""
+"""Say what a plan says: each part in a transaction that first sees that no other run has spoken since."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ...errors import TransientError
-from ...nouns.discrepancy import Severity
-from ...nouns.report import OrganizationReport
-from ...nouns.run import RunFacts
-from ..delivery import rows as tracking_rows
+from ..delivery import rows
 from ..delivery.outbox import Delivery, OvertakenError, Sender, ThreadIncompleteError
-from ..delivery.rows import Outgoing, Reservation
-from ..incidents import IncidentChange
-from ..messages.layout import Message, MessageKind
-from ..slack import web_api
+from ..delivery.rows import Reservation
+from ..messages.layout import MessageKind
 from ..slack.client import SlackRefusedError
-from ..slack.transports import WebApi
 from ..slack.web_api import FROZEN, GONE
-from . import memory as rows
-from .failures import tell_failure
-from .memory import Memory
-from .plan import Plan, Talk, Told
+from .memory import Memory, content_of, digest, lock_memory, remember
+from .plan import ConversationOutcome, Plan
 
 if TYPE_CHECKING:
-    from slack_sdk import WebClient
-
     from ...application.rows import Connection
-
-__all__ = ["Told", "converse", "tell_failure"]
 
 log = logging.getLogger(__name__)
 
-# How often a conversation may turn out to be gone within one call.
-_ROUNDS = 4
+
+class ConversationGoneError(Exception):
+    """The conversation was marked as superseded: what was to be said is decided anew."""
 
 
-def converse(
-    connection: Connection,
-    client: WebClient,
-    *,
-    report: OrganizationReport,
-    integration_id: str,
-    channel: str,
-    run: RunFacts,
-    min_severity: Severity,
-    mention: Callable[[IncidentChange], str] = lambda _: "",
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    sleep: Callable[[float], None] = time.sleep,
-) -> Told:
-    """Tell an organization what changed, each thing once, however often this is called.
+def carry_out(sender: Sender, plan: Plan) -> ConversationOutcome:
+    """Say what is planned, one thing after another.
 
-    :param connection: to the application database, not in autocommit mode and in no transaction: this commits.
-    :param mention: who is called by name for a change, in Slack's markup.
-    :raises TerminalError: Slack refused; the message says what to do. What was not told is told by a later run.
-    :raises TransientError: another attempt of this run, or else the next run, goes on where this one stopped.
-    :raises ThreadIncompleteError: as TransientError, but the conversation's first message is up to date already.
+    :raises ConversationGoneError: it goes on in another message.
+    :raises OvertakenError: somebody else has spoken meanwhile.
+    :raises TerminalError, TransientError: as :meth:`Talk.converse`.
     """
-    tracking_rows.refuse_autocommit(connection)
-    talk = _Speaker(
-        Sender(connection, WebApi(client, sleep), now, sleep),
-        connection,
-        client,
-        report,
-        integration_id,
-        channel,
-        run,
-        min_severity,
-        mention,
-    )
-    for _ in range(_ROUNDS):
-        try:
-            plan = talk.plan()
-            return plan if isinstance(plan, Told) else talk.carry_out(plan)
-        except _GoneError as gone:
-            log.warning("The conversation of %s goes on in a new message: %s", talk.whom, gone)
-        except OvertakenError as overtaken:
-            log.info("Nothing more is said to %s: %s", talk.whom, overtaken)
-            return Told(reached=False, change=None, note=str(overtaken))
-        finally:
-            tracking_rows.roll_back(connection)
-    raise TransientError(f"The conversation with {talk.whom} was deleted {_ROUNDS} times while it was being told.")
-
-
-class _GoneError(Exception):
-    """The conversation was marked as superseded."""
+    speaker = _Speaker(sender, plan)
+    return speaker.go_on() if plan.reservation is None else speaker.begin(plan.reservation)
 
 
 @dataclass(frozen=True, slots=True)
-class _Speaker(Talk):
-    """Says what is planned."""
+class _Speaker:
+    sender: Sender
+    plan: Plan
 
-    def carry_out(self, plan: Plan) -> Told:
-        """Say what is planned, one thing after another."""
-        if plan.reservation is not None:
-            return self._begin(plan, plan.reservation)
+    @property
+    def connection(self) -> Connection:
+        assert self.sender.connection is not None  # noqa: S101 - the caller's; for the type checker
+        return self.sender.connection
+
+    @property
+    def whom(self) -> str:
+        return self.plan.speech.to.whom
+
+    def begin(self, reservation: Reservation) -> ConversationOutcome:
+        plan = self.plan
+        first = replace(plan.first(), content=content_of(replace(plan.memory, delivered=True), plan.kind))
         try:
-            note = self._update(plan)
-            delivery = Delivery(plan.parent_id, plan.channel, plan.ts, already_sent=False, recorded=True)
+            sent = self.sender.send(first, reservation=reservation)
+        except SlackRefusedError as refused:
+            if plan.thread_ts is None or refused.code not in GONE | FROZEN:
+                raise
+            log.warning("The thread for %s is gone (%s): its notice goes to the channel", self.whom, refused)
+            first = replace(first, thread_ts=None, action="post")
+            sent = self.sender.send(first)
+        begun = replace(plan, ts=sent.ts, channel=sent.channel, thread_ts=first.thread_ts)
+        pages = begun.pages(plan.turn.parent, plan.kind, "post")
+        delivery = self.sender.send_pages(first, sent, pages, guard=self._guard)
+        return ConversationOutcome(True, plan.change, plan.kind, delivery.thread_error, sent.ts, (plan.turn.parent,))
+
+    def go_on(self) -> ConversationOutcome:
+        plan, said = self.plan, self.plan.turn
+        try:
+            update_refused = self._update()
+            note = None if update_refused is None else _not_updated(update_refused)
             incomplete: ThreadIncompleteError | None = None
+            delivery = Delivery(plan.row_id, plan.channel, plan.ts, already_sent=False, recorded=True)
             try:
-                note = self._reply(plan, delivery) or note
+                note = self._reply(delivery) or note
             except ThreadIncompleteError:
                 raise
             except TransientError as error:
@@ -122,152 +84,106 @@ class _Speaker(Talk):
                 incomplete = ThreadIncompleteError(f"{what}. {error}", delivery=delivery)
             if incomplete is not None:
                 raise incomplete
+            if update_refused is not None and said.reply is None and update_refused.code not in FROZEN:
+                raise update_refused  # then nothing was said at all
         except SlackRefusedError as refused:
             if not plan.moved:
                 raise
             # The old channel does not want to hear the end; nobody waits for it there.
-            note = self._let_go(plan, refused)
-            return Told(False, plan.change, note, plan.ts)
-        said = (plan.turn.parent,) if plan.turn.reply is None else (plan.turn.parent, plan.turn.reply)
-        return Told(True, plan.change, note, plan.ts, said)
+            return ConversationOutcome(False, plan.change, plan.kind, self._let_go(refused), plan.ts)
+        messages = (said.parent,) if said.reply is None else (said.parent, said.reply)
+        return ConversationOutcome(True, plan.change, plan.kind, note, plan.ts, messages)
 
-    def _begin(self, plan: Plan, reservation: Reservation) -> Told:
-        parent = self.outgoing(plan.parent_id, MessageKind.SCHEMA_SYNC, "post", plan.turn.parent, plan.channel)
-        parent = replace(parent, content=replace(plan.memory, told=True).to_content())
-        sent = self.sender.send(parent, reservation=reservation)
-        begun = replace(plan, ts=sent.ts, channel=sent.channel)
-        delivery = self.sender.send_pages(
-            parent,
-            sent,
-            self._pages(begun, plan.turn.parent, MessageKind.SCHEMA_SYNC, "post"),
-            guard=self._guard(begun),
-        )
-        return Told(True, plan.change, delivery.thread_error, sent.ts, (plan.turn.parent,))
+    def _update(self) -> SlackRefusedError | None:
+        """Let the first message read as things are now. Twice is as good as once, so no reservation is needed.
 
-    def _update(self, plan: Plan) -> str | None:
-        """Let the first message read as things are now. Twice is as good as once, so no reservation is needed."""
-        if plan.memory.digest == rows.digest(plan.turn.parent):
+        :return: why Slack left it as it was: the thread can be told all the same.
+        """
+        plan, message = self.plan, self.plan.turn.parent
+        if plan.memory.digest == digest(message):
             return None
-        kind = plan.turn.reply_kind
-        update = self.outgoing(
-            self.id_of(kind, "update", plan.memory.step), kind, "update", plan.turn.parent, plan.channel
-        )
-        update = replace(update, thread_ts=plan.ts)
-        note: str | None = None
-        gone: str | None = None
-        with tracking_rows.row_errors("record an update in slack_message_tracking", whom=self.whom):
-            tracking_rows.begin(self.connection)
-            memory = self._still_ours(self.connection, plan)
+        update = plan.update()
+        refused: SlackRefusedError | None = None
+        with rows.row_errors("record an update in slack_message_tracking", whom=self.whom):
+            rows.begin(self.connection)
+            memory = self._still_ours(self.connection)
             try:
-                web_api.update(
-                    self.client,
-                    update,
-                    ts=plan.ts,
-                    marker=f"schema_sync:{plan.parent_id}",
-                    check=lambda: tracking_rows.still_held(self.connection, whom=self.whom),
-                )
-            except SlackRefusedError as refused:
-                if refused.code in GONE:
-                    gone = refused.code
-                elif refused.code not in FROZEN:
-                    raise
-                note = f"the first message could not be updated ({refused.code})"
-            if gone is None:
-                tracking_rows.record(self.connection, update, ts=plan.ts, note=note, now=self.sender.now())
-                digest = memory.digest if note else rows.digest(plan.turn.parent)
-                rows.remember(self.connection, plan.parent_id, replace(memory, digest=digest))
+                self.sender.update(update, ts=plan.ts, row_id=plan.row_id)
+            except SlackRefusedError as error:
+                refused = error
+            # Nobody would hear of a notice that stays as it is; of a drift's, its thread tells.
+            gone = GONE | FROZEN if plan.kind is MessageKind.SCHEMA_SYNC_ERROR else GONE
+            if refused is None or refused.code not in gone:
+                note = None if refused is None else _not_updated(refused)
+                rows.record(self.connection, update, ts=plan.ts, note=note, now=self.sender.now())
+                if refused is None:
+                    memory = replace(memory, digest=digest(message))
+                remember(self.connection, plan.row_id, memory, plan.kind)
                 self.connection.commit()
-        if gone is not None:
-            self._supersede(plan, gone)
-        return note
+                return refused
+        return self._supersede(refused.code)
 
-    def _reply(self, plan: Plan, parent: Delivery) -> str | None:
-        said = plan.turn
-        message, kind = (said.parent, MessageKind.SCHEMA_SYNC) if plan.memory.opens else (said.reply, said.reply_kind)
-        if message is None:
+    def _reply(self, parent: Delivery) -> str | None:
+        plan, said = self.plan, self.plan.turn
+        if plan.memory.started_here:
+            pages = plan.pages(said.parent, plan.kind, "post")
+            return self.sender.send_pages(plan.first(), parent, pages, guard=self._guard).thread_error
+        if said.reply is None:
             return None
-        guard = self._guard(plan)
-        delivery = parent
-        if plan.memory.opens:
-            outgoing = self.outgoing(plan.parent_id, kind, "post", message, plan.channel)
-            name = "post"
-        else:
-            name = "reply"
-            outgoing = replace(
-                self.outgoing(self.id_of(kind, name, plan.memory.step), kind, name, message, plan.channel),
-                thread_ts=plan.ts,
-                broadcast=said.broadcast,
-                action="broadcast" if said.broadcast else name,
-            )
-            gone: str | None = None
-            try:
-                delivery = self.sender.send(outgoing, guard=guard, also=lambda _: self._tell(plan))
-            except SlackRefusedError as refused:
-                if refused.code not in GONE:
-                    raise
-                gone = refused.code
-            if gone is not None:
-                self._supersede(plan, gone)
-        return self.sender.send_pages(
-            outgoing, delivery, self._pages(plan, message, kind, name), guard=guard
-        ).thread_error
+        reply = plan.reply(said.reply)
+        gone: str | None = None
+        try:
+            delivery = self.sender.send(reply, guard=self._guard, also=self._tell)
+        except SlackRefusedError as refused:
+            if refused.code not in GONE:
+                raise
+            gone = refused.code
+        if gone is not None:
+            self._supersede(gone)
+        pages = plan.pages(said.reply, said.reply_kind, "reply")
+        return self.sender.send_pages(reply, delivery, pages, guard=self._guard).thread_error
 
-    def _tell(self, plan: Plan) -> None:
+    def _tell(self, connection: Connection) -> None:
         """Part of the transaction that confirms the reply; the guard has locked the row."""
-        memory = self._still_ours(self.connection, plan)
-        rows.remember(self.connection, plan.parent_id, replace(memory, told=True))
+        told = replace(self._still_ours(connection), delivered=True)
+        remember(connection, self.plan.row_id, told, self.plan.kind)
 
-    def _guard(self, plan: Plan) -> Callable[[Connection], None]:
-        def guard(connection: Connection) -> None:
-            with tracking_rows.row_errors("lock a conversation in slack_message_tracking", whom=self.whom):
-                self._still_ours(connection, plan)
+    def _guard(self, connection: Connection) -> None:
+        with rows.row_errors("lock a conversation in slack_message_tracking", whom=self.whom):
+            self._still_ours(connection)
 
-        return guard
-
-    def _still_ours(self, connection: Connection, plan: Plan) -> Memory:
+    def _still_ours(self, connection: Connection) -> Memory:
         """Lock the conversation's row and see that nobody has spoken since.
 
         :raises OvertakenError: somebody has.
         """
-        memory = rows.lock_memory(connection, plan.parent_id)
-        if memory is None or memory.superseded is not None or not self.is_mine(memory):
+        memory = lock_memory(connection, self.plan.row_id)
+        if memory is None or memory.superseded is not None or memory.state.run_id != self.plan.speech.run.run_id:
             raise OvertakenError("a later run has spoken meanwhile: this one says nothing more")
-        if memory.step != plan.memory.step:
+        if memory.revision != self.plan.memory.revision:
             raise OvertakenError("another attempt of this run has spoken meanwhile: this one says nothing more")
         return memory
 
-    def _supersede(self, plan: Plan, code: str) -> None:
+    def _supersede(self, code: str) -> NoReturn:
         """Mark the conversation as gone; what was to be told stays in its memory.
 
-        :raises _GoneError: always.
+        :raises ConversationGoneError: always.
         """
-        self._mark(plan, lambda memory: replace(memory, superseded=code))
-        raise _GoneError(code)
+        self._mark(lambda memory: replace(memory, superseded=code))
+        raise ConversationGoneError(code)
 
-    def _let_go(self, plan: Plan, refused: SlackRefusedError) -> str:
+    def _let_go(self, refused: SlackRefusedError) -> str:
         log.warning("A conversation in a channel that %s does not use any more is left: %s", self.whom, refused)
-        self._mark(plan, lambda memory: replace(memory, superseded=refused.code, told=True))
+        self._mark(lambda memory: replace(memory, superseded=refused.code, delivered=True))
         return f"the old channel refused the end of its conversation ({refused.code})"
 
-    def _mark(self, plan: Plan, change: Callable[[Memory], Memory]) -> None:
-        tracking_rows.roll_back(self.connection)
-        with tracking_rows.row_errors("write to slack_message_tracking", whom=self.whom):
-            tracking_rows.begin(self.connection)
-            rows.remember(self.connection, plan.parent_id, change(self._still_ours(self.connection, plan)))
+    def _mark(self, change: Callable[[Memory], Memory]) -> None:
+        rows.roll_back(self.connection)
+        with rows.row_errors("write to slack_message_tracking", whom=self.whom):
+            rows.begin(self.connection)
+            remember(self.connection, self.plan.row_id, change(self._still_ours(self.connection)), self.plan.kind)
             self.connection.commit()
 
-    def _pages(self, plan: Plan, message: Message, kind: MessageKind, action: str) -> list[Outgoing]:
-        return [
-            replace(
-                self.outgoing(
-                    # A first post may have had another first post before it, which somebody deleted.
-                    self.id_of(kind, f"{action}:{plan.parent_id}", plan.memory.step, page=page),
-                    kind,
-                    "page",
-                    reply,
-                    plan.channel,
-                ),
-                thread_ts=plan.ts,
-            )
-            for page, reply in enumerate(message.replies, start=1)
-        ]
+
+def _not_updated(refused: SlackRefusedError) -> str:
+    return f"the first message could not be updated ({refused.code})"

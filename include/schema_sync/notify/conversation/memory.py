@@ -1,13 +1,20 @@
-"""What ``slack_message_tracking`` remembers of conversations: the first message's row and its content."""
+"""What ``slack_message_tracking`` remembers of conversations: first messages' rows and their content, as nouns and SQL.
+
+An integration has two conversations at most that go on: one about drift, whose first message is in the channel, and one
+about checks that fail, whose first message is in the channel or in the thread of the other.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..delivery.outgoing import json_content
+from ..delivery.unfinished import Unfinished, fetch_unfinished
 from ..incidents import IncidentState, state_from_json, state_to_json
 from ..messages.layout import MessageKind
 
@@ -21,15 +28,19 @@ VERSION = 1
 # turns.
 _LOCK_INTEGRATION = "SELECT pg_advisory_xact_lock(hashtextextended('schema_sync:' || %(integration_id)s, 0))"
 
-_NEWEST_PARENT = """
-SELECT internal_message_id::text, slack_channel_id, slack_message_ts, content,
-       extract(epoch FROM coalesce(created_at, sent_at))::float8
-  FROM slack_message_tracking
- WHERE integration_id = %(integration_id)s AND message_type = %(kind)s AND slack_thread_ts IS NULL
- ORDER BY coalesce(created_at, sent_at) DESC, sent_at DESC
- LIMIT 1
-   FOR UPDATE
+_NEWEST = """
+SELECT m.integration_id::text, m.message_type, m.internal_message_id::text, m.slack_channel_id, m.slack_message_ts,
+       m.slack_thread_ts, m.content
+  FROM slack_message_tracking AS m
+ WHERE m.id IN (SELECT DISTINCT ON (integration_id, message_type) id
+                  FROM slack_message_tracking
+                 WHERE integration_id = ANY (%(ids)s::uuid[])
+                   AND (message_type = 'schema_sync' AND slack_thread_ts IS NULL
+                        OR message_type = 'schema_sync_error' AND sender_info ->> 'action' IN ('post', 'reply'))
+                 ORDER BY integration_id, message_type, coalesce(created_at, sent_at) DESC, sent_at DESC)
 """
+# Waits for a worker that is speaking, so that what it says is known.
+_NEWEST_LOCKED = _NEWEST + " FOR UPDATE OF m"
 
 _MEMORY = "SELECT content FROM slack_message_tracking WHERE internal_message_id = %(id)s FOR UPDATE"
 
@@ -37,41 +48,19 @@ _REMEMBER = "UPDATE slack_message_tracking SET content = %(content)s WHERE inter
 
 _EXISTS = "SELECT 1 FROM slack_message_tracking WHERE internal_message_id = %(id)s"
 
-_END_FAILURES = """
-UPDATE slack_message_tracking
-   SET sender_info = coalesce(sender_info, '{}'::jsonb) || '{"ended": true}'::jsonb
- WHERE integration_id = %(integration_id)s AND message_type = %(kind)s AND sender_info ->> 'ended' IS NULL
-"""
-
-_ADD_FACTS = """
-UPDATE slack_message_tracking
-   SET sender_info = coalesce(sender_info, '{}'::jsonb) || %(facts)s::jsonb
- WHERE internal_message_id = %(id)s
-"""
-
-_NEWEST_FAILURE = """
-SELECT internal_message_id::text, slack_channel_id, slack_message_ts, slack_thread_ts, sender_info,
-       extract(epoch FROM coalesce(created_at, sent_at))::float8
-  FROM slack_message_tracking
- WHERE integration_id = %(integration_id)s AND message_type = %(kind)s AND sender_info ->> 'action' IN ('post', 'reply')
- ORDER BY coalesce(created_at, sent_at) DESC, sent_at DESC
- LIMIT 1
-   FOR UPDATE
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The content of a conversation's first row, as JSON.
+    """The content of a conversation's first row.
 
-    :ivar text: fallback text of the first message as it reads now.
+    :ivar text, blocks: of the first message as it is to read.
     :ivar state: after the run that spoke last, or is about to.
     :ivar before: as that run found it.
-    :ivar told: that run's main message is in Slack, or it had none to send.
-    :ivar opens: that run began the conversation.
-    :ivar asked: the channel as the integration named it; Slack may call it otherwise.
+    :ivar delivered: that run's main message is in Slack, or it had none to send.
+    :ivar started_here: that run began the conversation.
+    :ivar requested_channel: the channel as the integration named it; Slack may call it otherwise.
     :ivar digest: of the first message's text and blocks, as they are in Slack.
-    :ivar step: 0, and one more for each time that the run spoke again because it found something else.
+    :ivar revision: 0, and one more for each time that the run spoke again because it found something else.
     :ivar reply, reply_kind: the main message when it is a reply: its row's id and kind.
     :ivar superseded: why the conversation goes on elsewhere (Slack's word), or None.
     """
@@ -79,44 +68,44 @@ class Memory:
     text: str
     state: IncidentState
     before: IncidentState | None
-    told: bool
-    opens: bool
-    asked: str
+    delivered: bool
+    started_here: bool
+    requested_channel: str
     digest: str
-    step: int = 0
+    revision: int = 0
     reply: str | None = None
     reply_kind: str = str(MessageKind.SCHEMA_SYNC)
     superseded: str | None = None
+    blocks: tuple[dict[str, Any], ...] = field(default=(), hash=False)
 
     @property
     def announced(self) -> IncidentState | None:
         """The last state that people were told of."""
-        return self.state if self.told else self.before
+        return self.state if self.delivered else self.before
 
     def dates(self) -> dict[str, str]:
         """{fingerprint: since when it is known} of everything that is open, told or not."""
         return {problem.fingerprint: problem.first_seen for problem in self.state.problems}
 
-    def to_content(self) -> str:
-        value = {
+    def to_json(self) -> dict[str, Any]:
+        """What the row's content has beside what every message's has. The keys are older than the names above."""
+        return {
             "version": VERSION,
-            "text": self.text,
             "state": state_to_json(self.state),
             "before": None if self.before is None else state_to_json(self.before),
-            "told": self.told,
-            "opens": self.opens,
-            "asked": self.asked,
+            "told": self.delivered,
+            "opens": self.started_here,
+            "asked": self.requested_channel,
             "digest": self.digest,
-            "step": self.step,
+            "step": self.revision,
             "reply": self.reply,
             "reply_kind": self.reply_kind,
             "superseded": self.superseded,
         }
-        return json.dumps(value, separators=(",", ":"))
 
 
 def memory_of(content: object) -> Memory | None:
-    """The inverse of :meth:`Memory.to_content`; None for a plain text, or a version that this code does not know."""
+    """Read a row's content; None for a plain text, or a version that this code does not know."""
     try:
         value: Any = json.loads(content) if isinstance(content, str) and content.startswith("{") else None
     except ValueError:
@@ -130,43 +119,49 @@ def memory_of(content: object) -> Memory | None:
         text=str(value.get("text") or ""),
         state=state,
         before=before,
-        told=bool(value.get("told")),
-        opens=bool(value.get("opens")),
-        asked=str(value.get("asked") or ""),
+        delivered=bool(value.get("told")),
+        started_here=bool(value.get("opens")),
+        requested_channel=str(value.get("asked") or ""),
         digest=str(value.get("digest") or ""),
-        step=int(value.get("step") or 0),
+        revision=int(value.get("step") or 0),
         reply=value.get("reply"),
         reply_kind=str(value.get("reply_kind") or MessageKind.SCHEMA_SYNC),
         superseded=value.get("superseded"),
+        blocks=tuple(value.get("blocks") or ()),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
-    """A conversation's first row.
+class Conversation:
+    """A conversation's first row; without an id there is none.
 
     :ivar ts: empty while it is not known to be in Slack.
+    :ivar thread_ts: of the thread that it is in itself (error notices only).
     :ivar memory: None when the row is older than conversations are.
-    :ivar reserved_at: seconds since the epoch.
+    :ivar known: {fingerprint: since when} of what dead runs found and could not tell.
     """
 
-    id: str
-    channel: str
-    ts: str
-    memory: Memory | None
-    reserved_at: float
+    id: str = ""
+    channel: str = ""
+    ts: str = ""
+    thread_ts: str | None = None
+    memory: Memory | None = None
+    known: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+NO_CONVERSATION = Conversation()
 
 
 @dataclass(frozen=True, slots=True)
-class FailureNotice:
-    """The last error notice of an integration; ``facts`` is its ``sender_info``."""
+class Remembered:
+    """All that is remembered of one integration.
 
-    id: str
-    channel: str
-    ts: str
-    thread_ts: str | None
-    facts: dict[str, Any]
-    reserved_at: float
+    :ivar unfinished: rows that were reserved, and of which it is not known whether their messages are in Slack.
+    """
+
+    drift: Conversation = NO_CONVERSATION
+    notice: Conversation = NO_CONVERSATION
+    unfinished: tuple[Unfinished, ...] = ()
 
 
 def lock_integration(connection: Connection, integration_id: str) -> None:
@@ -174,26 +169,26 @@ def lock_integration(connection: Connection, integration_id: str) -> None:
     connection.execute(_LOCK_INTEGRATION, {"integration_id": integration_id})
 
 
-def newest_parent(connection: Connection, integration_id: str) -> Parent | None:
-    """The row of the integration's last conversation, locked until the transaction ends."""
-    row: Any = connection.execute(
-        _NEWEST_PARENT, {"integration_id": integration_id, "kind": str(MessageKind.SCHEMA_SYNC)}
-    ).fetchone()
-    if row is None:
-        return None
-    id_, channel, ts, content, reserved_at = row
-    return Parent(id_, channel, ts, memory_of(content), reserved_at)
+def recall(connection: Connection, integration_ids: Sequence[str], *, lock: bool = False) -> dict[str, Remembered]:
+    """Read what is remembered, in two statements.
 
-
-def newest_failure(connection: Connection, integration_id: str) -> FailureNotice | None:
-    """The integration's last error notice that was a message, locked until the transaction ends."""
-    row: Any = connection.execute(
-        _NEWEST_FAILURE, {"integration_id": integration_id, "kind": str(MessageKind.SCHEMA_SYNC_ERROR)}
-    ).fetchone()
-    if row is None:
-        return None
-    id_, channel, ts, thread_ts, facts, reserved_at = row
-    return FailureNotice(id_, channel, ts, thread_ts, facts or {}, reserved_at)
+    :param lock: keep the conversations' rows locked until the transaction ends.
+    :return: {integration id: what is remembered}, for each that was asked for.
+    """
+    ids = {"ids": list(integration_ids)}
+    found: dict[str, dict[str, Conversation]] = {id_: {} for id_ in integration_ids}
+    rows: Any = connection.execute(_NEWEST_LOCKED if lock else _NEWEST, ids).fetchall()
+    for integration_id, kind, id_, channel, ts, thread_ts, content in rows:
+        found[integration_id][kind] = Conversation(id_, channel, ts, thread_ts, memory_of(content))
+    unfinished = fetch_unfinished(connection, integration_ids)
+    return {
+        id_: Remembered(
+            kinds.get(MessageKind.SCHEMA_SYNC, NO_CONVERSATION),
+            kinds.get(MessageKind.SCHEMA_SYNC_ERROR, NO_CONVERSATION),
+            tuple(unfinished.get(id_, ())),
+        )
+        for id_, kinds in found.items()
+    }
 
 
 def lock_memory(connection: Connection, id_: str) -> Memory | None:
@@ -202,18 +197,13 @@ def lock_memory(connection: Connection, id_: str) -> Memory | None:
     return None if row is None else memory_of(row[0])
 
 
-def remember(connection: Connection, id_: str, memory: Memory) -> None:
-    connection.execute(_REMEMBER, {"id": id_, "content": memory.to_content()})
+def content_of(memory: Memory, kind: MessageKind) -> str:
+    """The whole content of the row of a conversation's first message."""
+    return json_content(kind, memory.state.run_id, memory.text, memory.blocks, memory.to_json())
 
 
-def add_facts(connection: Connection, id_: str, **facts: object) -> None:
-    """Write more into a row's ``sender_info``."""
-    connection.execute(_ADD_FACTS, {"id": id_, "facts": json.dumps(facts)})
-
-
-def end_failures(connection: Connection, integration_id: str) -> None:
-    """A check succeeded: the next failure is told anew."""
-    connection.execute(_END_FAILURES, {"integration_id": integration_id, "kind": str(MessageKind.SCHEMA_SYNC_ERROR)})
+def remember(connection: Connection, id_: str, memory: Memory, kind: MessageKind) -> None:
+    connection.execute(_REMEMBER, {"id": id_, "content": content_of(memory, kind)})
 
 
 def unused_id(connection: Connection, id_: str) -> str:

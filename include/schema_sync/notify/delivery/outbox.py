@@ -28,14 +28,13 @@ from typing import TYPE_CHECKING
 from ...errors import SchemaSyncError, TerminalError, TransientError
 from ..slack import web_api
 from ..slack.history import LookUp
-from ..slack.transports import Slack, WebApi, Webhook
+from ..slack.transports import Slack
 from ..slack.web_api import Posted
 from . import rows as tracking_rows
-from .rows import MIGRATION, Outgoing, Reservation, Row
+from .outgoing import Addressee, Occasion, Outgoing
+from .rows import MIGRATION, Reservation, Row
 
 if TYPE_CHECKING:
-    from slack_sdk import WebClient
-
     from ...application.rows import Connection
     from ..messages.layout import Message, MessageKind
 
@@ -44,8 +43,7 @@ log = logging.getLogger(__name__)
 # Fixed for ever: with another value every message of a running attempt would be sent again.
 NAMESPACE = uuid.UUID("5ad0c9f4-8a53-5c0e-9d0b-6d2f6c6c1f7e")
 
-# The clocks of the database and of Slack differ; without a row, how long ago an attempt may have been.
-CLOCK_DIFFERENCE_S = 300.0
+# Without a row, how long ago an attempt may have been.
 _UNRECORDED_LOOK_BACK_S = 24 * 3600.0
 # A request whose sender gave up may still be on its way: history is not believed before it had time to arrive.
 SETTLE_S = 5.0
@@ -87,46 +85,33 @@ class OvertakenError(SchemaSyncError):
     """Another run has spoken since, or another attempt of this one: what was to be said is out of date."""
 
 
-def deliver(
-    connection: Connection | None,
-    client: WebClient,
-    *,
-    message: Message,
-    kind: MessageKind,
-    organization_id: str | None,
-    integration_id: str | None,
-    channel: str,
-    run_id: str,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    sleep: Callable[[float], None] = time.sleep,
-) -> Delivery:
+def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion, channel: str) -> Delivery:
     """Send ``message`` and its replies, each once and each with its row, however often this is called.
 
-    :param connection: to the application database, not in autocommit mode and in no transaction: this commits.
-        None when it cannot be reached: the message is sent all the same, and not recorded.
-    :param organization_id: None for the data team, whose messages have no integration either.
+    What was sent before, and reads differently now, is brought up to date. A webhook changes nothing that was said,
+    names no message and shows no history: its row's ts is ``webhook``, its pages have none, and an attempt that died
+    between posting and confirming posts again.
+
+    :param sender: its connection is not in autocommit mode and in no transaction: this commits. Without one (the
+        database cannot be reached) the message is sent all the same, and not recorded.
     :raises TerminalError: Slack refused the message and nothing was posted; the message says what to do.
     :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
     """
-    tracking_rows.refuse_autocommit(connection)
-    sender = Sender(connection, WebApi(client, sleep), now, sleep)
-    parent = Outgoing(
-        id=message_id(organization_id, integration_id, kind, run_id),
-        kind=kind,
-        integration_id=integration_id,
-        channel=channel,
-        thread_ts=None,
-        run_id=run_id,
-        text=message.text,
-        blocks=message.blocks,
-        whom=addressee(organization_id),
-    )
-    delivery = sender.send(parent)
+    tracking_rows.refuse_autocommit(sender.connection)
+    kind, run_id = occasion.kind, occasion.run_id
+
+    def id_of(page: int) -> str:
+        return message_id(to, kind, run_id, page=page, action=occasion.about)
+
+    first = Outgoing(id_of(0), kind, to, channel, None, run_id, message.text, message.blocks)
+    delivery = sender.send(first)
+    if not sender.slack.has_threads:
+        return delivery
     pages = [
         replace(
-            parent,
-            id=message_id(organization_id, integration_id, kind, run_id, page=page),
+            first,
+            id=id_of(page),
             channel=delivery.channel,
             thread_ts=delivery.ts,
             text=reply.text,
@@ -135,63 +120,31 @@ def deliver(
         )
         for page, reply in enumerate(message.replies, start=1)
     ]
-    return sender.send_pages(parent, delivery, pages)
+    delivered = sender.send_pages(first, delivery, pages)
+    if delivery.already_sent:
+        for outgoing in (first, *pages):
+            sender.refresh(outgoing)
+    return delivered
 
 
-def deliver_to_webhook(
-    connection: Connection | None,
-    url: str,
-    *,
-    message: Message,
-    kind: MessageKind,
-    channel: str,
-    run_id: str,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Delivery:
-    """Send ``message`` to the data team's webhook, with one row for it and its pages.
-
-    A webhook names no message and shows no history: the row's ts is ``webhook``, and an attempt that died between
-    posting and confirming posts again.
-
-    :param connection: as for :func:`deliver`.
-    :param channel: what the row names as the channel.
-    :raises TerminalError, TransientError: as :func:`deliver`.
-    """
-    tracking_rows.refuse_autocommit(connection)
-    outgoing = Outgoing(
-        id=message_id(None, None, kind, run_id),
-        kind=kind,
-        integration_id=None,
-        channel=channel,
-        thread_ts=None,
-        run_id=run_id,
-        text=message.text,
-        blocks=message.blocks,
-        whom=addressee(None),
-    )
-    return Sender(connection, Webhook(url, message), now, lambda _: None).send(outgoing)
+def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> bool:
+    """Whether this message is in Slack, as far as its row says."""
+    id_ = message_id(to, occasion.kind, occasion.run_id, action=occasion.about)
+    try:
+        row = tracking_rows.lock(connection, id_, whom=to.whom)
+    finally:
+        tracking_rows.roll_back(connection)
+    return row is not None and bool(row.ts)
 
 
-def message_id(
-    organization_id: str | None,
-    integration_id: str | None,
-    kind: MessageKind,
-    run_id: str,
-    *,
-    page: int = 0,
-    action: str = "",
-) -> str:
+def message_id(to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "") -> str:
     """The UUIDv5 that stands for one message of one run in the database and in Slack.
 
     :param page: 0 is the message itself.
     :param action: tells apart what a run says of one kind; empty for a message of its own.
     """
-    about = [organization_id, integration_id, str(kind), run_id, *([action] if action else [])]
+    about = [to.organization_id, to.integration_id, str(kind), run_id, *([action] if action else [])]
     return str(uuid.uuid5(NAMESPACE, json.dumps([*about, page] if page else about)))
-
-
-def addressee(organization_id: str | None) -> str:
-    return "the data team" if organization_id is None else f"organization {organization_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +156,8 @@ class Sender:
 
     connection: Connection | None
     slack: Slack
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = time.sleep
 
     def send(
         self,
@@ -303,6 +256,34 @@ class Sender:
             delivery = replace(delivery, replies=number)
         return delivery
 
+    def update(self, outgoing: Outgoing, *, ts: str, row_id: str) -> None:
+        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction.
+
+        :param row_id: of the message's row, whose marker it keeps.
+        """
+        connection = self.connection
+        assert connection is not None  # noqa: S101 - the caller's; for the type checker
+        self.slack.update(
+            outgoing, ts, f"schema_sync:{row_id}", lambda: tracking_rows.still_held(connection, whom=outgoing.whom)
+        )
+
+    def refresh(self, outgoing: Outgoing) -> None:
+        """Bring a message that was sent before up to date, should it read differently now."""
+        connection = self.connection
+        if connection is None:
+            return
+        try:
+            with tracking_rows.row_errors("bring a message up to date", whom=outgoing.whom):
+                tracking_rows.begin(connection)
+                row = tracking_rows.lock(connection, outgoing.id, whom=outgoing.whom)
+                if row is None or not row.ts or tracking_rows.says(connection, outgoing):
+                    return
+                self.update(replace(outgoing, channel=row.channel), ts=row.ts, row_id=outgoing.id)
+                tracking_rows.record(connection, outgoing, ts=row.ts, note="brought up to date", now=self.now())
+                connection.commit()
+        finally:
+            tracking_rows.roll_back(connection)
+
     def _send_locked(
         self,
         connection: Connection,
@@ -313,7 +294,7 @@ class Sender:
     ) -> Delivery:
         # An earlier attempt may have been told another channel, or thread.
         earlier = replace(outgoing, channel=row.channel, thread_ts=row.thread_ts)
-        seen = LookUp() if fresh else self.slack.look_up(earlier, since=row.reserved_at - CLOCK_DIFFERENCE_S)
+        seen = LookUp() if fresh else self.slack.look_up(earlier, row.posted_between)
         if seen.ts is not None:
             log.info("Slack message %s was posted by an attempt that did not finish: confirming it", outgoing.id)
             posted = Posted(seen.ts, row.channel, web_api.kept_of(outgoing.blocks, seen.blocks))
@@ -371,7 +352,8 @@ class Sender:
             "Message %s for %s is sent but not recorded in slack_message_tracking: %s.", outgoing.id, outgoing.whom, why
         )
         # Without a row only Slack can tell whether an earlier attempt posted.
-        seen = self.slack.look_up(outgoing, since=self.now().timestamp() - _UNRECORDED_LOOK_BACK_S)
+        now = self.now().timestamp()
+        seen = self.slack.look_up(outgoing, (now - _UNRECORDED_LOOK_BACK_S, now + tracking_rows.CLOCK_DIFFERENCE_S))
         if seen.ts is not None:
             kept = web_api.kept_of(outgoing.blocks, seen.blocks)
             return Delivery(outgoing.id, outgoing.channel, seen.ts, already_sent=True, recorded=False, kept=kept)

@@ -5,28 +5,29 @@ A row is *reserved* (its ts is empty) before its message is posted, and *confirm
 transaction and therefore works behind a transaction pooler. It is also the lease: it ends with its worker's
 connection, and the server ends it when the worker is silent for ``LEASE_S``.
 
-``sender_info`` says in JSON: app, state (reserved, sent), action (post, reply, broadcast, update…), run_id, attempt
-(the one that reserved, or took over), since and earlier (when this attempt and the one before began), unanswered (when
-Slack last owed an answer), kept (blocks that Slack took of a longer message), note.
+``content`` is JSON: text, blocks, messageType, runId, and beside them what a conversation remembers. ``sender_info``
+says in JSON: sentBy, organizationId, organizationName, state (reserved, sent), action (post, reply, broadcast,
+update…), run_id, attempt (the one that reserved, or took over), since and earlier (when this attempt and the one before
+began), unanswered (when Slack last owed an answer), kept (blocks that Slack took of a longer message),
+note.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ...application.rows import application_errors
 from ...errors import TransientError
+from .outgoing import Outgoing, content_of, sender_info
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..messages.layout import MessageKind
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 
@@ -34,6 +35,8 @@ MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 LOCK_WAIT_S = 30
 # Longer than any call to Slack with all of its waiting (three times Retry-After of a minute, four timeouts).
 LEASE_S = 300
+# The clocks of the database and of Slack differ.
+CLOCK_DIFFERENCE_S = 300.0
 
 _TIMEOUTS = """
 SELECT set_config('lock_timeout', %(lock)s, true), set_config('idle_in_transaction_session_timeout', %(lease)s, true)
@@ -61,7 +64,9 @@ _LOCK = """
 SELECT slack_message_ts, slack_channel_id, slack_thread_ts, sender_info ->> 'attempt', sender_info ->> 'kept',
        extract(epoch FROM coalesce(created_at, sent_at))::float8,
        extract(epoch FROM clock_timestamp() - greatest((sender_info ->> 'earlier')::timestamptz,
-                                                       (sender_info ->> 'unanswered')::timestamptz))::float8
+                                                       (sender_info ->> 'unanswered')::timestamptz))::float8,
+       extract(epoch FROM greatest(coalesce(created_at, sent_at), (sender_info ->> 'earlier')::timestamptz,
+                                   (sender_info ->> 'unanswered')::timestamptz))::float8
   FROM slack_message_tracking
  WHERE internal_message_id = %(id)s
    FOR UPDATE
@@ -97,37 +102,8 @@ ON CONFLICT (internal_message_id) DO UPDATE
        sent_at = EXCLUDED.sent_at
 """
 
-_SENDER = "SELECT sender_info FROM slack_message_tracking WHERE internal_message_id = %(id)s"
 
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message on its way.
-
-    :ivar channel: where it goes; an id, or a name that Slack resolves.
-    :ivar text, blocks: as of :class:`Message`.
-    :ivar whom: for texts: "organization …", "the data team".
-    :ivar content: what its row keeps, None: the text.
-    :ivar facts: more for ``sender_info``, JSON values.
-    """
-
-    id: str
-    kind: MessageKind
-    integration_id: str | None
-    channel: str
-    thread_ts: str | None
-    run_id: str
-    text: str
-    blocks: tuple[dict[str, Any], ...]
-    whom: str
-    action: str = "post"
-    broadcast: bool = False
-    content: str | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-    @property
-    def marker(self) -> str:
-        return f"schema_sync:{self.id}"
+_CONTENT = "SELECT content FROM slack_message_tracking WHERE internal_message_id = %(id)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +120,8 @@ class Row:
 
     :ivar ts: empty while it is not known to be in Slack.
     :ivar kept: how many blocks of its body Slack took, None: all.
-    :ivar reserved_at: seconds since the epoch.
+    :ivar reserved_at, tried_at: when the first attempt reserved it, and when the last earlier one began; seconds since
+        the epoch.
     :ivar quiet_s: since when no earlier attempt can have begun to post, in seconds; None: there was none.
     :ivar waited: another worker held the row.
     """
@@ -156,7 +133,13 @@ class Row:
     kept: int | None
     reserved_at: float
     quiet_s: float | None
+    tried_at: float
     waited: bool
+
+    @property
+    def posted_between(self) -> tuple[float, float]:
+        """When earlier attempts can have posted: an attempt waits for its turn, and then has a lease."""
+        return self.reserved_at - CLOCK_DIFFERENCE_S, self.tried_at + 2 * LEASE_S + CLOCK_DIFFERENCE_S
 
 
 def refuse_autocommit(connection: Connection | None) -> None:
@@ -229,7 +212,7 @@ def reserve(connection: Connection, outgoing: Outgoing, attempt: str, now: datet
         try:
             reservation = insert_reservation(connection, outgoing, attempt, now)
         except NotNullViolation as error:
-            if outgoing.integration_id is None and error.diag.column_name == "integration_id":
+            if outgoing.to.integration_id is None and error.diag.column_name == "integration_id":
                 return None
             raise
         connection.commit()
@@ -242,18 +225,23 @@ def insert_reservation(connection: Connection, outgoing: Outgoing, attempt: str,
         _RESERVE,
         {
             "id": outgoing.id,
-            "integration_id": outgoing.integration_id,
+            "integration_id": outgoing.to.integration_id,
             "channel": outgoing.channel,
             "thread_ts": outgoing.thread_ts,
             "kind": str(outgoing.kind),
-            "content": _content(outgoing),
+            "content": content_of(outgoing),
             "sender": sender_info(outgoing, "reserved", attempt=attempt),
             "now": now,
         },
     )
     if not reserved.rowcount:
-        connection.execute(_TAKE_OVER, {"id": outgoing.id, "attempt": attempt, "taken_over": f"after {attempt}"})
+        take_over(connection, outgoing.id, attempt)
     return Reservation(attempt, made=bool(reserved.rowcount))
+
+
+def take_over(connection: Connection, id_: str, attempt: str) -> None:
+    """Let the attempt that reserved a row find out that it is no longer alone; part of the caller's transaction."""
+    connection.execute(_TAKE_OVER, {"id": id_, "attempt": attempt, "taken_over": f"after {attempt}"})
 
 
 def lock(connection: Connection, id_: str, *, whom: str) -> Row | None:
@@ -263,7 +251,7 @@ def lock(connection: Connection, id_: str, *, whom: str) -> Row | None:
         found: Any = connection.execute(_LOCK, {"id": id_}).fetchone()
     if found is None:
         return None
-    ts, channel, thread_ts, attempt, kept, reserved_at, quiet_s = found
+    ts, channel, thread_ts, attempt, kept, reserved_at, quiet_s, tried_at = found
     return Row(
         ts=ts,
         channel=channel,
@@ -272,6 +260,7 @@ def lock(connection: Connection, id_: str, *, whom: str) -> Row | None:
         kept=None if kept is None else int(kept),
         reserved_at=reserved_at,
         quiet_s=quiet_s,
+        tried_at=tried_at,
         waited=time.monotonic() - began > 0.05,
     )
 
@@ -296,7 +285,7 @@ def confirm(
                 "ts": ts,
                 "channel": channel,
                 "thread_ts": outgoing.thread_ts,
-                "content": _content(outgoing),
+                "content": content_of(outgoing),
                 "sender": sender_info(outgoing, "sent", note=note, kept=kept),
                 "now": now,
             },
@@ -306,28 +295,28 @@ def confirm(
         connection.commit()
 
 
+def says(connection: Connection, outgoing: Outgoing) -> bool:
+    """Whether the message's row says what ``outgoing`` does."""
+    found = connection.execute(_CONTENT, {"id": outgoing.id}).fetchone()
+    return found is not None and found[0] == content_of(outgoing)
+
+
 def record(connection: Connection, outgoing: Outgoing, *, ts: str, note: str | None, now: datetime) -> None:
     """The row of something that needed no reservation, because doing it twice is doing it once."""
     connection.execute(
         _RECORD,
         {
             "id": outgoing.id,
-            "integration_id": outgoing.integration_id,
+            "integration_id": outgoing.to.integration_id,
             "channel": outgoing.channel,
             "ts": ts,
             "thread_ts": outgoing.thread_ts,
             "kind": str(outgoing.kind),
-            "content": _content(outgoing),
+            "content": content_of(outgoing),
             "sender": sender_info(outgoing, "sent", note=note),
             "now": now,
         },
     )
-
-
-def recorded_facts(connection: Connection, id_: str) -> Mapping[str, Any] | None:
-    """``sender_info`` of a row, None when there is no such row."""
-    found: Any = connection.execute(_SENDER, {"id": id_}).fetchone()
-    return None if found is None else found[0] or {}
 
 
 def note_unanswered(connection: Connection, id_: str) -> None:
@@ -348,23 +337,3 @@ def release(connection: Connection, id_: str, *, made_by: str | None = None) -> 
     :param made_by: only if this attempt made it, and no other one has touched it since.
     """
     connection.execute(_RELEASE, {"id": id_, "made_by": made_by})
-
-
-def sender_info(
-    outgoing: Outgoing, state: str, *, attempt: str | None = None, note: str | None = None, kept: int | None = None
-) -> str:
-    info = {
-        "app": "schema-sync",
-        "state": state,
-        "action": outgoing.action,
-        "run_id": outgoing.run_id,
-        "attempt": attempt,
-        "note": note,
-        "kept": kept,
-        **outgoing.facts,
-    }
-    return json.dumps({key: value for key, value in info.items() if value is not None})
-
-
-def _content(outgoing: Outgoing) -> str:
-    return outgoing.text if outgoing.content is None else outgoing.content

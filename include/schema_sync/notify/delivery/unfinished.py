@@ -1,19 +1,30 @@
-"""What an earlier run left unfinished: reserved rows whose messages are in Slack after all, or never will be."""
+"""What earlier attempts left unfinished: reserved rows whose messages are in Slack after all, or never will be."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..messages.layout import MessageKind
-from .outbox import CLOCK_DIFFERENCE_S
-from .rows import Outgoing
+from ..slack.history import LookUp
+from . import rows
+from .outgoing import DATA_TEAM, Outgoing
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..slack.history import LookUp
-    from ..slack.transports import Slack
+    from .outbox import Sender
+
+_UNFINISHED = """
+SELECT integration_id::text, internal_message_id::text, sender_info ->> 'run_id',
+       extract(epoch FROM clock_timestamp() - greatest(coalesce(created_at, sent_at),
+                                                       (sender_info ->> 'since')::timestamptz,
+                                                       (sender_info ->> 'unanswered')::timestamptz))::float8
+  FROM slack_message_tracking
+ WHERE integration_id = ANY (%(ids)s::uuid[]) AND slack_message_ts = ''
+ ORDER BY created_at
+"""
 
 _FOUND = """
 UPDATE slack_message_tracking
@@ -23,29 +34,26 @@ UPDATE slack_message_tracking
  WHERE internal_message_id = %(id)s
 """
 
-_REMOVE = "DELETE FROM slack_message_tracking WHERE internal_message_id = %(id)s AND slack_message_ts = ''"
-
-_IN_THREAD = """
-SELECT internal_message_id::text, slack_channel_id, slack_thread_ts,
-       extract(epoch FROM coalesce(created_at, sent_at))::float8
-  FROM slack_message_tracking
- WHERE integration_id = %(integration_id)s AND slack_thread_ts = %(thread_ts)s AND slack_message_ts = ''
-   AND message_type = ANY (%(kinds)s) AND sender_info ->> 'run_id' <> %(run_id)s
-   FOR UPDATE
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A reserved row; ``reserved_at`` in seconds since the epoch."""
+    """A reserved row; ``age_s``: since when no attempt can have begun to post, in seconds."""
 
     id: str
-    channel: str
-    thread_ts: str | None
-    reserved_at: float
+    run_id: str | None
+    age_s: float
 
 
-def settle(connection: Connection, slack: Slack, row: Unfinished, *, now: datetime) -> LookUp:
+def fetch_unfinished(connection: Connection, integration_ids: Sequence[str]) -> dict[str, list[Unfinished]]:
+    """{integration id: its unfinished rows}; one without any is absent."""
+    found: Any = connection.execute(_UNFINISHED, {"ids": list(integration_ids)}).fetchall()
+    unfinished: dict[str, list[Unfinished]] = {}
+    for integration_id, *row in found:
+        unfinished.setdefault(integration_id, []).append(Unfinished(*row))
+    return unfinished
+
+
+def settle(sender: Sender, unfinished: Unfinished) -> LookUp:
     """Confirm the row when its message is in Slack, else remove it; part of the caller's transaction.
 
     Where history cannot tell, the row is removed as well (the result's ``note`` says why): the message may stay in
@@ -53,37 +61,16 @@ def settle(connection: Connection, slack: Slack, row: Unfinished, *, now: dateti
 
     :raises TransientError: Slack could not answer.
     """
-    sought = Outgoing(row.id, MessageKind.SCHEMA_SYNC, None, row.channel, row.thread_ts, "", "", (), "")
-    seen = slack.look_up(sought, since=row.reserved_at - CLOCK_DIFFERENCE_S)
+    connection = sender.connection
+    assert connection is not None  # noqa: S101 - the caller's; for the type checker
+    rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
+    row = rows.lock(connection, unfinished.id, whom="an earlier run")
+    if row is None or row.ts:  # somebody else was faster
+        return LookUp(None if row is None else row.ts)
+    sought = Outgoing(unfinished.id, MessageKind.SCHEMA_SYNC, DATA_TEAM, row.channel, row.thread_ts, "", "", ())
+    seen = sender.slack.look_up(sought, row.posted_between)
     if seen.ts is None:
-        connection.execute(_REMOVE, {"id": row.id})
+        rows.release(connection, unfinished.id)
     else:
-        connection.execute(_FOUND, {"id": row.id, "ts": seen.ts, "now": now})
+        connection.execute(_FOUND, {"id": unfinished.id, "ts": seen.ts, "now": sender.now()})
     return seen
-
-
-def settle_thread(
-    connection: Connection,
-    slack: Slack,
-    *,
-    integration_id: str,
-    thread_ts: str,
-    kinds: tuple[MessageKind, ...],
-    run_id: str,
-    now: datetime,
-) -> frozenset[str]:
-    """Settle what other runs than ``run_id`` left unfinished in a thread.
-
-    :return: ids of the rows whose messages are there.
-    """
-    found: Any = connection.execute(
-        _IN_THREAD,
-        {
-            "integration_id": integration_id,
-            "thread_ts": thread_ts,
-            "kinds": [str(kind) for kind in kinds],
-            "run_id": run_id,
-        },
-    ).fetchall()
-    rows = [Unfinished(*row) for row in found]
-    return frozenset(row.id for row in rows if settle(connection, slack, row, now=now).ts is not None)

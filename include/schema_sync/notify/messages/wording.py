@@ -117,7 +117,10 @@ def datasets_line(report: OrganizationReport) -> str:
     """What was checked, what was not, and what nobody wants to hear of."""
     line = f"{counted(report.datasets_checked, 'dataset', 'datasets')} checked"
     line += f", {report.datasets_unchecked} not checked." if report.datasets_unchecked else "."
-    return f"{line} {len(report.ignored)} ignored by the datasets' authors." if report.ignored else line
+    if report.count_ignored:
+        line += f" {report.count_ignored} ignored by the datasets' authors."
+    left_out = report.left_out.all_findings
+    return f"{line} …and {left_out:,} more findings, which are only counted." if left_out else line
 
 
 def called_by_name(mention: str) -> list[str]:

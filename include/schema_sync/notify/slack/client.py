@@ -31,32 +31,53 @@ log = logging.getLogger(__name__)
 # HTTP 429: how often a request waits for Retry-After; longer waits are the scheduler's.
 RATE_LIMIT_RETRIES = 3
 
-_CONNECT_AGAIN = "The bot token is not valid (any more): connect Slack again and store the new token."
 _CHECK_ADDRESS = "Check SCHEMA_SYNC_SLACK_BASE_URL, the connection's base_url and the proxy."
-_OUR_DEFECT = "This is a defect of Schema Sync: report it together with the run's id."
-_NEXT_STEP = {
-    "channel_not_found": "Choose another channel; if this one is private, invite the app to it.",
-    "not_in_channel": "Invite the app to the channel.",
-    "is_archived": "The channel is archived: choose another one.",
-    "channel_is_archived": "The channel is archived: choose another one.",
-    "restricted_action": "The workspace restricts who may post in the channel: let the app post, or choose another.",
-    "missing_scope": "Give the app the scope that is missing and install it again.",
-    "invalid_auth": _CONNECT_AGAIN,
-    "not_authed": _CONNECT_AGAIN,
-    "account_inactive": _CONNECT_AGAIN,
-    "token_revoked": _CONNECT_AGAIN,
-    "token_expired": _CONNECT_AGAIN,
-    "org_login_required": "The workspace is being moved to another Slack organization: connect Slack again.",
-    "team_access_not_granted": _CONNECT_AGAIN,
-    "ekm_access_denied": "The workspace's administrators have suspended posting: ask them.",
-    "restricted_action_read_only_channel": "Only some may post in the channel: let the app post, or choose another.",
-    "restricted_action_thread_locked": "The thread is locked: unlock it, or delete the alert to get a new one.",
-    "no_service": "The webhook does not exist (any more): create a new one and set its address.",
-    "msg_too_long": _OUR_DEFECT,
-    "msg_blocks_too_long": _OUR_DEFECT,
-    "invalid_blocks": _OUR_DEFECT,
-    "invalid_payload": _OUR_DEFECT,
+_OTHER_CHANNEL = "choose another channel for the alerts."
+# Slack's words for a refusal, by what to do about them. Sources: the error lists of chat.postMessage, chat.update,
+# conversations.history and conversations.join, and https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+_WORDS_OF_STEP = {
+    "The bot token is not valid (any more): connect Slack again and store the new token.": (
+        "invalid_auth not_authed account_inactive token_revoked token_expired team_access_not_granted invalid_token "
+        "not_allowed_token_type"
+    ),
+    "The workspace is being moved to another Slack organization: connect Slack again.": (
+        "org_login_required team_not_found no_team"
+    ),
+    "Choose another channel; if this one is private, invite the app to it.": "channel_not_found user_not_found",
+    "Invite the app to the channel.": "not_in_channel",
+    f"The channel is archived: {_OTHER_CHANNEL}": "is_archived channel_is_archived",
+    f"The workspace restricts who may post in the channel: let the app post, or {_OTHER_CHANNEL}": (
+        "restricted_action no_permission action_prohibited posting_to_general_channel_denied"
+    ),
+    f"Only some may post in the channel: let the app post, or {_OTHER_CHANNEL}": "restricted_action_read_only_channel",
+    f"The channel takes replies only: {_OTHER_CHANNEL}": "restricted_action_thread_only_channel",
+    f"The channel takes no replies, so each alert is a message of its own; for threads, {_OTHER_CHANNEL}": (
+        "restricted_action_non_threadable_channel"
+    ),
+    f"This kind of channel takes no messages of apps: {_OTHER_CHANNEL}": (
+        "channel_type_not_supported method_not_supported_for_channel_type messages_tab_disabled cannot_reply_to_message"
+    ),
+    "The thread is locked: unlock it, or delete the alert to get a new one.": "restricted_action_thread_locked",
+    "Give the app the scope that is missing and install it again.": "missing_scope",
+    "The workspace's administrators have suspended or restricted the app: ask them.": (
+        "ekm_access_denied access_denied accesslimited enterprise_is_restricted two_factor_setup_required "
+        "team_disabled slack_connect_file_link_sharing_blocked"
+    ),
+    "The webhook does not exist (any more): create a new one and set its address.": (
+        "no_service no_service_id no_active_hooks"
+    ),
+    "The message is not there any more, or not the app's own: the next run begins a new one.": (
+        "message_not_found cant_update_message thread_not_found invalid_thread_ts edit_window_closed cant_edit "
+        "is_inactive update_failed block_mismatch"
+    ),
+    "This is a defect of Schema Sync: report it together with the run's id.": (
+        "msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_format invalid_payload invalid_metadata_format "
+        "invalid_metadata_schema metadata_too_large metadata_must_be_sent_from_app no_text too_many_attachments "
+        "invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type "
+        "missing_post_type unknown_method method_deprecated deprecated_endpoint as_user_not_supported"
+    ),
 }
+_NEXT_STEP = {word: step for step, words in _WORDS_OF_STEP.items() for word in words.split()}
 _TRANSIENT_CODES = frozenset(
     {
         "ratelimited",
@@ -197,7 +218,11 @@ def _answered(response: Any, what: str) -> SchemaSyncError:
 
 
 def _next_step(code: str) -> str:
-    return _NEXT_STEP.get(code, "https://docs.slack.dev/reference/methods/chat.postMessage explains this word.")
+    unknown = (
+        "Look the word up at https://docs.slack.dev/reference/methods/chat.postMessage, or try another channel; the "
+        "next run tells what was not told."
+    )
+    return _NEXT_STEP.get(code, unknown)
 
 
 def _code(response: Any) -> str | None:

@@ -15,7 +15,7 @@ from .client import SlackRefusedError, translate
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from ..delivery.rows import Outgoing
+    from ..delivery.outgoing import Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,11 @@ class LookUp:
     note: str | None = None
 
 
-def look_up(client: WebClient, outgoing: Outgoing, *, since: float) -> LookUp:
+def look_up(client: WebClient, outgoing: Outgoing, between: tuple[float, float]) -> LookUp:
     """Search the channel, or for a reply its thread, for the message's marker.
 
-    :param since: seconds since the epoch; a channel's history is not read further back.
+    :param between: when it can have been posted, seconds since the epoch; nothing else is read, because many apps get
+        15 messages a page and a page a minute (https://docs.slack.dev/reference/methods/conversations.history).
     :return: the earliest, should there be two.
     :raises TransientError: Slack could not answer; posting now could post twice.
     """
@@ -48,7 +49,7 @@ def look_up(client: WebClient, outgoing: Outgoing, *, since: float) -> LookUp:
     for _ in range(_PAGES):
         failure: SchemaSyncError | None = None
         try:
-            page = _page(client, outgoing, since, cursor)
+            page = _page(client, outgoing, between, cursor)
         except Exception as error:  # noqa: BLE001 - translated, never swallowed
             failure = translate(error, what=f"Slack's history of channel {outgoing.channel} was not read")
         if isinstance(failure, SlackRefusedError) and failure.code == "thread_not_found":
@@ -75,7 +76,7 @@ def withdraw_second(client: WebClient, outgoing: Outgoing, *, ts: str) -> bool:
     post, somebody else may have done its work. The earlier message stays, so of two such workers one gives way.
     """
     try:
-        earliest = look_up(client, outgoing, since=float(ts) - 24 * 3600)
+        earliest = look_up(client, outgoing, (float(ts) - 24 * 3600, float(ts) + 1))
     except SchemaSyncError as error:
         log.warning("Whether message %s is in Slack twice cannot be told. %s", outgoing.id, error)
         return False
@@ -93,23 +94,19 @@ def withdraw_second(client: WebClient, outgoing: Outgoing, *, ts: str) -> bool:
     return True
 
 
-def _page(client: WebClient, outgoing: Outgoing, since: float, cursor: str | None) -> dict[str, Any]:
+def _page(client: WebClient, outgoing: Outgoing, between: tuple[float, float], cursor: str | None) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "channel": outgoing.channel,
+        "oldest": f"{max(between[0], 0):.6f}",
+        "latest": f"{max(between[1], 0):.6f}",
+        "limit": _PAGE,
+        "cursor": cursor,
+        "include_all_metadata": True,
+    }
     if outgoing.thread_ts is None:
-        response = client.conversations_history(
-            channel=outgoing.channel,
-            oldest=f"{max(since, 0):.6f}",
-            limit=_PAGE,
-            cursor=cursor,
-            include_all_metadata=True,
-        )
+        response = client.conversations_history(**arguments)
     else:
-        response = client.conversations_replies(
-            channel=outgoing.channel,
-            ts=outgoing.thread_ts,
-            limit=_PAGE,
-            cursor=cursor,
-            include_all_metadata=True,
-        )
+        response = client.conversations_replies(ts=outgoing.thread_ts, **arguments)
     return response.data if isinstance(response.data, dict) else {}
 
 

@@ -1,10 +1,11 @@
-"""The two ways to Slack: its Web API, and an incoming webhook, which knows less."""
+"""The two transports to Slack: its Web API, and an incoming webhook, which knows less."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from . import history as look_up
 from . import rate_limits as turns
@@ -16,24 +17,30 @@ from .web_api import Posted
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-    from ..delivery.rows import Outgoing
+    from ..delivery.outgoing import Outgoing
     from ..messages.layout import Message
 
 
 class Slack(Protocol):
-    """A way to Slack."""
+    """A transport to Slack."""
+
+    has_threads: ClassVar[bool]
 
     def take_turn(self, outgoing: Outgoing) -> None:
         """Wait until the channel may get another message."""
 
-    def look_up(self, outgoing: Outgoing, *, since: float) -> LookUp:
+    def look_up(self, outgoing: Outgoing, between: tuple[float, float]) -> LookUp:
         """Tell whether the message is there already.
 
+        :param between: when it can have been posted; seconds since the epoch.
         :raises TransientError: Slack could not answer; posting now could post twice.
         """
 
     def post(self, outgoing: Outgoing, check: Callable[[], None]) -> Posted:
         """Post it; ``check`` is called directly before each request."""
+
+    def update(self, outgoing: Outgoing, ts: str, marker: str, check: Callable[[], None]) -> None:
+        """Let the message ``ts`` read as ``outgoing`` does."""
 
     def withdraw_second(self, outgoing: Outgoing, ts: str) -> None:
         """Take it back if another worker has posted it before."""
@@ -42,16 +49,20 @@ class Slack(Protocol):
 @dataclass(frozen=True, slots=True)
 class WebApi:
     client: WebClient
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], None] = time.sleep
+    has_threads: ClassVar[bool] = True
 
     def take_turn(self, outgoing: Outgoing) -> None:
         turns.wait_for_channel(outgoing.channel, self.sleep)
 
-    def look_up(self, outgoing: Outgoing, *, since: float) -> LookUp:
-        return look_up.look_up(self.client, outgoing, since=since)
+    def look_up(self, outgoing: Outgoing, between: tuple[float, float]) -> LookUp:
+        return look_up.look_up(self.client, outgoing, between)
 
     def post(self, outgoing: Outgoing, check: Callable[[], None]) -> Posted:
         return web_api.post(self.client, outgoing, check)
+
+    def update(self, outgoing: Outgoing, ts: str, marker: str, check: Callable[[], None]) -> None:
+        web_api.update(self.client, outgoing, ts=ts, marker=marker, check=check)
 
     def withdraw_second(self, outgoing: Outgoing, ts: str) -> None:
         look_up.withdraw_second(self.client, outgoing, ts=ts)
@@ -59,19 +70,25 @@ class WebApi:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
+    """Posts ``message`` with all its pages, whatever it is given: a webhook knows no threads."""
+
     url: str
     message: Message
+    has_threads: ClassVar[bool] = False
 
     def take_turn(self, outgoing: Outgoing) -> None:
         """The data team's channel gets one summary a day."""
 
-    def look_up(self, outgoing: Outgoing, *, since: float) -> LookUp:  # noqa: ARG002 (the protocol's)
+    def look_up(self, outgoing: Outgoing, between: tuple[float, float]) -> LookUp:  # noqa: ARG002 (the protocol's)
         return LookUp(note="a webhook shows no history")
 
     def post(self, outgoing: Outgoing, check: Callable[[], None]) -> Posted:
         check()
         post_webhook(self.url, self.message)
         return Posted("webhook", outgoing.channel)
+
+    def update(self, outgoing: Outgoing, ts: str, marker: str, check: Callable[[], None]) -> None:
+        """A webhook changes nothing that was said."""
 
     def withdraw_second(self, outgoing: Outgoing, ts: str) -> None:
         """A webhook takes nothing back."""

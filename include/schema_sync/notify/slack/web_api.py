@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.web import SlackResponse
 
-    from ..delivery.rows import Outgoing
+    from ..delivery.outgoing import Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ GONE = frozenset(
         "invalid_thread_ts",
         "cannot_reply_to_message",
         "restricted_action_thread_locked",
+        "restricted_action_non_threadable_channel",
     }
 )
 # For a message that stays as it is. https://docs.slack.dev/reference/methods/chat.update

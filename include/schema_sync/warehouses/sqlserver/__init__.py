@@ -13,11 +13,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
-from .names import NameCase, unquote
-from .sql_words import SqlWords, word_set
-from .type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, Vocabulary, Word, sides, words
+from ...nouns.snapshot import GroupRequest
+from ..engine import Dialect, Failure, Query, quote_with, zero_row_select
+from ..names import NameCase, unquote
+from ..sql_words import SqlWords, word_set
+from ..type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, Vocabulary, Word, sides, words
+from .connection import DRIVER
 
 # sys.*, because INFORMATION_SCHEMA has no alias types, synonyms or lengths in one place, and COLUMNS lacks precision.
 #
@@ -155,6 +156,8 @@ _FAILURES = {
     208: Failure.MISSING_TABLE,
     207: Failure.MISSING_COLUMN,
     4104: Failure.MISSING_COLUMN,
+    # A view whose table or columns were changed or dropped: it is listed, and cannot be selected from.
+    **dict.fromkeys((4413, 4502), Failure.MISSING_TABLE),
     **dict.fromkeys((229, 230, 262, 297, 300, 916, 15562), Failure.DENIED),
     # Logins: refused, locked, expired, not allowed from here. 4060 means that the database is not there *or* that the
     # login may not enter it: nobody can tell, so it is not called missing.
@@ -162,7 +165,7 @@ _FAILURES = {
     **dict.fromkeys((40515, 40532, 40607, 40615, 40914, 47073), Failure.TERMINAL),  # Azure: other database, firewall
     # Statements that this server does not take: syntax, unknown function, collation, data type.
     **dict.fromkeys((102, 105, 156, 170, 174, 195, 245, 319, 321, 402, 468, 1018, 1934, 4121, 8114), Failure.TERMINAL),
-    **dict.fromkeys((2812, 4413, 9402, 9420, 15151, 50000), Failure.TERMINAL),
+    **dict.fromkeys((2812, 9402, 9420, 15151, 50000), Failure.TERMINAL),
 }
 
 quote = quote_with("[", "]")
@@ -226,6 +229,7 @@ SQLSERVER = Dialect(
         money_is_decimal=True,
         boolean_is_number=True,
     ),
+    driver=DRIVER,
     sql=SqlWords(
         values=frozenset({"system_user"}),
         user_is_a_value=True,

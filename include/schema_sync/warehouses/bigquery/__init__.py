@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..nouns.snapshot import GroupRequest
-from .engine import Dialect, Failure, Query
-from .names import NameCase, unquote
-from .sql_words import SqlWords, word_set
-from .type_vocabulary import (
+from ...nouns.snapshot import GroupRequest
+from ..engine import Dialect, Failure, Query
+from ..names import NameCase, unquote
+from ..sql_words import SqlWords, word_set
+from ..type_vocabulary import (
     BIT_IS_BOOLEAN,
     ENUM_IN_TEXT,
     FLOAT_64,
@@ -30,6 +30,7 @@ from .type_vocabulary import (
     sides,
     words,
 )
+from .connection import DRIVER
 
 # The dataset's own INFORMATION_SCHEMA, because the one of a region lists one region only and needs rights on the
 # project. A dataset that is not there is an error (404), so the first row says that it is.
@@ -222,6 +223,7 @@ BIGQUERY = Dialect(
         ),
         carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, ENUM_IN_TEXT, VECTOR_IN_ARRAY),
     ),
+    driver=DRIVER,
     sql=SqlWords(
         values=frozenset({"current_datetime"}),
         quotes="`",

@@ -1,0 +1,244 @@
+"""Conduct an organization's conversations: gather, decide, write, carry out; whatever crashes in between.
+
+A run
+
+1. gathers what the database remembers, and settles what earlier runs left unfinished;
+2. decides (:mod:`decide`) and writes down what it is about to say, under a lock on the integration and in one
+   transaction: for a new conversation as a reservation, else as the state together with the one before;
+3. says it without that lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and
+   sees that no other run has spoken since;
+4. has written "told" in the transaction that confirms its main message, so that a retry derives the same turn and finds
+   each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ...errors import TransientError
+from ...nouns.discrepancy import Severity
+from ...nouns.report import OrganizationReport
+from ...nouns.run import RunFacts
+from ..delivery import rows
+from ..delivery.outbox import SETTLE_S, OvertakenError, Sender
+from ..delivery.outgoing import Addressee
+from ..delivery.unfinished import Unfinished, settle
+from ..incidents import IncidentChange
+from ..messages.conversation import Turn, turn
+from ..messages.layout import MessageKind
+from ..messages.organization import error_notice
+from .carry_out import ConversationGoneError, carry_out
+from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
+from .memory import Memory, Remembered, content_of, digest, lock_integration, lock_memory, recall, remember, unused_id
+from .plan import ConversationOutcome, Plan, Speech
+
+if TYPE_CHECKING:
+    from ...application.rows import Connection
+
+log = logging.getLogger(__name__)
+
+# How often a conversation may turn out to be gone within one call.
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One attempt of one run to talk with one organization.
+
+    :ivar sender: its connection is not in autocommit mode and in no transaction: this commits.
+    :ivar mention: who is called by name for a change, in Slack's markup.
+    """
+
+    sender: Sender
+    to: Addressee
+    channel: str
+    report: OrganizationReport
+    run: RunFacts
+    min_severity: Severity = Severity.WARNING
+    mention: Callable[[IncidentChange], str] = field(default=lambda _: "")
+
+    def converse(self) -> ConversationOutcome:
+        """Tell the organization what changed, or that its check failed; each thing once, however often this is called.
+
+        :raises TerminalError: Slack refused; the message says what to do. What was not told is told by a later run.
+        :raises TransientError: another attempt of this run, or else the next run, goes on where this one stopped.
+        :raises ThreadIncompleteError: as TransientError, but the conversation's first message is up to date already.
+        """
+        rows.refuse_autocommit(self.connection)
+        for _ in range(_ROUNDS):
+            try:
+                plan = self._plan()
+                return plan if isinstance(plan, ConversationOutcome) else carry_out(self.sender, plan)
+            except ConversationGoneError as gone:
+                log.warning("The conversation of %s goes on in a new message: %s", self.to.whom, gone)
+            except OvertakenError as overtaken:
+                log.info("Nothing more is said to %s: %s", self.to.whom, overtaken)
+                return ConversationOutcome(reached=False, change=None, note=str(overtaken))
+            finally:
+                rows.roll_back(self.connection)
+        raise TransientError(
+            f"The conversation with {self.to.whom} was deleted {_ROUNDS} times while it was being told."
+        )
+
+    def decide(self, remembered: Remembered) -> tuple[MessageKind, Decision]:
+        """Which of the two conversations has something to say, and what."""
+        if self.report.error is None:
+            drift = decide(remembered.drift, self.run, self.report, self.channel, min_severity=self.min_severity)
+            if not isinstance(drift, Silent) or drift.change is not None or drift.note is not None:
+                return MessageKind.SCHEMA_SYNC, drift
+        return MessageKind.SCHEMA_SYNC_ERROR, self._decide_notice(remembered, failed=not self._is_whole)
+
+    def writes(self, remembered: Remembered, decision: Silent) -> bool:
+        """Whether saying nothing leaves something to be written, or to be settled first."""
+        return (
+            decision.remembered is not None
+            or self._ended_streak(remembered) is not None
+            or bool(to_settle(remembered, self.run, self.report, min_severity=self.min_severity))
+        )
+
+    @property
+    def connection(self) -> Connection:
+        assert self.sender.connection is not None  # noqa: S101 - the caller's; for the type checker
+        return self.sender.connection
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.report.error is None and not self.report.unchecked
+
+    @property
+    def _speech(self) -> Speech:
+        return Speech(self.to, self.run)
+
+    def _plan(self) -> Plan | ConversationOutcome:
+        known: dict[str, str] = {}
+        notes: list[str] = []
+        integration_id = str(self.to.integration_id)
+        while True:
+            with rows.row_errors("read a conversation from slack_message_tracking", whom=self.to.whom):
+                rows.begin(self.connection)
+                lock_integration(self.connection, integration_id)
+                remembered = recall(self.connection, [integration_id], lock=True)[integration_id]
+                left = to_settle(remembered, self.run, self.report, min_severity=self.min_severity)
+                if not left:
+                    drift = replace(remembered.drift, known=known)
+                    plan = self._write(replace(remembered, drift=drift), notes)
+                    self.connection.commit()
+                    return plan
+            rows.roll_back(self.connection)
+            for row in left:
+                known |= self._settle(row, remembered, notes)
+
+    def _settle(self, row: Unfinished, remembered: Remembered, notes: list[str]) -> dict[str, str]:
+        """Is the message of a dead attempt in Slack? If not, its row is removed.
+
+        :return: {fingerprint: since when} of what it was to tell.
+        """
+        of_notice = row.id == remembered.notice.id
+        owner = remembered.notice if of_notice else remembered.drift
+        self.sender.sleep(max(SETTLE_S - row.age_s, 0.0))
+        with rows.row_errors("settle a row of slack_message_tracking", whom=self.to.whom):
+            rows.begin(self.connection)
+            # First the conversation, then the message: the order in which everybody locks them.
+            memory = lock_memory(self.connection, owner.id) if owner.id else None
+            seen = settle(self.sender, row)
+            if seen.ts is not None and memory is not None and row.id in (owner.id, memory.reply):
+                kind = MessageKind.SCHEMA_SYNC_ERROR if of_notice else MessageKind.SCHEMA_SYNC
+                remember(self.connection, owner.id, replace(memory, delivered=True), kind)
+            self.connection.commit()
+        if seen.ts is not None or memory is None or row.id != owner.id:
+            return {}
+        if seen.note is not None:
+            notes.append(f"{seen.note}; whether run {row.run_id} had posted is not known")
+        return memory.dates()
+
+    def _write(self, remembered: Remembered, notes: list[str]) -> Plan | ConversationOutcome:
+        kind, decision = self.decide(remembered)
+        about = remembered.notice if kind is MessageKind.SCHEMA_SYNC_ERROR else remembered.drift
+        ended = self._ended_streak(remembered)
+        if ended is not None:
+            remember(self.connection, remembered.notice.id, ended, MessageKind.SCHEMA_SYNC_ERROR)
+        match decision:
+            case Silent(change, note, memory):
+                if memory is not None and memory is not ended:
+                    remember(self.connection, about.id, memory, kind)
+                return ConversationOutcome(False, change, kind, note or "; ".join(notes) or None, about.ts or None)
+            case Continue():
+                return self._write_turn(kind, decision)
+            case Open() | TakeOver():
+                return self._reserve(kind, decision, notes)
+
+    def _decide_notice(self, remembered: Remembered, *, failed: bool) -> Decision:
+        return decide_notice(remembered.notice, remembered.drift, self.run, self.channel, failed=failed)
+
+    def _ended_streak(self, remembered: Remembered) -> Memory | None:
+        """What the last notice's row is to say after a check that succeeded, None: what it says."""
+        ended = self._decide_notice(remembered, failed=False) if self._is_whole else None
+        return ended.remembered if isinstance(ended, Silent) else None
+
+    def _turn(self, kind: MessageKind, change: IncidentChange, before: Continue | None = None) -> Turn:
+        report = self.report
+        if kind is MessageKind.SCHEMA_SYNC_ERROR:
+            notice = error_notice(
+                report.organization_name, error=report.error, unchecked=report.unchecked, run=self.run
+            )
+            return Turn(notice, None, kind, False, change.state)
+        return turn(
+            None if before is None else before.previous,
+            change,
+            report,
+            min_severity=self.min_severity,
+            run=self.run,
+            mention=self.mention(change),
+        )
+
+    def _reserve(self, kind: MessageKind, decision: Open | TakeOver, notes: list[str]) -> Plan:
+        """Reserve the first message of a new conversation, or take over this run's own reservation."""
+        if isinstance(decision, TakeOver):
+            row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
+        else:
+            row_id, thread_ts = unused_id(self.connection, self._speech.id_of(kind)), decision.thread_ts
+        said = self._turn(kind, decision.change)
+        memory = Memory(
+            text=said.parent.text,
+            blocks=said.parent.blocks,
+            state=said.state,
+            before=decision.previous,
+            delivered=False,
+            started_here=True,
+            requested_channel=self.channel,
+            digest=digest(said.parent),
+        )
+        plan = Plan(self._speech, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
+        facts = {"note": "; ".join(notes)} if notes else {}
+        outgoing = replace(plan.first(), content=content_of(memory, kind), facts=facts)
+        reservation = rows.insert_reservation(self.connection, outgoing, str(uuid.uuid4()), self.sender.now())
+        if not reservation.made:
+            remember(self.connection, row_id, memory, kind)
+        return replace(plan, reservation=reservation)
+
+    def _write_turn(self, kind: MessageKind, decision: Continue) -> Plan:
+        about, memory = decision.conversation, decision.conversation.memory
+        assert memory is not None  # noqa: S101 - decided upon; for the type checker
+        started_here = decision.repeats and memory.started_here
+        said = self._turn(kind, decision.change, None if started_here else decision)
+        fresh = replace(
+            memory,
+            text=said.parent.text,
+            blocks=said.parent.blocks,
+            state=said.state,
+            before=decision.previous,
+            delivered=said.reply is None or (decision.repeats and memory.delivered),
+            started_here=started_here,
+            revision=decision.revision,
+            reply=None if said.reply is None else self._speech.id_of(said.reply_kind, "reply", decision.revision),
+            reply_kind=str(said.reply_kind),
+        )
+        remember(self.connection, about.id, fresh, kind)
+        return Plan(
+            self._speech, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said, fresh,
+            moved=decision.moved,
+        )  # fmt: skip
