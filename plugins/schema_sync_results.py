@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk.plugins_manager import AirflowPlugin
+from schema_sync_airflow.airflow_versions import AirflowPlugin
 
 _PREFIX = "schema-sync"  # must not begin like a path of Airflow's own (/ui…, /api…, /auth…)
 

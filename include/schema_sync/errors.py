@@ -33,3 +33,11 @@ class InvalidDatasetYml(TerminalError):  # noqa: N818 (its name is fixed: other 
         super().__init__(message)
         self.line = line
         self.column = column
+
+
+class NoDatasetHere(InvalidDatasetYml):
+    """A document that is well-formed and describes no table. :ivar reason: what it is instead."""
+
+    def __init__(self, reason: str, expected: str, *, line: int = 1, column: int = 1) -> None:
+        super().__init__(f"line {line}, column {column}: {reason}; expected {expected}", line=line, column=column)
+        self.reason = reason

@@ -7,7 +7,7 @@ project looks at a version. 3.0 lacks too much and is refused in one sentence wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,7 @@ from airflow import __version__
 
 if TYPE_CHECKING:
     from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+    from airflow.sdk.plugins_manager import AirflowPlugin
 
 OLDEST = (3, 1)
 
@@ -39,15 +40,19 @@ _HAS_3_2 = _VERSION >= (3, 2)
 if not TYPE_CHECKING:
     if _HAS_3_2:
         from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+        from airflow.sdk.plugins_manager import AirflowPlugin
     else:
         from airflow.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+        from airflow.plugins_manager import AirflowPlugin
 
 __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowPlugin",
     "AirflowRescheduleException",
     "Metrics",
     "airflow_setting",
+    "late_alert",
     "metrics",
     "run_types_but_backfill",
     "terminal_errors_fail_at_once",
@@ -105,6 +110,18 @@ def terminal_errors_fail_at_once() -> Iterator[None]:
         if _HAS_RETRY_POLICIES:
             raise
         raise AirflowFailException(str(error)) from error
+
+
+def late_alert(after: timedelta, callback: Callable[..., Any]) -> Any:
+    """The DAG's deadline, counted from when a run was queued; None where Airflow has none that it can keep (3.1)."""
+    if not _HAS_3_2:
+        return None
+    from airflow.sdk.definitions.callback import AsyncCallback
+    from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+    reference = DeadlineReference.DAGRUN_QUEUED_AT
+    named: dict[str, Any] = {"name": "the run has not finished in time"} if _VERSION >= (3, 3) else {}
+    return DeadlineAlert(reference=reference, interval=after, callback=AsyncCallback(callback), **named)
 
 
 def run_types_but_backfill() -> Mapping[str, Any]:

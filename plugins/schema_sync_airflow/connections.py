@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from include.schema_sync.application.rows import application_errors, vault_secret
@@ -25,6 +24,7 @@ from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.sign_in import Driver, InvalidVaultJson, SignIn, sensitive_values
 from include.schema_sync.warehouses.sign_in import redactor as secrets_redactor
+from schema_sync_airflow.airflow_versions import AirflowNotFoundException
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, warehouse_hook
 
 if TYPE_CHECKING:

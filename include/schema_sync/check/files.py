@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from ..errors import InvalidDatasetYml, TerminalError
+from ..errors import InvalidDatasetYml, NoDatasetHere, TerminalError
 from ..nouns.dataset import Dataset
 from ..yml.dataset import parse_dataset_yml
 from ..yml.document import MAX_BYTES, Mapping, read_documents
@@ -101,8 +101,8 @@ def find_datasets(
             reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
             unreadable.append(Note(shown, f"cannot be read: {reason}"))
             continue
-        if not is_named and not looks_like_dataset(text):
-            skipped.append(Note(shown, "skipped: it has none of a dataset's keys"))
+        if not is_named and (why := why_no_dataset(text)):
+            skipped.append(Note(shown, f"skipped: {why}"))
             continue
         key = relative_path(path, selection.root)
         own = defaults(path)
@@ -120,16 +120,27 @@ def find_datasets(
     return Found(tuple(files), tuple(skipped), tuple(unreadable))
 
 
-def looks_like_dataset(text: str) -> bool:
-    """True when a text has a list under a dataset's key, or cannot be read and has such a key in some line."""
+def why_no_dataset(text: str) -> str | None:
+    """Why a text is no dataset, or None: it is one, or may be meant to be one and cannot be read."""
     try:
-        documents = read_documents(text)
+        mappings = [document for document in read_documents(text) if isinstance(document, Mapping)]
     except InvalidDatasetYml:
-        return _KEY_LINE.search(text) is not None
-    return any(
-        isinstance(document, Mapping) and any(isinstance(document.entries.get(key), ListNode) for key in _DATASET_KEYS)
-        for document in documents
-    )
+        return None if _KEY_LINE.search(text) else _NO_KEYS
+    if not any(isinstance(each.entries.get(key), ListNode) for each in mappings for key in _DATASET_KEYS):
+        return _NO_KEYS
+    try:
+        parse_dataset_yml(text, name="")
+    except NoDatasetHere as error:
+        return error.reason
+    except InvalidDatasetYml:
+        pass  # told when it is compared, if it is meant to be a dataset
+    return "it has some of a dataset's keys, but no name" if all(map(_is_nameless, mappings)) else None
+
+
+def _is_nameless(document: Mapping) -> bool:
+    """True for a mapping with keys that no dataset has, and without those that say which table it is about."""
+    keys = {key for key in document.entries if isinstance(key, str)}
+    return keys.isdisjoint(_NAMING_KEYS) and not keys <= {*_DATASET_KEYS, *_PLACE_KEYS}
 
 
 def shown_path(path: Path) -> str:
@@ -158,6 +169,9 @@ _SUFFIXES = (".yml", ".yaml")
 _DATASET_KEYS = (
     "models", "semantic_models", "dimensions", "measures", "metrics", "filters", "relationships", "entities", "columns",
 )  # fmt: skip
+_NAMING_KEYS = ("name", "model", "models", "semantic_models")
+_PLACE_KEYS = ("version", "description", "data_source_name", "database", "schema", "schema_sync")
+_NO_KEYS = "it has none of a dataset's keys"
 _KEY_LINE = re.compile(rf"^[ \t{{\"'-]*(?:{'|'.join(_DATASET_KEYS)})[\"']?\s*:", re.MULTILINE)
 
 

@@ -15,6 +15,7 @@ from .discrepancies import (
     NOT_IN_CATALOGUE,
     discrepancy,
     inaccessible_column,
+    inaccessible_table,
     missing_column,
     missing_table,
     place_name,
@@ -46,7 +47,7 @@ def differences(subject: Subject, targets: Targets, dialect: Dialect) -> Iterato
         yield missing_table(subject) if unknown is None else _unanswered(subject, unknown)
         return
     yield from _table_differences(subject, table, dialect)
-    if not table.table.readable:
+    if not table.table.readable or table.table.broken is not None:
         return
     for need in subject.needs.columns:
         yield from _column_differences(subject, table, need, dialect)
@@ -82,12 +83,7 @@ def _table_differences(subject: Subject, table: KnownTable, dialect: Dialect) ->
             suggestion=table.table.name,
         )
     if not table.table.readable:
-        yield discrepancy(
-            subject,
-            DiscrepancyType.INACCESSIBLE_TABLE,
-            message=f"The {table.table.kind} exists but the role may not read it; grant it SELECT.",
-            line=line,
-        )
+        yield inaccessible_table(subject, table, dialect)
 
 
 def _target_differences(
@@ -101,7 +97,7 @@ def _target_differences(
         for need in needs:
             if need.qualifier is not None and target.problem is not None and subject.root_column(need) is None:
                 yield unplaced_column(subject, need, f"`{cut(word)}`: {target.problem}")
-    elif target.table.table.readable:
+    elif target.table.table.readable and target.table.table.broken is None:
         for need in needs:
             if not target.is_alias(need.column) or target.table.names.resolve(need.column).name is not None:
                 place = target.subjects[0].placement
@@ -171,7 +167,7 @@ def _not_listed_column(
     probe = table.probes.get(need.column)
     if probe is None:
         yield missing_column(subject, table, need, dialect, at)
-    elif probe.answer is ProbeAnswer.DENIED:
+    elif probe.answer in (ProbeAnswer.DENIED, ProbeAnswer.SCHEMA_DENIED):
         yield inaccessible_column(subject, table, need, need.column, at)
     elif probe.answer is ProbeAnswer.UNKNOWN:
         yield _unanswered(subject, probe.reason or "", need.column)

@@ -46,6 +46,33 @@ def unplaced_column(subject: Subject, need: Need, why: str) -> Discrepancy:
     )
 
 
+def broken_view(subject: Subject, table: KnownTable) -> Discrepancy:
+    return discrepancy(
+        subject,
+        DiscrepancyType.BROKEN_VIEW,
+        message=f"The warehouse itself cannot select from the {table.table.kind} `{cut(table.table.name)}`: "
+        f"{table.table.broken}.",
+        table=table.table.name,
+        actual=table.table.broken,
+        line=subject.placement.definition.line,
+    )
+
+
+def inaccessible_table(subject: Subject, table: KnownTable, dialect: Dialect) -> Discrepancy:
+    """Only what is known is said: not every engine tells what is hidden from what is not there."""
+    name = f"`{cut(table.table.name)}`"
+    if table.schema_is_closed and table.listed:
+        message = f"The {table.table.kind} {name} exists, but the role lacks USAGE on its schema; grant it that."
+    elif table.schema_is_closed:
+        message = f"The role lacks USAGE on the schema, so nobody can tell whether {name} is there; grant it that."
+    elif table.listed or dialect.denies_only_what_exists:
+        message = f"The {table.table.kind} {name} exists, but the role lacks SELECT on it; grant it that."
+    else:
+        message = f"{name} is not there, or the role may not see it: {dialect.label} does not tell which."
+    line = subject.placement.definition.line
+    return discrepancy(subject, DiscrepancyType.INACCESSIBLE_TABLE, message=message, line=line)
+
+
 def inaccessible_column(
     subject: Subject, table: KnownTable, need: Need, column: str, at: Placement | None
 ) -> Discrepancy:

@@ -21,7 +21,7 @@ from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
 from ..yml.dataset import parse_dataset_yml
 from .differences import differences
-from .discrepancies import invalid_yml, missing_schema, place_name, undocumented
+from .discrepancies import broken_view, invalid_yml, missing_schema, place_name, undocumented
 from .history import changes_of, with_change
 from .impact import Users
 from .subjects import Subject, Targets, Unreached
@@ -161,6 +161,18 @@ class _Finder:
     targets: Targets
     budget: ReadingBudget
 
+    def found(self, placement: Placement) -> Placement:
+        """Of the schemas that a definition's table may be in the one that has it, else one that nobody knows, else one
+        that exists; the first of several."""
+
+        def rank(each: Placement) -> int:
+            group = self.groups.get(each.group)
+            if group is None or group.snapshot.error is not None:
+                return 1
+            return 0 if group.find(each.table)[0] is not None else 2 if group.snapshot.exists else 3
+
+        return min(placement.everywhere, key=rank) if placement.other_schemas else placement
+
 
 def _subjects(
     read: Mapping[str, Sequence[Placement]], finder: _Finder, reasons: MutableMapping[str, str]
@@ -169,6 +181,7 @@ def _subjects(
     subjects: list[Subject] = []
     for dataset_id, placements in read.items():
         for placement in placements:
+            placement = finder.found(placement)
             group = finder.groups.get(placement.group)
             needs = None
             if group is None or group.snapshot.error is not None:
@@ -221,6 +234,11 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
     for table, own in documented_by.values():
         teller = min(own, key=lambda subject: subject.placement.dataset.id)
+        if table.table.broken is not None:  # as severe as the most demanding of its datasets wants it
+            broken = users.failing_with(broken_view(teller, table), teller)
+            for subject in own:
+                report.add(_weighed(broken, subject))
+            continue
         silences = {subject.placement.definition.silence for subject in own}
         # About the table, so whoever describes it may silence it.
         ignored_names = {

@@ -16,12 +16,14 @@ class KnownTable:
     """A table of the snapshot, its names indexed once for every dataset that uses it.
 
     :ivar listed: False for a table that is there although the catalogue does not list it.
+    :ivar schema_is_closed: the role may not look into its schema.
     :ivar probes: {column that the catalogue does not list: what the warehouse says of it, unless it is missing}.
     """
 
     def __init__(self, table: Table, dialect: Dialect, *, listed: bool = True) -> None:
         self.table = table
         self.listed = listed
+        self.schema_is_closed = False
         self.probes: dict[str, Probe] = {}
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
@@ -67,9 +69,12 @@ class KnownGroup:
                 continue
             if probe.answer is ProbeAnswer.UNKNOWN:
                 self.unknown[probe.table] = probe.reason or ""
+            elif probe.table in self.tables:
+                self.tables[probe.table].schema_is_closed = True
             else:
                 table = Table(probe.table, "table", probe.answer is ProbeAnswer.RUNS, ())
                 self.not_listed[probe.table] = KnownTable(table, dialect, listed=False)
+                self.not_listed[probe.table].schema_is_closed = probe.answer is ProbeAnswer.SCHEMA_DENIED
         for probe in snapshot.probes:
             if probe.column is not None:
                 (self.tables.get(probe.table) or self.not_listed[probe.table]).probes[probe.column] = probe

@@ -38,7 +38,7 @@ from .postgres import running_postgres
 from .slack import SlackStandIn, running_slack
 
 ROOT = Path(__file__).resolve().parents[3]
-FOLDER = ROOT / ".demo"
+FOLDER = Path(os.environ.get("SCHEMA_SYNC_DEMO_FOLDER") or ROOT / ".demo")
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 DATA_TEAM_TOKEN = "xoxb-demo-data-team"
 # Of somebody who also works with a real installation: the demo must not find its way there.

@@ -4,89 +4,97 @@ A catalogue may be stale, hide what the role may not read, or spell names in ano
 whatever a group's datasets need and the catalogue does not list (only that) is selected once, without a row: what
 runs is there, what is denied is there but not readable, and only what the warehouse answers to with *no such table or
 column* is missing. Anything else is no answer.
+
+Catalogues are mostly right. Where the engine has a statement that runs only if *none* of many names is there, that one
+is asked first: on a customer's worst day it answers for thousands at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import NamedTuple
 
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
 from ..warehouses.engine import Dialect, Failure
-from ..warehouses.names import NameIndex, can_be_asked
+from ..warehouses.names import NameCase, NameIndex, unquote
+from ..warehouses.proofs import absent_columns, all_of
+from .bisect import Ask, Refusal, refusals
 
 # A schema that the catalogue does not list is missing when this many of its tables are: not every engine's answer
 # tells a missing schema from a missing table.
 _TABLES_FOR_A_SCHEMA = 5
 _COLUMNS_PER_STATEMENT = 1000  # PostgreSQL selects at most 1 664
+_TABLES_PER_STATEMENT = 2000
 
 _NO_TABLE = (Failure.MISSING_DATABASE, Failure.MISSING_TABLE)
 _MISSING = (*_NO_TABLE, Failure.MISSING_COLUMN)
 
 
-class Refusal(NamedTuple):
-    """Why a probe did not run, and what that means."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How one group's names are asked for.
 
-    failure: Failure
-    text: str
+    :ivar request: its ``schema`` as probes spell it.
+    :ivar can_be_asked: False for names that the server cannot even be asked for: nothing is called so.
+    """
+
+    request: GroupRequest
+    dialect: Dialect
+    ask: Ask
+    can_be_asked: Callable[[str], bool]
 
 
-Ask = Callable[[str], Refusal | None]
+def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
+    """Probe what is absent from a snapshot: tables, needed columns of readable tables, the schema as a whole; and why a
+    table may not be read. Nothing absent: nothing is asked.
 
-
-def confirm_missing(
-    snapshot: GroupSnapshot, request: GroupRequest, dialect: Dialect, ask: Ask, *, stored_schema: str | None
-) -> GroupSnapshot:
-    """Probe what is absent from a snapshot: tables, needed columns of readable tables, the schema as a whole.
-
-    One statement a table; a second one only where it fails and the name may stand for several things; columns singly
-    only where they cannot be answered together. Nothing absent: nothing is asked.
-
-    :param ask: runs one statement → None: it ran, else the refusal. It never raises for what a server answers.
-    :param stored_schema: the schema's name as the catalogue has it.
     :return: the snapshot with its ``probes``. A schema that can be queried after all ``exists``; if nobody can tell,
         ``error`` says why.
     """
     if not snapshot.exists:
-        return _confirm_schema(snapshot, request, dialect, ask)
-    schema = dialect.spelling_of(request.schema, stored_schema or request.schema, dialect.table_case)
-    prober = _Prober(replace(request, schema=schema), dialect, ask)
+        return _confirm_schema(snapshot, asking)
+    request, dialect = asking.request, asking.dialect
+    prober = _Prober(asking)
     index = NameIndex([table.name for table in snapshot.tables], dialect.table_case, dialect.max_name_bytes)
     stored = {table.name: table for table in snapshot.tables}
-    probes: list[Probe] = []
-    gaps: dict[str, tuple[str, dict[str, None]]] = {}  # stored table → (how to spell it, columns)
+    absent: list[str] = []
+    gaps: dict[str, _Gap] = {}
+    unreadable: dict[str, str] = {}
     for written in request.tables:
         name = index.resolve(written).name
         if name is None:
-            probes += prober.absent_table(written)
-        elif stored[name].readable and (
-            columns := _not_listed(stored[name], request.columns.get(written, ()), dialect)
-        ):
-            spelled = dialect.spelling_of(written, name, dialect.table_case)
-            gaps.setdefault(name, (spelled, {}))[1].update(dict.fromkeys(columns))
-    for name, (spelled, columns_of) in gaps.items():
-        probes += prober.columns(name, spelled, list(columns_of))
+            absent.append(written)
+            continue
+        spelled = dialect.spelling_of(written, name, dialect.table_case)
+        if not stored[name].readable:
+            unreadable.setdefault(name, spelled)
+        elif stored[name].broken is None:
+            columns = _not_listed(stored[name], request.columns.get(written, ()), asking)
+            if columns:
+                gaps.setdefault(name, _Gap(name, spelled, {})).columns.update(dict.fromkeys(columns))
+    probes = prober.absent_tables(absent)
+    if dialect.lists_everything:  # what is denied for the schema's sake alone is not in it
+        hidden = {each.table for each in probes if each.answer is ProbeAnswer.SCHEMA_DENIED}
+        probes = [each for each in probes if each.table not in hidden]
+    probes += prober.columns(list(gaps.values()))
+    if unreadable and not any(table.readable for table in snapshot.tables):
+        probes += prober.of_closed_schema(unreadable)
     return replace(snapshot, probes=tuple(probes)) if probes else snapshot
 
 
-def _confirm_schema(snapshot: GroupSnapshot, request: GroupRequest, dialect: Dialect, ask: Ask) -> GroupSnapshot:
+def _confirm_schema(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     unknown: Probe | None = None
+    request, dialect = asking.request, asking.dialect
     for schema in dialect.spellings(request.schema, dialect.table_case):
-        prober = _Prober(replace(request, schema=schema), dialect, ask)
-        probes: list[Probe] = []
-        exists = False
-        for number, table in enumerate(request.tables):
-            if not exists and (number == _TABLES_FOR_A_SCHEMA or prober.no_schema):
-                break
-            found = prober.absent_table(table)
-            probes += found
-            if found and found[0].answer is ProbeAnswer.UNKNOWN:
-                unknown = unknown or found[0]
-            elif found:
-                exists = True
-        if exists:
+        prober = _Prober(replace(asking, request=replace(request, schema=schema)))
+        probes = prober.absent_tables(request.tables[:1])  # most engines say here that there is no such schema
+        if not prober.no_schema:
+            probes += prober.absent_tables(request.tables[1:_TABLES_FOR_A_SCHEMA])
+        unknown = unknown or next((each for each in probes if each.answer is ProbeAnswer.UNKNOWN), None)
+        if any(each.answer is not ProbeAnswer.UNKNOWN for each in probes):
+            probes += prober.absent_tables(request.tables[_TABLES_FOR_A_SCHEMA:])
             return replace(snapshot, exists=True, probes=tuple(probes))
     return snapshot if unknown is None else replace(snapshot, exists=True, error=unknown.reason)
 
@@ -94,86 +102,156 @@ def _confirm_schema(snapshot: GroupSnapshot, request: GroupRequest, dialect: Dia
 _name_of = itemgetter(0)  # a Column's; this runs for every column of every table
 
 
-def _not_listed(table: Table, needed: Sequence[str], dialect: Dialect) -> list[str]:
+def _not_listed(table: Table, needed: Sequence[str], asking: Asking) -> list[str]:
     stored = set(map(_name_of, table.columns))
     if stored.issuperset(needed):
         return []
-    index = NameIndex(stored, dialect.column_case, dialect.max_name_bytes)
-    return [name for name in _askable(needed, dialect) if index.resolve(name).name is None]
+    index = NameIndex(stored, asking.dialect.column_case, asking.dialect.max_name_bytes)
+    return [name for name in _askable(needed, asking) if index.resolve(name).name is None]
 
 
-def _askable(columns: Iterable[str], dialect: Dialect) -> list[str]:
-    return [name for name in columns if can_be_asked(name) and not dialect.is_pseudo_column(name)]
+def _askable(columns: Iterable[str], asking: Asking) -> list[str]:
+    return [name for name in columns if asking.can_be_asked(name) and not asking.dialect.is_pseudo_column(name)]
 
 
-@dataclass
+class _Gap(NamedTuple):
+    """Columns that a table should have: ``table`` is its name for answers, ``spelled`` the one for statements."""
+
+    table: str
+    spelled: str
+    columns: dict[str, None]
+
+
 class _Prober:
-    """Asks about names of one schema; ``request`` has the schema as probes spell it."""
+    """Asks about names of one schema."""
 
-    request: GroupRequest
-    dialect: Dialect
-    ask: Ask
-    no_schema: bool = False  # some answer said so
+    def __init__(self, asking: Asking) -> None:
+        self.no_schema = False  # some answer said so
+        self._asking = asking
+        self._dialect = asking.dialect
+        self._request = asking.request
 
-    def absent_table(self, table: str) -> list[Probe]:
-        """A table that the catalogue does not list, with its columns: nothing means that it is missing."""
-        if not can_be_asked(table):
-            return []
-        columns = _askable(self.request.columns.get(table, ()), self.dialect)
-        together, later = columns[:_COLUMNS_PER_STATEMENT], columns[_COLUMNS_PER_STATEMENT:]
-        for spelled in self.dialect.spellings(table, self.dialect.table_case):
-            refusal = self._select(spelled, [self._spellings(column)[0] for column in together])
-            if refusal is None:
-                runs = [Probe(table, column, ProbeAnswer.RUNS) for column in (None, *together)]
-                return runs + self.columns(table, spelled, later)
-            whole: Refusal | None = refusal
-            if columns and refusal.failure not in (*_NO_TABLE, Failure.TRANSIENT):  # is it the table, or a column?
-                whole = self._select(spelled, [])
-            if whole is None:
-                one = Probe(table, None, ProbeAnswer.RUNS)
-                return [one, *self.columns(table, spelled, together, refusal), *self.columns(table, spelled, later)]
-            if whole.failure not in _MISSING:
-                return _told(table, None, whole)
-        return []
+    def absent_tables(self, tables: Sequence[str]) -> list[Probe]:
+        """Tables that the catalogue does not list, with their columns; of those that are missing there is no probe."""
+        asked = [table for table in tables if self._asking.can_be_asked(table)]
+        spellings = {table: self._dialect.spellings(table, self._dialect.table_case) for table in asked}
+        if len(asked) > 1:
+            asked = self._unless_all_are_absent(asked, spellings)
+        probes: dict[str, list[Probe]] = {}
+        gaps: list[_Gap] = []
+        columns = {table: _askable(self._request.columns.get(table, ()), self._asking) for table in asked}
+        for turn in range(max(map(len, spellings.values()), default=0)):
+            open_tables = [each for each in asked if each not in probes and turn < len(spellings[each])]
+            wanted = [(spellings[each][turn], columns[each][:_COLUMNS_PER_STATEMENT]) for each in open_tables]
+            answers = self._select(wanted)
+            # Is it the table, or a column?
+            doubtful = [
+                number
+                for number, answer in enumerate(answers)
+                if answer is not None and wanted[number][1] and answer.failure not in (*_NO_TABLE, Failure.TRANSIENT)
+            ]
+            whole = dict(zip(doubtful, self._select([(wanted[each][0], []) for each in doubtful]), strict=True))
+            for number, table in enumerate(open_tables):
+                spelled, together = wanted[number]
+                answer = whole.get(number, answers[number])
+                if answer is None:
+                    probes[table] = [Probe(table, None, ProbeAnswer.RUNS)]
+                    if answers[number] is None:
+                        probes[table] += [Probe(table, column, ProbeAnswer.RUNS) for column in together]
+                    open_columns = columns[table][len(together) if answers[number] is None else 0 :]
+                    gaps.append(_Gap(table, spelled, dict.fromkeys(open_columns)))
+                elif answer.failure not in _MISSING:
+                    probes[table] = _told(table, None, answer)
+        return [probe for table in asked for probe in probes.get(table, ())] + self.columns(gaps)
 
-    def columns(self, table: str, spelled: str, columns: Sequence[str], refusal: Refusal | None = None) -> list[Probe]:
-        """Columns of a table that is there; those that are not named in the answer are missing.
-
-        :param table: the name for the answer, ``spelled`` the one for the statement.
-        :param refusal: what all of them together were answered, if they were asked for already.
-        """
+    def columns(self, gaps: Sequence[_Gap]) -> list[Probe]:
+        """Columns of tables that are there; those of which there is no probe are missing."""
         probes: list[Probe] = []
-        missing = list(columns)
-        for turn in (0, 1):
-            by_spelling: dict[str, list[str]] = {}
-            for column in missing:
-                spellings = self._spellings(column)
-                if turn < len(spellings):
-                    by_spelling.setdefault(spellings[turn], []).append(column)
-            missing = []
-            for name, answer in self._each(spelled, list(by_spelling), refusal if turn == 0 else None):
-                if answer is not None and answer.failure in _MISSING:
-                    missing += by_spelling[name]
-                else:
-                    probes += [probe for column in by_spelling[name] for probe in _told(table, column, answer)]
+        for gap in self._unless_none_is_there([gap for gap in gaps if gap.columns]):
+            missing = list(gap.columns)
+            for turn in (0, 1):
+                by_spelling: dict[str, list[str]] = {}
+                for column in missing:
+                    spellings = self._spellings(column)
+                    if turn < len(spellings):
+                        by_spelling.setdefault(spellings[turn], []).append(column)
+                missing = []
+                for name, answer in self._each(gap.spelled, list(by_spelling)):
+                    if answer is not None and answer.failure in _MISSING:
+                        missing += by_spelling[name]
+                    else:
+                        probes += [probe for column in by_spelling[name] for probe in _told(gap.table, column, answer)]
         return probes
 
-    def _each(self, table: str, columns: Sequence[str], known: Refusal | None) -> Iterable[tuple[str, Refusal | None]]:
-        for start in range(0, len(columns), _COLUMNS_PER_STATEMENT):
-            some = columns[start : start + _COLUMNS_PER_STATEMENT]
-            refusal = known or self._select(table, some)
-            if refusal is None or len(some) == 1 or refusal.failure in (*_NO_TABLE, Failure.TRANSIENT):
-                yield from ((column, refusal) for column in some)
-            else:
-                yield from ((column, self._select(table, [column])) for column in some)
+    def of_closed_schema(self, tables: Mapping[str, str]) -> list[Probe]:
+        """{stored name: as spelled} of tables that the role may not read → all of them, if it is the schema's fault."""
+        (answer,) = self._select([(next(iter(tables.values())), [])])
+        closed = answer is not None and answer.failure is Failure.SCHEMA_DENIED
+        return [Probe(table, None, ProbeAnswer.SCHEMA_DENIED) for table in tables] if closed else []
 
-    def _select(self, table: str, columns: Sequence[str]) -> Refusal | None:
-        refusal = self.ask(self.dialect.probe(self.request, table, tuple(dict.fromkeys(columns))))
-        self.no_schema |= refusal is not None and refusal.failure is Failure.MISSING_DATABASE
-        return refusal
+    def _unless_all_are_absent(self, tables: Sequence[str], spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
+        """The tables of which some may be there."""
+        proofs = self._dialect.proofs
+        if proofs is None or proofs.absent_tables is None:
+            return list(tables)
+        build, relation = proofs.absent_tables, proofs.relation
+
+        def statement(some: Sequence[str]) -> str:
+            return build(
+                self._request, [relation(self._request, spelled) for table in some for spelled in spellings[table]]
+            )
+
+        chunks = [tables[at : at + _TABLES_PER_STATEMENT] for at in range(0, len(tables), _TABLES_PER_STATEMENT)]
+        answers = self._asking.ask([statement(chunk) for chunk in chunks])
+        return [table for chunk, answer in zip(chunks, answers, strict=True) if answer is not None for table in chunk]
+
+    def _unless_none_is_there(self, gaps: Sequence[_Gap]) -> list[_Gap]:
+        """The gaps of which some columns may be there."""
+        proofs = self._dialect.proofs
+        names = {id(gap): self._all_spellings(gap) for gap in gaps}
+        if proofs is None or sum(map(len, names.values())) < 2:
+            return list(gaps)
+        certain = [gap for gap in gaps if 0 < len(names[id(gap)]) <= _COLUMNS_PER_STATEMENT]
+
+        def statement(some: Sequence[_Gap]) -> str:
+            return all_of([absent_columns(proofs.relation(self._request, gap.spelled), names[id(gap)]) for gap in some])
+
+        refused = refusals(certain, statement, self._asking.ask, most=50)
+        absent = {id(gap) for number, gap in enumerate(certain) if number not in refused}
+        return [gap for gap in gaps if id(gap) not in absent]
+
+    def _all_spellings(self, gap: _Gap) -> list[str]:
+        """Every name that any of the columns may have, quoted; none where not all of them are simple names."""
+        spelled = [each for column in gap.columns for each in self._spellings(column)]
+        if not all(unquote(each)[1] for each in spelled):
+            return []
+        ignores_case = self._dialect.column_case in (NameCase.INSENSITIVE, NameCase.SENSITIVE)
+        by_key = {(name.casefold() if ignores_case else name): name for name in (unquote(each)[0] for each in spelled)}
+        return [self._dialect.quote(name) for name in by_key.values()]
+
+    def _each(self, table: str, columns: Sequence[str]) -> Iterable[tuple[str, Refusal | None]]:
+        def statement(some: Sequence[str]) -> str:
+            return self._dialect.probe(self._request, table, tuple(some))
+
+        of_all = (*_NO_TABLE, Failure.TRANSIENT)
+        refused = refusals(columns, statement, self._asking.ask, most=_COLUMNS_PER_STATEMENT, of_all=of_all)
+        return ((column, refused.get(number)) for number, column in enumerate(columns))
+
+    def _select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:
+        if not wanted:
+            return []
+        probe = self._dialect.probe
+        answers = self._asking.ask(
+            [probe(self._request, table, tuple(dict.fromkeys(map(self._first, columns)))) for table, columns in wanted]
+        )
+        self.no_schema |= any(answer is not None and answer.failure is Failure.MISSING_DATABASE for answer in answers)
+        return answers
+
+    def _first(self, column: str) -> str:
+        return self._spellings(column)[0]
 
     def _spellings(self, column: str) -> tuple[str, ...]:
-        return self.dialect.spellings(column, self.dialect.column_case)
+        return self._dialect.spellings(column, self._dialect.column_case)
 
 
 def _told(table: str, column: str | None, refusal: Refusal | None) -> list[Probe]:
@@ -181,4 +259,6 @@ def _told(table: str, column: str | None, refusal: Refusal | None) -> list[Probe
         return [Probe(table, column, ProbeAnswer.RUNS)]
     if refusal.failure is Failure.DENIED:
         return [Probe(table, column, ProbeAnswer.DENIED)]
+    if refusal.failure is Failure.SCHEMA_DENIED:
+        return [Probe(table, column, ProbeAnswer.SCHEMA_DENIED)]
     return [Probe(table, column, ProbeAnswer.UNKNOWN, refusal.text)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,8 +11,9 @@ from typing import Any, Protocol
 from ..errors import MissingSchemaError, SchemaSyncError, TransientError
 from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
-from ..warehouses.names import fold, unquote
+from ..warehouses.names import can_be_asked, fold, unquote
 from .limits import Limits
+from .pipeline import STATEMENTS_PER_ROUND_TRIP, can_pipeline, run_in_pipeline
 from .watch import Watch
 
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
@@ -50,11 +52,16 @@ class Job:
 
 
 class DriverError(Exception):
-    """A driver's error as a text for people: in one line, without secrets, and what it means."""
+    """A driver's error as a text for people: in one line, without secrets, and what it means.
 
-    def __init__(self, failure: Failure, text: str) -> None:
+    :ivar words: the engine's own sentence alone; ``code`` the driver's, if it has one.
+    """
+
+    def __init__(self, failure: Failure, text: str, words: str = "", code: str | None = None) -> None:
         super().__init__(text)
         self.failure = failure
+        self.words = words or text
+        self.code = code
 
 
 class Session:
@@ -67,6 +74,7 @@ class Session:
         self._connection: Connection | None = None
         self._in_transaction = False
         self._opened = 0
+        self._encoding: str | None = None
         self._last_error: DriverError | None = None
 
     def __enter__(self) -> Session:
@@ -90,7 +98,7 @@ class Session:
         try:
             self._connection = self._connect()
             self._job.watch.hold(self._connection)
-            _prepare(self._connection)
+            self._encoding = _prepare(self._connection)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             self._last_error = self._explain(error, "cannot connect to")
             self._opened = _CONNECTIONS_PER_DATABASE
@@ -130,29 +138,64 @@ class Session:
                 raise self._last_error
             yield row
 
-    def probe(self, sql: str) -> None:
-        """Run one statement of which only matters that it runs.
+    @property
+    def pipelined(self) -> bool:
+        """True when many statements cost one round trip."""
+        return can_pipeline(self._connection)
 
-        :raises DriverError: it does not; the connection is clean again, or gone.
+    def can_be_asked(self, name: str) -> bool:
+        """False for a name that no engine takes, or the server's encoding cannot hold: nothing there is called so."""
+        if name.isascii() or self._encoding is None:
+            return can_be_asked(name)
+        try:
+            name.encode(self._encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    def try_some(self, statements: Sequence[str]) -> Sequence[DriverError | None]:
+        """Run the first of these statements, or as many as one round trip takes; only matters whether they run.
+
+        :return: for each that was sent None, or why it does not run; the connection is clean again, or gone.
+        :raises DriverError: the connection cannot be opened.
         """
         connection = self.open()
-        for _ in self._fetched(connection, self._execute(connection, sql)):
-            pass  # some drivers want every result fetched before the next statement
+        try:
+            if self.pipelined:
+                return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP])
+            for _ in self._fetched(connection, self._execute(connection, statements[0])):
+                pass  # some drivers want every result fetched before the next statement
+        except DriverError as error:
+            return [error]
+        return [None]
+
+    def _try_in_pipeline(self, connection: Connection, statements: Sequence[str]) -> list[DriverError | None]:
+        self._job.watch.begin_step()
+        try:
+            self._begin(connection.cursor())
+            encoded = [each.encode() for each in statements]
+            errors = run_in_pipeline(connection, encoded, only_parse=False, progress=self._job.watch.begin_step)
+        except Exception as error:  # noqa: BLE001 (drivers share no base class)
+            raise self._failed(connection, error) from None
+        return [None if error is None else self._explain(error, "cannot read") for error in errors]
 
     def _execute(self, connection: Connection, sql: str, *parameters: Any, stream: bool = False) -> Cursor:
         self._job.watch.begin_step()
         try:
             cursor = connection.cursor()
-            if not self._in_transaction:
-                self._in_transaction = True
-                for statement in self._job.dialect.session_statements:
-                    cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+            self._begin(cursor)
             if stream and hasattr(cursor, "stream"):
                 return _Stream(cursor, sql, *parameters)
             cursor.execute(sql, *parameters)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             raise self._failed(connection, error) from None
         return cursor
+
+    def _begin(self, cursor: Cursor) -> None:
+        if not self._in_transaction:
+            self._in_transaction = True
+            for statement in self._job.dialect.session_statements:
+                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:
@@ -206,10 +249,12 @@ class Session:
             return DriverError(_failure_of(error), told)
         if isinstance(error, ImportError):
             return DriverError(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
-        failure = dialect.classify(_code_of(error), text)
+        code = _code_of(error)
+        failure = dialect.classify(code, text)
         refused = failure in (Failure.TERMINAL, Failure.DENIED)
         advice = "; check this data source's credentials" if refused and not self._opened else ""
-        return DriverError(failure, f"{doing} {dialect.label}: {told}{advice}")
+        words = one_line(cut_text(self._job.redact(_sentence_of(error) or text)))
+        return DriverError(failure, f"{doing} {dialect.label}: {told}{advice}", words, code)
 
 
 class _Stream:
@@ -243,13 +288,47 @@ def _message_of(error: Exception) -> str | None:
     return str(fields["M"]) if isinstance(fields, dict) and fields.get("M") else None
 
 
-def _prepare(connection: Connection) -> None:
-    """Undo what an open connection may bring along and this work cannot have."""
+def _sentence_of(error: Exception) -> str | None:
+    """The engine's sentence without the statement that it is about."""
+    diagnostics = getattr(error, "diag", None)
+    primary = getattr(diagnostics, "message_primary", None) or getattr(error, "msg", None) or _message_of(error)
+    text = str(error) if primary is None else str(primary)
+    return text.split("\n\nLINE ")[0].split("\nLINE ")[0]
+
+
+def _prepare(connection: Connection) -> str | None:
+    """Undo what an open connection may bring along and this work cannot have.
+
+    :return: the encoding of the server's names, as Python calls it, where the driver tells.
+    """
     settable: Any = connection
     if getattr(connection, "autocommit", None) is True:
         settable.autocommit = False  # session settings hold for a transaction: there must be one
-    if hasattr(connection, "prepare_threshold"):
-        settable.prepare_threshold = None  # psycopg would prepare a repeated statement, which poolers may lose
+    if not hasattr(connection, "prepare_threshold"):
+        return None
+    settable.prepare_threshold = None  # psycopg would prepare a repeated statement, which poolers may lose
+    server = settable.info.parameter_status("server_encoding")
+    if server == "SQL_ASCII":  # its names are bytes of any encoding: one that is not UTF-8 must not spoil the others
+        for type_name in ("name", "text"):
+            settable.adapters.register_loader(type_name, _lenient_loader())
+    return _codec_of(server)
+
+
+def _lenient_loader() -> Any:
+    from psycopg.adapt import Loader
+
+    class LenientLoader(Loader):
+        def load(self, data: Any) -> str:
+            return bytes(data).decode("utf-8", "backslashreplace")
+
+    return LenientLoader
+
+
+def _codec_of(server: str | None) -> str | None:
+    try:
+        return codecs.lookup((server or "").replace("WIN", "cp")).name
+    except LookupError:  # SQL_ASCII, which holds any bytes, or an encoding that Python does not know
+        return None
 
 
 def _failure_of(error: SchemaSyncError) -> Failure:

@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import TerminalError
-from ..nouns.snapshot import GroupRequest, GroupSnapshot
-from ..warehouses.engine import Dialect, Failure
+from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
+from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked
-from .confirm import Refusal, confirm_missing
+from .bisect import Refusal
+from .confirm import Asking, confirm_missing
 from .limits import Limits
 from .rows import snapshot_of_rows
 from .session import Connect, DriverError, Job, Session
+from .views import confirm_views
 from .watch import OUT_OF_TIME, LeftBehindError, Watch
 
 _log = logging.getLogger(__name__)
@@ -148,19 +150,21 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutco
     started = time.monotonic()
     if request.database is not None and not can_be_asked(request.database):
         return GroupOutcome(request, _absent(request))
-    askable = tuple(table for table in request.tables if can_be_asked(table))
-    query = job.dialect.columns_query(replace(request, tables=askable)) if can_be_asked(request.schema) else None
+    query: Query | None = None
     asked_before = session.queries
     failure = None
     probing = _Probing(job, session)
     try:
-        if query is None:
+        if not can_be_asked(request.schema):
             session.open()  # only a connection tells whether this is absent or unknown
             snapshot = _absent(request)
         else:
+            session.open()
+            tables = tuple(filter(session.can_be_asked, request.tables))
+            query = job.dialect.columns_query(replace(request, tables=tables))
             snapshot, stored_schema = snapshot_of_rows(request, session.rows(query), job.dialect)
             if job.confirm:
-                snapshot = confirm_missing(snapshot, request, job.dialect, probing.ask, stored_schema=stored_schema)
+                snapshot = _confirmed(snapshot, request, stored_schema or request.schema, job, probing)
                 if probing.transient:
                     failure = Failure.TRANSIENT
                 elif snapshot.error is not None:
@@ -185,34 +189,59 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutco
     )
 
 
+def _confirmed(
+    snapshot: GroupSnapshot, request: GroupRequest, stored_schema: str, job: Job, probing: _Probing
+) -> GroupSnapshot:
+    """What the warehouse itself says of views, and of what its catalogue does not list."""
+    dialect = job.dialect
+    schema = request.schema
+    if snapshot.exists:
+        schema = dialect.spelling_of(schema, stored_schema, dialect.table_case)
+    asking = Asking(replace(request, schema=schema), dialect, probing, probing.session.can_be_asked)
+
+    def read(query: Query) -> dict[str, Table]:
+        found, _ = snapshot_of_rows(request, probing.session.rows(query), dialect)
+        return {table.name: table for table in found.tables}
+
+    return confirm_missing(confirm_views(snapshot, asking, read), asking)
+
+
 class _Probing:
     """The probes of one group: how many there were, and for how long there may be more."""
 
     def __init__(self, job: Job, session: Session) -> None:
         self.statements = 0
         self.transient = False
-        self._session = session
+        self.session = session
         self._limit_s = job.timeout_s * _PROBING_TIMEOUTS
         self._ends: float | None = None
 
-    def ask(self, sql: str) -> Refusal | None:
-        """Run one probe → None, or why it did not run."""
-        if self._ends is None:
-            self._ends = time.monotonic() + self._limit_s
-        elif time.monotonic() >= self._ends:
-            return Refusal(Failure.TERMINAL, f"the time for this is up ({self._limit_s:g} s for a schema)")
-        try:
-            self._session.open()
-        except DriverError as error:  # whatever is refused here, it says nothing about a table
-            self.transient |= error.failure is Failure.TRANSIENT
-            return Refusal(Failure.TRANSIENT, str(error))
-        self.statements += 1
-        try:
-            self._session.probe(sql)
-        except DriverError as error:
-            self.transient |= error.failure is Failure.TRANSIENT
-            return Refusal(error.failure, str(error))
-        return None
+    @property
+    def pipelined(self) -> bool:
+        return self.session.pipelined
+
+    def __call__(self, statements: Sequence[str]) -> list[Refusal | None]:
+        """Run probes, each by itself → for each None, or why it did not run."""
+        answers: list[Refusal | None] = []
+        while len(answers) < len(statements):
+            if self._ends is None:
+                self._ends = time.monotonic() + self._limit_s
+            elif time.monotonic() >= self._ends:
+                late = Refusal(Failure.TRANSIENT, f"the time for this is up ({self._limit_s:g} s for a schema)")
+                return answers + [late] * (len(statements) - len(answers))
+            try:
+                self.session.open()
+            except DriverError as error:  # whatever is refused here, it says nothing about a table
+                self.transient |= error.failure is Failure.TRANSIENT
+                answers.append(Refusal(Failure.TRANSIENT, str(error)))
+                continue
+            some = self.session.try_some(statements[len(answers) :])
+            self.statements += len(some)
+            self.transient |= any(error is not None and error.failure is Failure.TRANSIENT for error in some)
+            answers += [
+                None if error is None else Refusal(error.failure, str(error), error.words, error.code) for error in some
+            ]
+        return answers
 
 
 def _absent(request: GroupRequest) -> GroupSnapshot:

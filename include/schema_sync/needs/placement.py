@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..nouns.dataset import Dataset
 from ..nouns.snapshot import GroupRequest
@@ -20,12 +20,16 @@ MOST_TARGET_TABLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One definition of one dataset and the place it describes. ``database`` None: the connection's own."""
+    """One definition of one dataset and the place it describes. ``database`` None: the connection's own.
+
+    :ivar other_schemas: where the table may be instead.
+    """
 
     dataset: Dataset
     definition: DatasetDefinition
     database: str | None
     schema: str
+    other_schemas: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -45,18 +49,21 @@ class Placement:
     def group(self) -> tuple[str | None, str]:
         return (self.database, self.schema)
 
+    @property
+    def everywhere(self) -> tuple[Placement, ...]:
+        """This placement, and the same in each of the other schemas."""
+        others = (replace(self, schema=schema, other_schemas=()) for schema in self.other_schemas)
+        return (replace(self, other_schemas=()), *others) if self.other_schemas else (self,)
+
 
 def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str | None) -> Placement:
     """Find the database and schema of a definition (contract, section 3: YML, else row, else connection).
 
     :param own_database: name of the database that the connection opens by itself, None when not known.
     """
-    return Placement(
-        dataset=dataset,
-        definition=definition,
-        database=definition.database or dataset.database_identifier or own_database,
-        schema=definition.schema or dataset.schema,
-    )
+    schema, *others = definition.schemas(dataset.schema)
+    database = definition.database or dataset.database_identifier or own_database
+    return Placement(dataset, definition, database, schema, tuple(others))
 
 
 def group_requests(
@@ -71,7 +78,7 @@ def group_requests(
     :param budget: what reading them may cost; a dataset beyond it is in its ``unread``, and in no request.
     """
     budget = budget or ReadingBudget()
-    read = [(placement, placement.needs(dialect, budget)) for placement in placements]
+    read = [(each, each.needs(dialect, budget)) for placement in placements for each in placement.everywhere]
     needs = [(each, own) for each, own in read if own is not None and each.dataset.id not in budget.unread]
     datasets: DatasetNames[tuple[Placement, Needs]] = DatasetNames()
     for placement, own in needs:

@@ -88,6 +88,7 @@ class ProbeAnswer(StrEnum):
 
     RUNS = "runs"
     DENIED = "denied"
+    SCHEMA_DENIED = "schema_denied"  # the role may not look into the schema
     UNKNOWN = "unknown"
 
 
@@ -95,7 +96,8 @@ class Probe(NamedTuple):
     """A name that is not simply missing, although the catalogue does not list it.
 
     :ivar table: an absent table as the datasets write it, or the stored name of a present one.
-    :ivar column: a column as the datasets write it, or None for an absent table as a whole.
+    :ivar column: a column as the datasets write it, or None for a table as a whole: an absent one, or (only
+        ``SCHEMA_DENIED``) one that may not be read.
     :ivar reason: for ``UNKNOWN``, why there is no answer; fit for people.
     """
 

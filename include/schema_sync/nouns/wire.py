@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import count, repeat
 from typing import Any
 
@@ -36,6 +36,8 @@ from .snapshot import (
 )
 
 Json = dict[str, Any]
+
+_TOTALS = frozenset(each.name for each in fields(OrganizationTotals))
 
 
 def organizations_to_text(organizations: Iterable[Organization]) -> str:
@@ -148,9 +150,10 @@ def totals_to_json(totals: OrganizationTotals) -> Json:
 
 
 def totals_from_json(value: Json) -> OrganizationTotals:
+    """Other keys than the noun's are left alone: whoever keeps totals may add where they are from."""
     return OrganizationTotals(
         **{
-            **value,
+            **{key: each for key, each in value.items() if key in _TOTALS},
             "unchecked": tuple(map(_unchecked_from_json, value["unchecked"])),
             "slowest_source": _timing_from_json(value["slowest_source"]),
         }

@@ -40,13 +40,16 @@ class Context(NamedTuple):
         return Whereabouts(
             self.dataset.name,
             definition.database or self.dataset.database_identifier or self.own_database,
-            definition.schema or self.dataset.schema,
+            definition.schemas(self.dataset.schema)[0],
         )
 
     def is_about(self, definition: DatasetDefinition, discrepancy: Discrepancy) -> bool:
         """True when a discrepancy's table is the definition's own."""
         at = self.whereabouts(definition)
-        if at.schema != discrepancy.schema or None is not at.database != discrepancy.database:
+        if (
+            discrepancy.schema not in definition.schemas(self.dataset.schema)
+            or None is not at.database != discrepancy.database
+        ):
             return False
         return _same_name(definition.table, discrepancy.table or "", self.dialect)
 

@@ -35,7 +35,8 @@ MAX_REPAIRS = 500
 # How often a text is read again to find out which repairs do what they should, and how many characters in all.
 _MAX_READINGS, _MAX_READ = 64, 4 * 1024 * 1024
 
-_LONE_RETURN = re.compile(r"\r(?!\n)")
+# A carriage return alone ends a line for YAML, not for `patch`; of surrogates places cannot be told.
+_UNEDITABLE = re.compile(r"\r(?!\n)|\\u[dD][89abAB]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _patch(
     """The patch that repairs what is wanted, as far as that is safe, and the text that it leaves."""
     dataset = context.dataset
     nothing = None, dataset.yml
-    if not wanted or len(dataset.yml) > MAX_TEXT or _LONE_RETURN.search(dataset.yml):
+    if not wanted or len(dataset.yml) > MAX_TEXT or _UNEDITABLE.search(dataset.yml):
         return nothing
     try:
         before = Reading(context, dataset.yml)

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
@@ -88,6 +89,18 @@ def columns_query(request: GroupRequest) -> Query:
 def classify(_code: str | None, text: str) -> Failure:
     """Tell what an error means, by its text."""
     return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
+
+
+# What a session was not given, and another may have: files and networks, an extension that is not loaded.
+_LACKS = re.compile(
+    r"(?:Permission|IO|HTTP|Missing Extension|Autoload) Error: |.{0,500}\b(?:exists in the|install and load|LOAD) ",
+    re.DOTALL,
+)
+
+
+def lacks(_code: str | None, text: str) -> bool:
+    """Tell what this session lacks from what the database does."""
+    return _LACKS.match(text) is not None
 
 
 _quote = quote_with('"')
@@ -203,6 +216,13 @@ DUCKDB = Dialect(
         json_arrows=True,
         units_are_texts=True,
         rows_are_values=True,  # https://duckdb.org/docs/stable/sql/data_types/struct (a row as a struct)
+    ),
+    # Binding tells all of a view; its columns are known (from 1.5 on) only when it was bound.
+    proofs=Proofs(
+        relation=qualified_relation(_quote, qualify_database=True),
+        view=lambda select: f"PREPARE schema_sync AS {select}",
+        lacks=lacks,
+        view_columns=columns_query,
     ),
     # https://duckdb.org/docs/stable/sql/statements/select#row-ids
     pseudo_columns=frozenset({"rowid"}),

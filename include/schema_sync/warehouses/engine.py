@@ -14,6 +14,7 @@ from enum import StrEnum
 from ..nouns.snapshot import GroupRequest
 from .names import NameCase as NameCase
 from .names import fold, unquote
+from .proofs import Proofs
 from .sign_in import Driver
 from .sql_words import SqlWords
 from .type_vocabulary import Vocabulary
@@ -31,6 +32,7 @@ class Failure(StrEnum):
     MISSING_TABLE = "missing_table"
     MISSING_COLUMN = "missing_column"
     DENIED = "denied"  # the object exists (or may), the role may not read it
+    SCHEMA_DENIED = "schema_denied"  # the schema is there, the role may not look into it
     TERMINAL = "terminal"
     TRANSIENT = "transient"
 
@@ -73,6 +75,9 @@ class Dialect:
         this table and returns no row. No columns: any column. Names may come quoted (:meth:`spellings` quotes where
         it can say which name is meant, and the schema of ``request`` may be quoted too); of the others, plain ones
         are left to the engine to fold and the rest is quoted. ``zero_row_select`` serves most engines.
+    :ivar proofs: how the engine proves more than its catalogue tells; None: it cannot without running something.
+    :ivar denies_only_what_exists: what a role is denied is there; elsewhere a denial may hide that there is nothing.
+    :ivar lists_everything: the catalogue shows every relation to every role, whatever it may read.
     """
 
     name: str
@@ -88,6 +93,9 @@ class Dialect:
     vocabulary: Vocabulary
     sql: SqlWords
     driver: Driver
+    proofs: Proofs | None = None
+    denies_only_what_exists: bool = False
+    lists_everything: bool = False
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
@@ -159,18 +167,33 @@ def zero_row_select(
 
     :param qualify_database: True where a connection sees several databases.
     """
+    as_written = _as_written(quote)
+    relation = qualified_relation(quote, qualify_database=qualify_database)
 
+    def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+        selected = ", ".join(map(as_written, columns)) or "1"
+        return f"SELECT {selected} FROM {relation(request, table)} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
+
+    return probe
+
+
+def qualified_relation(quote: Callable[[str], str], *, qualify_database: bool) -> Callable[[GroupRequest, str], str]:
+    """``[database.]schema.table`` as a FROM clause names it; names as :attr:`Dialect.probe` takes them."""
+    as_written = _as_written(quote)
+
+    def relation(request: GroupRequest, table: str) -> str:
+        path = [request.database] if qualify_database and request.database else []
+        return ".".join(as_written(part) for part in (*path, request.schema, table))
+
+    return relation
+
+
+def _as_written(quote: Callable[[str], str]) -> Callable[[str], str]:
     def as_written(name: str) -> str:
         bare, quoted = unquote(name)
         return name if not quoted and _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quote(bare)
 
-    def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
-        path = [request.database] if qualify_database and request.database else []
-        place = ".".join(as_written(part) for part in (*path, request.schema, table))
-        selected = ", ".join(map(as_written, columns)) or "1"
-        return f"SELECT {selected} FROM {place} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
-
-    return probe
+    return as_written
 
 
 # Reserved in most engines' SQL: as a plain identifier they would be a syntax error, not a name.

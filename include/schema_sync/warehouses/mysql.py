@@ -18,8 +18,9 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
@@ -181,12 +182,21 @@ def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
     return _zero_rows(replace(request, schema=_quote(_place(request))), table, columns)
 
 
+def _prepare(select: str) -> str:
+    """PREPARE resolves a statement and plans nothing of it: no function in a view runs.
+
+    Source: https://dev.mysql.com/doc/refman/8.4/en/prepare.html
+    """
+    return "PREPARE schema_sync FROM '" + select.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
 def _key_of(column: str) -> str:
     return f"CONVERT(LOWER({column}) USING utf8mb4) COLLATE utf8mb4_bin"
 
 
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
+_relation = qualified_relation(_quote, qualify_database=False)
 
 
 # --- Sign-in: Oracle's mysql-connector-python, because it is a plain wheel ---
@@ -283,6 +293,10 @@ MYSQL = Dialect(
             Carrier(Family.UUID, Family.STRING, lengths=frozenset({32, 36})),
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
+    ),
+    proofs=Proofs(
+        relation=lambda request, table: _relation(replace(request, schema=_quote(_place(request))), table),
+        view=_prepare,
     ),
     driver=_DRIVER,
     sql=SqlWords(

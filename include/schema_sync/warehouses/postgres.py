@@ -8,15 +8,16 @@ Catalogues: https://www.postgresql.org/docs/current/catalogs.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
+from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
@@ -152,12 +153,15 @@ ORDER BY found.name, found.attnum
 """
 
 # One round trip, and local to the transaction: behind a transaction pooler nothing leaks to the next client.
-# UTF8, because names arrive undecoded from an SQL_ASCII database otherwise. No JIT: it costs more than the query.
-# Memory enough to sort 60 000 columns without a temporary file.
+# A database in SQL_ASCII has names of any bytes, and refuses to call some of them UTF8: the session decodes them.
+# No JIT: it costs more than the query. Memory enough to sort 60 000 columns without a temporary file. A lock that a
+# migration holds must not eat the time of all the other tables.
 _SESSION_SQL = """\
 SELECT set_config('transaction_read_only', 'on', true),
        set_config('statement_timeout', '{timeout_ms}', true),
-       set_config('client_encoding', 'UTF8', true),
+       set_config('lock_timeout', ({timeout_ms} / 4 + 1)::text, true),
+       set_config('client_encoding',
+                  CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),
        set_config('jit', 'off', true),
        set_config('work_mem', '32MB', true)\
 """
@@ -185,6 +189,9 @@ _MEANS = {
     "42P01": Failure.MISSING_TABLE,  # undefined_table
     "42703": Failure.MISSING_COLUMN,  # undefined_column
     "42501": Failure.DENIED,  # insufficient_privilege
+    "55000": Failure.TERMINAL,  # object_not_in_prerequisite_state: a materialized view that was never populated
+    "42809": Failure.MISSING_TABLE,  # wrong_object_type: an index or a composite type, which nothing selects from
+    "22P05": Failure.MISSING_TABLE,  # untranslatable_character: the database's encoding cannot hold the name
 }
 
 
@@ -214,6 +221,8 @@ def columns_query(request: GroupRequest) -> Query:
 def classify(code: str | None, text: str) -> Failure:
     """Tell what an error means, by its SQLSTATE, or by the server's English text where there is none."""
     if code is not None and _SQLSTATE.fullmatch(code):
+        if code == "42501" and text.startswith("permission denied for schema"):
+            return Failure.SCHEMA_DENIED
         return _MEANS.get(code, Failure.TERMINAL if code[:2] in _TERMINAL_CLASSES else Failure.TRANSIENT)
     if _MISSING_DATABASE.search(text):
         return Failure.MISSING_DATABASE
@@ -229,6 +238,15 @@ def _other_letters(names: Iterable[str]) -> tuple[str, str]:
             variants = (letter, letter.lower(), letter.upper(), letter.title())
             pairs.update({variant: lowered for variant in variants if len(variant) == 1 and variant != lowered})
     return "".join(pairs), "".join(pairs.values())
+
+
+def absent_tables(_request: GroupRequest, names: Sequence[str]) -> str:
+    """to_regclass finds what a query would, sequences and indexes too; a division by zero is the refusal.
+
+    Source: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CATALOG
+    """
+    listed = ", ".join("E'" + name.replace("\\", "\\\\").replace("'", "''") + "'" for name in names)
+    return f"SELECT 1 / (CASE WHEN count(to_regclass(name)) = 0 THEN 1 ELSE 0 END) FROM unnest(ARRAY[{listed}]) AS name"  # noqa: S608 (literals are quoted)
 
 
 _quote = quote_with('"')
@@ -322,6 +340,9 @@ POSTGRES = Dialect(
         units_are_texts=True,
         rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
+    proofs=Proofs(relation=qualified_relation(_quote, qualify_database=False), absent_tables=absent_tables),
+    denies_only_what_exists=True,
+    lists_everything=True,
     reconnects_per_database=True,
     max_name_bytes=_MAX_NAME_BYTES,
     session_statements=(_SESSION_SQL,),

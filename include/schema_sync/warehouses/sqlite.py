@@ -19,8 +19,9 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
+from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
 from .type_vocabulary import (
@@ -90,6 +91,13 @@ def columns_query(request: GroupRequest) -> Query:
     return Query(_COLUMNS_SQL, (json.dumps([unquote(table)[0] for table in request.tables]),))
 
 
+def _view_columns(request: GroupRequest) -> Query:
+    """As :func:`columns_query`, for views that can be read. One that cannot makes pragma_table_list stop before others:
+    what it says of their columns is not believed."""
+    found = columns_query(request)
+    return Query(found.sql.replace("CASE WHEN l.ncol > 0 THEN r.name END", "r.name"), found.parameters)
+
+
 def classify(_code: str | None, text: str) -> Failure:
     """Tell what an error means, by its text."""
     return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
@@ -102,6 +110,7 @@ def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
 # Backticks, because "no_such_column" is a string literal to SQLite: https://www.sqlite.org/quirks.html#dblquote
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
+_relation = qualified_relation(_quote, qualify_database=False)
 
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
@@ -181,6 +190,12 @@ SQLITE = Dialect(
     vocabulary=_VOCABULARY,
     driver=_DRIVER,
     sql=SqlWords(quotes='"`[', units_are_texts=True),
+    proofs=Proofs(
+        relation=lambda request, table: _relation(replace(request, schema="main"), table),
+        view=lambda select: f"EXPLAIN {select}",
+        lacks=lambda _code, text: text.startswith(("no such module", "not authorized")),
+        view_columns=_view_columns,
+    ),
     # The file is opened read-only already; this holds for databases that somebody attaches in a hook of their own.
     session_statements=("PRAGMA query_only = ON",),
     # https://www.sqlite.org/rowidtable.html

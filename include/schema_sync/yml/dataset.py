@@ -16,13 +16,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from .dbt import describes_no_table, read_semantic_model
+from ..errors import NoDatasetHere
+from .dbt import built_as, read_derived, read_semantic_model
 from .definitions import DatasetDefinition as DatasetDefinition
 from .definitions import Field as Field
 from .definitions import FieldKind as FieldKind
 from .definitions import Relationship as Relationship
 from .document import Mapping, Node, Scalar, Sequence, invalid, quoted, read_documents
 from .fields import SECTIONS, model_path, read_fields, read_relationships
+from .other_tools import foreign_kind
 from .silence import NOTHING_SILENCED, Silence, read_silence
 from .values import found, items_of, near_misses, text_of
 
@@ -31,16 +33,26 @@ def parse_dataset_yml(text: str, *, name: str) -> list[DatasetDefinition]:
     """Read a dataset's YML.
 
     :param name: name of the dataset's row, for a definition without a name of its own.
-    :return: at least one definition, in the order of the text.
+    :return: in the order of the text; none when all that it describes are models that dbt builds nothing of.
     :raises InvalidDatasetYml: whatever is wrong with the text; the message begins with line and column and says
         what was found and what was expected.
+    :raises NoDatasetHere: nothing is wrong with it, it is no dataset.
     """
     documents = read_documents(text)
     if not documents:
         raise invalid("the document is empty: expected `name` with `dimensions`/`measures`, or `models`")
-    definitions = [definition for document in documents for definition in _definitions(document, name)]
-    if not definitions:
-        raise invalid(f"nothing here describes a table; expected {_EXPECTED}", documents[0])
+    kinds = [foreign_kind(document) for document in documents]
+    if all(kinds):
+        raise NoDatasetHere(f"this is {kinds[0]}", _EXPECTED)
+    definitions: list[DatasetDefinition] = []
+    empty = None
+    for document in (document for document, kind in zip(documents, kinds, strict=True) if kind is None):
+        try:
+            definitions += _definitions(document, name)
+        except NoDatasetHere as error:
+            empty = error
+    if empty and not definitions:
+        raise empty
     return definitions
 
 
@@ -58,8 +70,7 @@ def _definitions(document: Node, fallback_name: str) -> Iterator[DatasetDefiniti
         raise invalid(f"the document is {found(document)}; expected a mapping: {_EXPECTED}", document)
     lists = [key for key in _MODEL_LISTS if key in document.entries]
     if not lists:
-        if not describes_no_table(document):
-            yield _definition(document, fallback_name, NOTHING_SILENCED)
+        yield from built_as(document, _definition(document, fallback_name, NOTHING_SILENCED))
         return
     _refuse_misspelt_lists(document)
     outer = read_silence(document)
@@ -67,13 +78,14 @@ def _definitions(document: Node, fallback_name: str) -> Iterator[DatasetDefiniti
     semantic = items_of(document, "semantic_models")
     if not models and not semantic:
         one = " and ".join(f"`{key}`" for key in lists)
-        raise invalid(f"{one} {'is' if len(lists) == 1 else 'are'} empty; expected at least one model",
-                      document.entries[lists[0]])  # fmt: skip
+        at = document.entries[lists[0]]
+        empty = f"{one} {'is' if len(lists) == 1 else 'are'} empty"
+        raise NoDatasetHere(empty, "at least one model", line=at.line, column=at.column)
     places: dict[str, DatasetDefinition] = {}
     for item in models:
-        definition = _definition(item, fallback_name, outer)
-        places.setdefault(definition.name, definition)
-        yield definition
+        for definition in built_as(item, _definition(item, fallback_name, outer)):
+            places.setdefault(definition.name, definition)
+            yield definition
     for item in semantic:
         _refuse_unknown(item)
         yield _placed_like(read_semantic_model(item, fallback_name), places, outer)
@@ -92,6 +104,7 @@ def _placed_like(
         database=semantic.database or (beside.database if beside else None),
         schema=semantic.schema or (beside.schema if beside else None),
         silence=semantic.silence.within(outer),
+        custom_schema=beside.custom_schema if beside else None,
     )
 
 
@@ -104,7 +117,7 @@ def _definition(model: Mapping, fallback_name: str, outer: Silence) -> DatasetDe
         data_source_name=text_of(model, "data_source_name"),
         database=database or text_of(model, "database"),
         schema=schema or text_of(model, "schema"),
-        fields=read_fields(model),
+        fields=(*read_fields(model), *read_derived(model)),
         relationships=read_relationships(model),
         line=model.line,
         silence=read_silence(model).within(outer),

@@ -71,6 +71,7 @@ class Relationship:
 class DatasetDefinition:
     """One dataset as its YML declares it; what the YML leaves open is None.
 
+    :ivar custom_schema: dbt's ``config.schema``.
     :ivar silence: what its author does not want to be told, or not as loudly.
     """
 
@@ -83,7 +84,21 @@ class DatasetDefinition:
     relationships: tuple[Relationship, ...]
     line: int
     silence: Silence = NOTHING_SILENCED
+    custom_schema: str | None = None
 
     @property
     def table(self) -> str:
         return self.model or self.name
+
+    def schemas(self, default: str) -> tuple[str, ...]:
+        """Where the table may be, most likely first.
+
+        dbt builds a custom schema as ``<default>_<custom>`` unless the project overrides it to mean what it says.
+        Source: https://docs.getdbt.com/docs/build/custom-schemas
+        """
+        custom = self.custom_schema
+        if self.schema is not None or custom is None:
+            return (self.schema or default,)
+        if default.casefold().endswith((f"_{custom}".casefold(), custom.casefold())):
+            return (default,)  # the default is what dbt made of it already
+        return (f"{default}_{custom}", custom)

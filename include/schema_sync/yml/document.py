@@ -13,6 +13,7 @@ Source: YAML 1.2.2, chapters 3 (unique keys, aliases) and 10.3 (core schema); fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -44,7 +45,13 @@ def read_documents(text: str) -> list[Node]:
     """
     data = _encoded(text)
     try:
-        documents = _Composer(data).documents()
+        try:
+            documents = _Composer(data).documents()
+        except yaml.scanner.ScannerError:
+            whole = SURROGATE_PAIR.sub(_one_character, data)
+            if whole == data:
+                raise
+            documents = _Composer(whole).documents()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, data) from None
     except yaml.reader.ReaderError as error:
@@ -204,6 +211,9 @@ class _Composer:
         raise _invalid_at(f"the alias {quoted('*' + event.anchor)} {problem}", mark.line + 1, mark.column + 1)
 
 
+# JSON writes a character beyond U+FFFF as two escapes; libyaml takes only YAML's own single one.
+SURROGATE_PAIR = re.compile(rb"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAGS = frozenset({None, "tag:yaml.org,2002:null"})
 
@@ -241,6 +251,11 @@ def _encoded(text: str) -> bytes:
     for character in _FORMER_LINE_BREAKS:
         data = data.replace(character, b" ")
     return data
+
+
+def _one_character(pair: re.Match[bytes]) -> bytes:
+    high, low = (int(half, 16) for half in pair.groups())
+    return b"\\U%08x" % (0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
 def _is_plain(event: Any) -> bool:

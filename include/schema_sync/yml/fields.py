@@ -110,13 +110,19 @@ _LIST_MARK = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[(\[]|[)\]]|,""")
 
 
 def _args(item: Mapping) -> tuple[str, ...]:
-    """Names of the arguments; each is a mapping with a name, or just the name."""
+    """Names of the arguments; each is a mapping with a name, or just the name. dbt's metrics read other metrics so."""
+    metrics = item.entries.get("input_metrics")
+    inputs = metrics.items if isinstance(metrics, Sequence) else []
+    names = [
+        node.text
+        for each in inputs
+        for node in ((each.entries.get("name"), each.entries.get("alias")) if isinstance(each, Mapping) else (each,))
+        if isinstance(node, Scalar) and node.text
+    ]
     node = item.entries.get("args")
-    if node is None:
-        return ()
     if isinstance(node, Sequence) and any(isinstance(arg, Scalar) for arg in node.items):
-        return tuple(texts_of(item, "args"))
-    return tuple(required_name(arg, "args") for arg in items_of(item, "args"))
+        return (*texts_of(item, "args"), *names)
+    return (*(required_name(arg, "args") for arg in items_of(item, "args")), *names)
 
 
 def _relationship(item: Mapping, section: str, kind: str) -> Relationship:

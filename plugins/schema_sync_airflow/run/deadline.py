@@ -19,9 +19,7 @@ from datetime import UTC, datetime, timedelta
 from types import MethodType
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
-
+from schema_sync_airflow.airflow_versions import late_alert
 from schema_sync_airflow.run.facts import is_dry, is_from_terminal, run_facts, started_from_terminal
 
 if TYPE_CHECKING:
@@ -34,16 +32,9 @@ log = logging.getLogger(__name__)
 _OVER = ("success", "failed")
 
 
-def late_run_alert(late_after_min: int) -> DeadlineAlert | None:
-    """The DAG's deadline, counted from when a run was queued; None for 0 minutes."""
-    if late_after_min == 0:
-        return None
-    return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(minutes=late_after_min),
-        callback=AsyncCallback(tell_of_late_run),
-        name="the run has not finished in time",
-    )
+def late_run_alert(late_after_min: int) -> Any:
+    """The DAG's deadline, None for 0 minutes."""
+    return late_alert(timedelta(minutes=late_after_min), tell_of_late_run) if late_after_min else None
 
 
 def testable(dag: DAG) -> DAG:

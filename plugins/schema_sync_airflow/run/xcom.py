@@ -64,9 +64,9 @@ def pull_totals(context: Context, task: str, key: str, states: States) -> dict[t
     from include.schema_sync.nouns.wire import report_from_json, totals_from_json
 
     pulled: Iterable[list[dict[str, Any]] | None] = context["ti"].xcom_pull(task_ids=[task], key=key) or []
-    found = {}
+    found: dict[tuple[int, str], OrganizationTotals] = {}
     for value in (value for values in pulled for value in values or []):
-        index = value.pop(_INDEX, -1)
+        index: int = value.get(_INDEX, -1)
         if states.get((task, index)) in _SPOKE:
             totals = report_from_json(value).totals if key == FAILURES else totals_from_json(value)
             found[index, totals.organization_id] = totals

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.schema_sync.check.files import Defaults, Note, Selection, candidates, find_datasets, looks_like_dataset
+from include.schema_sync.check.files import Defaults, Note, Selection, candidates, find_datasets, why_no_dataset
 from include.schema_sync.check.formats.github import github_report
 from include.schema_sync.check.formats.sarif import sarif_report
 from include.schema_sync.check.formats.scripts import json_report
@@ -188,20 +188,39 @@ def test_no_text_breaks_a_format(path, message, column, reason):
 
 
 @pytest.mark.parametrize(
-    ("text", "is_dataset"),
+    ("text", "why"),
     [
-        ("name: a\ndimensions: []", True),
-        ("models:\n- name: a", True),
-        ("semantic_models: [{name: a}]", True),
-        ("dimensions:\n- name: [", True),
-        ("services:\n  web: {image: x}", False),
-        ("name: dbt\nmodels:\n  shop: {materialized: view}", False),
-        ("on: push\njobs: {a: {", False),
-        ("", False),
+        ("name: a\ndimensions: []", None),
+        ("models:\n- name: a", None),
+        ("semantic_models: [{name: a}]", None),
+        ("dimensions:\n- name: [", None),
+        ("dimensions:\n- nmae: x", None),
+        ("version: 1\nmeasures: [{name: x}]", None),
+        ("models: []\n---\nname: a\ndimensions: []", None),
+        ("openapi: 3.1.0\n---\nname: a\ndimensions: []", None),
+        ("services:\n  web: {image: x}", "none of a dataset's keys"),
+        ("name: dbt\nmodels:\n  shop: {materialized: view}", "none of a dataset's keys"),
+        ("on: push\njobs: {a: {", "none of a dataset's keys"),
+        ("", "none of a dataset's keys"),
+        ("models: []", "`models` is empty"),
+        ("title: x\nfilters: [{name: y}]", "no name"),
+        ("metrics: [{name: x, type: derived, expr: a + b}]\nversion: 2", "dbt's metrics"),
+        ("sources: [{name: x}]\nmetrics: [{name: x, type_params: {measure: y}}]", "dbt's metrics"),
+        ("version: 0.1\nsource: a.b.c\ndimensions: [{name: x, expr: y}]", "Databricks metric view"),
+        ("name: x\ntables: [{name: t, base_table: {table: t}}]\nrelationships: [{name: r}]", "Cortex Analyst"),
+        ("openapi: 3.1.0\ninfo: {}\nfilters: [open]", "OpenAPI"),
+        ("receivers: {}\nexporters: {}\nmetrics: [{name: m}]", "OpenTelemetry"),
+        ("table_name: t\nuuid: x\nmetrics: [{metric_name: m}]\ncolumns: [{column_name: c}]", "Superset dataset"),
+        ("type: metrics_view\nmodel: m\ndimensions: [{name: d, column: c}]\nmeasures: []", "Rill metrics view"),
+        ("type: explore\nmetrics_view: m\ndimensions: [a]", "Rill dashboard"),
+        ("apiVersion: 1\nkind: x\nname: n\nfilters: [{name: a}]", "Grafana"),
+        ("name: n\nmetrics: [{name: a}]\npanels: []\ntemplating: {}", "Grafana dashboard"),
+        ("cubes: [{name: c}]\nmeasures: [{name: m}]", "Cube"),
     ],
 )
-def test_a_folder_search_takes_what_looks_like_a_dataset(text, is_dataset):
-    assert looks_like_dataset(text) is is_dataset
+def test_a_folder_search_takes_what_is_a_dataset_and_says_what_the_rest_is(text, why):
+    found = why_no_dataset(text)
+    assert found is None if why is None else why in (found or "")
 
 
 def test_folders_are_searched_and_named_files_are_taken_whatever_they_hold(tmp_path, monkeypatch):

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from include.schema_sync.introspect.confirm import Refusal, confirm_missing
+from include.schema_sync.introspect.bisect import Refusal
+from include.schema_sync.introspect.confirm import Asking, confirm_missing
 from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Dialect, Failure, quote_with, zero_row_select
-from include.schema_sync.warehouses.names import NameCase
+from include.schema_sync.warehouses.names import NameCase, can_be_asked
 
-POSTGRES = dialect_for("postgres")
+FAST = dialect_for("postgres")
+POSTGRES = replace(FAST, proofs=None)  # without statements that answer for many
 UPPER = replace(POSTGRES, table_case=NameCase.UPPER, column_case=NameCase.UPPER)
 ORDERS = Table("orders", "table", True, (Column("id", "bigint"), Column("Mixed", "text")))
 
@@ -25,7 +27,12 @@ class Warehouse:
         self.asked: list[str] = []
         self._refused = refused
 
-    def ask(self, sql: str) -> Refusal | None:
+    pipelined = False
+
+    def __call__(self, statements: Sequence[str]) -> list[Refusal | None]:
+        return [self._answer(sql) for sql in statements]
+
+    def _answer(self, sql: str) -> Refusal | None:
         self.asked.append(sql.removeprefix("SELECT ").removesuffix(" AS schema_sync_probe WHERE 1 = 0"))
         return next((Refusal(failure, f"no: {part}") for part, failure in self._refused if part in sql), None)
 
@@ -38,11 +45,12 @@ def confirmed(
     exists: bool = True,
     dialect: Dialect = POSTGRES,
     schema: str = "public",
-    stored_schema: str | None = "public",
+    stored_schema: str = "public",
 ) -> GroupSnapshot:
-    request = GroupRequest("s", None, schema, tuple(columns), columns)
+    spelled = dialect.spelling_of(schema, stored_schema, dialect.table_case) if exists else schema
+    request = GroupRequest("s", None, spelled, tuple(columns), columns)
     snapshot = GroupSnapshot("s", None, schema, exists, tuple(tables))
-    return confirm_missing(snapshot, request, dialect, warehouse.ask, stored_schema=stored_schema)
+    return confirm_missing(snapshot, Asking(request, dialect, warehouse, can_be_asked))
 
 
 @pytest.mark.parametrize("columns", [("id",), ("ID", "mixed", "Mixed", "ctid", "nul\0")])
@@ -52,11 +60,48 @@ def test_nothing_is_asked_when_nothing_can_be_missing(columns: tuple[str, ...]) 
     assert warehouse.asked == []
 
 
-def test_an_unreadable_table_is_not_asked_because_its_finding_is_another_one() -> None:
+HIDDEN = replace(ORDERS, readable=False)
+
+
+def test_columns_of_an_unreadable_table_are_not_asked_because_its_finding_is_another_one() -> None:
     warehouse = Warehouse()
-    hidden = replace(ORDERS, readable=False)
-    assert confirmed(warehouse, {"orders": ("gone",)}, tables=(hidden,)).probes == ()
+    assert (
+        confirmed(warehouse, {"orders": ("gone",), "b": ()}, tables=(HIDDEN, Table("b", "table", True, ()))).probes
+        == ()
+    )
     assert warehouse.asked == []
+
+
+@pytest.mark.parametrize("failure", [Failure.SCHEMA_DENIED, Failure.DENIED])
+def test_where_no_table_may_be_read_one_of_them_tells_whether_it_is_the_schema(failure: Failure) -> None:
+    warehouse = Warehouse(("", failure))
+    probes = confirmed(warehouse, {"a": (), "orders": ()}, tables=(replace(HIDDEN, name="a"), HIDDEN)).probes
+    assert warehouse.asked == ['1 FROM "public"."a"']
+    closed = (Probe("a", None, ProbeAnswer.SCHEMA_DENIED), Probe("orders", None, ProbeAnswer.SCHEMA_DENIED))
+    assert probes == (closed if failure is Failure.SCHEMA_DENIED else ())
+
+
+def test_a_catalogue_that_lists_everything_is_believed_where_the_schema_is_closed() -> None:
+    warehouse = Warehouse(("", Failure.SCHEMA_DENIED))
+    assert confirmed(warehouse, {"gone": ()}).probes == ()
+    hides = replace(POSTGRES, lists_everything=False)
+    assert confirmed(warehouse, {"gone": ()}, dialect=hides).probes == (Probe("gone", None, ProbeAnswer.SCHEMA_DENIED),)
+
+
+def test_one_statement_answers_for_everything_that_is_gone() -> None:
+    warehouse = Warehouse()
+    columns: dict[str, tuple[str, ...]] = {"orders": tuple(f"c{number}" for number in range(900))}
+    assert confirmed(warehouse, {**columns, "gone": (), "Lost": ("x",)}, dialect=FAST).probes == ()
+    assert [sql.count("to_regclass") for sql in warehouse.asked] == [1, 0]
+    assert """E'"public"."gone"', E'"public"."lost"', E'"public"."Lost"'""" in warehouse.asked[0]
+    assert 'CROSS JOIN (SELECT 1 AS "c0", 1 AS "c1"' in warehouse.asked[1]
+
+
+def test_where_not_everything_is_gone_names_are_asked_apart() -> None:
+    warehouse = Warehouse(("to_regclass", Failure.TERMINAL), ("CROSS JOIN", Failure.TERMINAL),
+                          ('"gone"', Failure.MISSING_TABLE), ('"x"', Failure.MISSING_COLUMN))  # fmt: skip
+    probes = confirmed(warehouse, {"orders": ("x", "y"), "gone": (), "there": ()}, dialect=FAST).probes
+    assert probes == (Probe("there", None, ProbeAnswer.RUNS), Probe("orders", "y", ProbeAnswer.RUNS))
 
 
 def test_columns_that_run_together_need_one_statement() -> None:
@@ -71,7 +116,8 @@ def test_columns_are_asked_singly_where_they_cannot_be_answered_together() -> No
     probes = confirmed(warehouse, {"orders": ("a", "gone", "odd", "secret")}).probes
     assert warehouse.asked == [
         '"a", "gone", "odd", "secret" FROM "public"."orders"',
-        *(f'"{name}" FROM "public"."orders"' for name in ("a", "gone", "odd", "secret")),
+        *(f'{names} FROM "public"."orders"' for names in ('"a", "gone"', '"a"', '"gone"')),
+        *(f'{names} FROM "public"."orders"' for names in ('"odd", "secret"', '"odd"', '"secret"')),
     ]
     assert probes == (
         Probe("orders", "a", ProbeAnswer.RUNS),
@@ -95,6 +141,7 @@ def test_a_name_that_may_be_meant_letter_for_letter_is_asked_so_before_it_is_mis
         '"AMOUNT" FROM "public"."ORDERS"',
         '"AMOUNT" FROM "public"."orders"',
         '1 FROM "public"."orders"',
+        '"AMOUNT" FROM "public"."orders"',
         '"amount" FROM "public"."orders"',
     ]
     assert probes == (Probe("orders", None, ProbeAnswer.RUNS), Probe("orders", "amount", ProbeAnswer.RUNS))

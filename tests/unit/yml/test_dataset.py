@@ -299,7 +299,12 @@ def test_merged_and_aliased_fields_are_fields_like_any_other() -> None:
         ("semantic_models:\n", 1, 17, "`semantic_models` is empty"),
         ("models: []\nsemantic_models: []\n", 1, 9, "`models` and `semantic_models` are empty"),
         ("semantic_models: [{label: a, owner: b}]", 1, 19, "without any known key"),
-        ("version: 2\nmetrics: [{name: a, type_params: {measure: b}}]", 1, 1, "nothing here describes a table"),
+        (
+            "version: 2\nmetrics: [{name: a, type_params: {measure: b}}]",
+            1,
+            1,
+            "this is dbt's metrics, sources or exposures alone",
+        ),
         ("name: a\nschema_sync: [b]", 2, 14, "`schema_sync` is a list; expected a mapping with `ignore`"),
         ("name: a\nschema_sync: {ignroe: [b]}", 2, 15, "'ignroe' is no key of `schema_sync`; did you mean `ignore`?"),
         ("name: a\nschema_sync: {owner: b}", 2, 15, "'owner' is no key of `schema_sync`; expected `ignore`"),

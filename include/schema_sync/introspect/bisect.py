@@ -1,0 +1,99 @@
+"""Many questions, few statements: which of them does a warehouse refuse? Pure.
+
+What is asked together is answered together; only where it is refused the parts are asked apart: all at once where the
+driver can send many statements in one round trip, else by halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from ..warehouses.engine import Failure
+
+T = TypeVar("T")
+
+MOST_PARTS = 150
+
+
+class Refusal(NamedTuple):
+    """Why a statement did not run, and what that means.
+
+    :ivar text: for people, with what was being done.
+    :ivar words: the engine's own sentence, without secrets.
+    :ivar code: the driver's error code, if it has one.
+    """
+
+    failure: Failure
+    text: str
+    words: str = ""
+    code: str | None = None
+
+
+class Ask(Protocol):
+    """Runs statements, each by itself → for each None (it ran) or the refusal. Never raises for what a server answers.
+
+    :ivar pipelined: many statements cost one round trip.
+    """
+
+    @property
+    def pipelined(self) -> bool: ...
+
+    def __call__(self, statements: Sequence[str], /) -> list[Refusal | None]: ...
+
+
+def refusals(
+    parts: Sequence[T],
+    statement: Callable[[Sequence[T]], str],
+    ask: Ask,
+    *,
+    most: int = MOST_PARTS,
+    of_all: Collection[Failure] = (Failure.TRANSIENT,),
+) -> dict[int, Refusal]:
+    """Find every part that is refused.
+
+    No part is called refused because of others: the statement of that part alone was.
+
+    :param statement: parts → one statement that is refused when one of them is.
+    :param most: parts in one statement. A bad one of 600 is found within 20 statements.
+    :param of_all: what is true of every part when it is answered to some together: nothing smaller is asked.
+    :return: {index of a part: why}.
+    """
+    refused: dict[int, Refusal] = {}
+    open_spans = [range(start, min(start + most, len(parts))) for start in range(0, len(parts), most)]
+    while open_spans:
+        answers = ask([statement([parts[index] for index in span]) for span in open_spans])
+        smaller: list[range] = []
+        for span, answer in zip(open_spans, answers, strict=True):
+            if answer is None:
+                continue
+            if len(span) == 1 or answer.failure in of_all:
+                refused.update(dict.fromkeys(span, answer))
+            elif ask.pipelined:
+                smaller += [range(index, index + 1) for index in span]
+            else:
+                _halve(span, lambda some: ask([statement([parts[index] for index in some])])[0], of_all, refused)
+        open_spans = smaller
+    return refused
+
+
+_Answer = Callable[[range], Refusal | None]
+
+
+def _halve(span: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> None:
+    """Search a span that is refused as a whole; where its first half runs, its second is refused without asking."""
+    middle = span.start + len(span) // 2
+    first, second = range(span.start, middle), range(middle, span.stop)
+    if len(span) > 1 and _search(first, answer, of_all, refused) is None:
+        _halve(second, answer, of_all, refused)
+    else:
+        _search(second, answer, of_all, refused)
+
+
+def _search(some: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> Refusal | None:
+    refusal = answer(some)
+    if refusal is not None and len(some) > 1 and refusal.failure not in of_all:
+        _halve(some, answer, of_all, refused)
+    elif refusal is not None:
+        refused.update(dict.fromkeys(some, refusal))
+    return refusal

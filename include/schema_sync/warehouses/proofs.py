@@ -1,0 +1,57 @@
+"""How an engine proves what its catalogue only claims. Nothing here touches a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..nouns.snapshot import GroupRequest
+    from .engine import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Statements of one engine that tell whether something would run, and return no row.
+
+    :ivar relation: (request, table) → what a FROM clause calls it; names as :attr:`Dialect.probe` takes them.
+    :ivar view: a SELECT without rows (``LIMIT 0``) from views → the statement that tells whether they can be selected
+        from, rights included.
+    :ivar lacks: (code, text) → True where a refusal tells what this session lacks (an extension, access to files,
+        EXECUTE), not what the warehouse does.
+    :ivar view_columns: (request for views that answered) → their columns, as columns queries yield them, where the
+        catalogue knows them only then; None: it always does.
+    :ivar absent_tables: (request, names as ``relation`` takes them) → a statement that runs if no relation has any of
+        these names, and is refused otherwise; None: the engine has none.
+    """
+
+    relation: Callable[[GroupRequest, str], str]
+    view: Callable[[str], str] = str
+    lacks: Callable[[str | None, str], bool] = lambda _code, _text: False
+    view_columns: Callable[[GroupRequest], Query] | None = None
+    absent_tables: Callable[[GroupRequest, Sequence[str]], str] | None = None
+
+
+def absent_columns(relation: str, columns: Sequence[str]) -> str:
+    """A statement that runs if the relation is there with none of these columns, and is refused otherwise.
+
+    Beside the relation stands a row that has them all: a name that both have is ambiguous, to every engine.
+
+    :param columns: quoted, each once.
+    """
+    own = ", ".join(f"1 AS {column}" for column in columns)
+    return (
+        f"SELECT {', '.join(columns)} FROM {relation} AS schema_sync_probe "  # noqa: S608 (names are quoted)
+        f"CROSS JOIN (SELECT {own}) AS schema_sync_absent WHERE 1 = 0"
+    )
+
+
+def all_of(selects: Sequence[str]) -> str:
+    """One SELECT of one column that is refused when one of these is."""
+    if len(selects) == 1:
+        return selects[0]
+    return " UNION ALL ".join(
+        f"SELECT 1 AS one FROM ({each}) AS schema_sync_{number}"  # noqa: S608 (made of statements of ours)
+        for number, each in enumerate(selects)
+    )

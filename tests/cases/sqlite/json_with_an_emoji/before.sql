@@ -1,0 +1,1 @@
+create table moods (mood text);
