@@ -12,12 +12,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
+from .type_vocabulary import Family
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -184,12 +185,7 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="duckdb",
-    vault_keys="path|default_database token?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=lambda _settings: {},
-    connect=_connect,
+    "duckdb", "path|default_database token?", _sign_in_from_vault, _sign_in_from_uri, lambda _settings: {}, _connect
 )
 
 DUCKDB = Dialect(
@@ -204,9 +200,12 @@ DUCKDB = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=True),
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
-    vocabulary=Vocabulary(
-        *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
-        carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
+    vocabulary=types.Vocabulary(
+        *types.sides(
+            types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
+            types.FLOAT_32,
+        ),
+        carriers=(types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,
     sql=SqlWords(

@@ -15,12 +15,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
 from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
+from .type_vocabulary import Family
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 
@@ -253,13 +254,16 @@ _quote = quote_with('"')
 
 # https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
 TYPE_WORDS = {
-    **kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
-    **kinds(Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"),
-    **kinds(
-        Family.TEXTUAL, "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc"
+    **types.kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
+    **types.kinds(
+        Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"
     ),
-    **words(Word(Family.FLOAT, kind="float", bits=64), "float"),
-    **words(Word(Family.STRING), "name, sql_identifier, character_data, cstring"),
+    **types.kinds(
+        Family.TEXTUAL,
+        "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc",
+    ),
+    **types.words(Family.FLOAT, "float", kind="float", bits=64),
+    **types.words(Family.STRING, "name, sql_identifier, character_data, cstring"),
 }
 
 
@@ -313,12 +317,12 @@ def _connect(options: dict[str, Any], database: str | None, _settings: Settings)
 
 
 _DRIVER = Driver(
-    package="'psycopg[binary]'",
-    vault_keys="host port? database|default_database username password schema? ssl? connection_timeout?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    "'psycopg[binary]'",
+    "host port? database|default_database username password schema? ssl? connection_timeout?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
 )
 
 POSTGRES = Dialect(
@@ -332,7 +336,7 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
-    vocabulary=Vocabulary(*sides(TYPE_WORDS), flat_arrays=True),
+    vocabulary=types.Vocabulary(*types.sides(TYPE_WORDS), flat_arrays=True),
     driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema system_user"),

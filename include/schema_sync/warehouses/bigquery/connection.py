@@ -160,10 +160,10 @@ class _Cursor:
 
 
 DRIVER = Driver(
-    package="google-cloud-bigquery",
-    vault_keys="project_id service_account_key? key_file_path? default_dataset? location?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=lambda _settings: {},
-    connect=_connect,
+    "google-cloud-bigquery",
+    "project_id service_account_key? key_file_path? default_dataset? location?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda _settings: {},
+    _connect,
 )
