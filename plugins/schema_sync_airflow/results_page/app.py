@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include.schema_sync.nouns.discrepancy import Severity
 from schema_sync_airflow.results_page import stored
+from schema_sync_airflow.results_page.history import REMEMBERED_RUNS, table_history
 from schema_sync_airflow.results_page.organization import detail
 from schema_sync_airflow.results_page.overview import Choice, overview
 from schema_sync_airflow.results_page.rendering import Addresses, render
@@ -66,6 +67,7 @@ def results_app() -> FastAPI:
     app.get("/")(show_overview)
     app.get("/dags/{dag_id}")(show_dag)
     app.get("/organizations/{organization_id}")(show_organization)
+    app.get("/organizations/{organization_id}/history")(show_history)
     app.get("/assets/{name}")(asset)
     app.middleware("http")(_harden)
     app.exception_handler(StarletteHTTPException)(_refused)
@@ -117,6 +119,15 @@ def show_organization(
     return _page(
         request, "organization.html", runs=runs, run=chosen, found=found, may_trigger=_may_trigger(user)
     )  # fmt: skip
+
+
+def show_history(request: Request, session: SessionDep, user: GetUserDep, organization_id: str) -> HTMLResponse:
+    """What changed in an organization's tables, over the runs that Airflow still has."""
+    runs, latest = _runs(session, None)
+    if latest is None:
+        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
+    news = table_history(session, stored.recent_runs(session, REMEMBERED_RUNS), organization_id)
+    return _page(request, "history.html", runs=runs, run=latest, organization_id=organization_id, news=news)
 
 
 def asset(name: str) -> FileResponse:

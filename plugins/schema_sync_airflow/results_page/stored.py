@@ -89,12 +89,12 @@ class Value:
     content: Any
 
 
-def recent_runs(session: Session) -> list[Run]:
+def recent_runs(session: Session, most: int = SHOWN_RUNS) -> list[Run]:
     """The newest runs, newest first, each with its result in numbers: one statement.
 
     The numbers are picked out by the database, because a result that names thousands of errors is big.
     """
-    newest = _runs().order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(SHOWN_RUNS)
+    newest = _runs().order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(most)
     return [_run(row) for row in session.execute(newest)]
 
 
@@ -127,7 +127,7 @@ def values(session: Session, run: Run, sources: Collection[Source]) -> dict[Sour
     )
     found: dict[Source, list[Value]] = {source: [] for source in sources}
     for row in session.execute(statement):
-        found[row.task_id, row.key].append(Value(row.map_index, _content(row)))
+        found[row.task_id, row.key].append(Value(row.map_index, content_of(row)))
     return found
 
 
@@ -162,7 +162,7 @@ def instance(
     for row in session.execute(statement):
         states[row.task_id] = str(row.state or "")
         if row.key is not None:
-            contents[row.task_id, row.key] = _content(row)
+            contents[row.task_id, row.key] = content_of(row)
     return states, contents
 
 
@@ -221,7 +221,7 @@ def _is_one_of(sources: Collection[Source]) -> Any:
     return or_(*(and_(XComModel.task_id == task, XComModel.key == key) for task, key in sources))
 
 
-def _content(row: Row[Any]) -> Any:
+def content_of(row: Row[Any]) -> Any:
     """As the task pushed it; a backend of the deployment's own may keep only a reference in the database."""
     from airflow.sdk.bases.xcom import BaseXCom
     from airflow.sdk.execution_time.xcom import XCom
