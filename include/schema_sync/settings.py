@@ -124,6 +124,7 @@ class Settings(_FromEnvironment):
     :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
         before it.
     :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
+    :ivar results_url: where messages say that the details are, None: Airflow's own base address.
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
@@ -154,6 +155,7 @@ class Settings(_FromEnvironment):
     dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
     quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
     slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")
+    results_url: str | None = _text("SCHEMA_SYNC_RESULTS_URL")
     data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
     data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
     mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
@@ -168,6 +170,12 @@ class Settings(_FromEnvironment):
         task.
         """
         return self.task_timeout_min * 60 * 0.8
+
+
+def results_url() -> str | None:
+    """:attr:`Settings.results_url` alone: messages about a wrong setting need it too."""
+    variable = variables_of(Settings)["results_url"]
+    return variable.read(os.environ.get(variable.name, "").strip() or None)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
