@@ -12,10 +12,10 @@ import pytest
 from include.schema_sync.compare.history import Memory, changes_of, remember
 from include.schema_sync.nouns.dataset import DataSource
 from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
-from tests.page import seeding, test_routes
+from tests.page import seeding
 
 pytestmark = pytest.mark.airflow
-airflow_app, page, client, seed = test_routes.airflow_app, test_routes.page, test_routes.client, test_routes.seed
+
 
 DAYS, COLUMNS = 60, 40
 ACME = seeding.identity(1)

@@ -143,11 +143,12 @@ def show_organization(
 
 def show_history(request: Request, session: SessionDep, user: GetUserDep, organization_id: str) -> HTMLResponse:
     """What changed in an organization's tables, over the runs that Airflow still has."""
-    runs, latest = _runs(session, None)
-    if latest is None:
+    runs = stored.recent_runs(session, REMEMBERED_RUNS)
+    if not runs:
         return _page(request, "no_run.html", may_trigger=_may_trigger(user))
-    news = table_history(session, stored.recent_runs(session, REMEMBERED_RUNS), organization_id)
-    return _page(request, "history.html", runs=runs, run=latest, organization_id=organization_id, news=news)
+    news = table_history(session, runs, organization_id)
+    shown, named = runs[: stored.SHOWN_RUNS], {"organization_id": organization_id, "news": news}
+    return _page(request, "history.html", 200, runs=shown, run=runs[0], at=None, **named)
 
 
 def patches(session: SessionDep, organization_id: str, run: RunId = None) -> Response:
