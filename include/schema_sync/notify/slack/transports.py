@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from . import history as look_up
 from . import rate_limits as turns
 from . import web_api
-from .client import post_webhook
+from .client import TIMEOUT_S, post_webhook
 from .history import LookUp
 from .web_api import Posted
 
@@ -74,6 +74,8 @@ class Webhook:
 
     url: str
     message: Message
+    timeout_s: int = TIMEOUT_S
+    proxy: str | None = None
     has_threads: ClassVar[bool] = False
 
     def take_turn(self, outgoing: Outgoing) -> None:
@@ -84,7 +86,7 @@ class Webhook:
 
     def post(self, outgoing: Outgoing, check: Callable[[], None]) -> Posted:
         check()
-        post_webhook(self.url, self.message)
+        post_webhook(self.url, self.message, timeout_s=self.timeout_s, proxy=self.proxy)
         return Posted("webhook", outgoing.channel)
 
     def update(self, outgoing: Outgoing, ts: str, marker: str, check: Callable[[], None]) -> None:
