@@ -35,7 +35,7 @@ def channel_id(client: WebClient, channel: str) -> str:
     if isinstance(failure, TransientError):
         raise failure
     log.warning(
-        "The id of channel %s is not known (%s); set DATA_TEAM_SLACK_CHANNEL_ID to its id.",
-        channel, failure or "no channel that the app sees has this name",
+        "The id of channel %s is not known: set DATA_TEAM_SLACK_CHANNEL_ID to it. %s",
+        channel, failure or "The app sees no channel of this name.",
     )  # fmt: skip
     return channel
