@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.schema_sync.check.connections import place_from_uri
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.introspect.source import introspect_source
 from include.schema_sync.nouns.snapshot import GroupRequest
@@ -181,7 +183,11 @@ class _BigQuery(BaseHTTPRequestHandler):
     locations: list[str | None]
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/token":
+            self._answer(200, {"access_token": "t", "expires_in": 3600, "token_type": "Bearer"})
+            return
+        asked = json.loads(body)
         location = asked.get("location")
         self.locations.append(location)
         dataset = next(name for name in ("sales", "gone", "secret") if f"`{name}`" in asked["query"])
@@ -242,6 +248,29 @@ def _stand_in() -> Iterator[tuple[str, list[str | None]]]:
         thread.join()
 
 
+def _bigquery(how: str, location: str | None, address: str, folder: Path) -> Callable[[str | None], Any]:
+    if how == "airflow":
+        extra = {"project": "shop-prod", "is_anonymous": True, **({"location": location} if location else {})}
+        connection = _connection("google_cloud_platform", extra=extra)
+        return lambda database: _hook("bigquery").open(connection, database, SETTINGS)
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+    made = generate_private_key(65537, 2048)
+    text = made.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()).decode()
+    key = {**SERVICE_ACCOUNT, "private_key": text, "token_uri": f"{address}/token"}
+    if how == "uri":
+        (folder / "key.json").write_text(json.dumps(key))
+        where = f"&location={location}" if location else ""
+        uri = f"bigquery://shop-prod/sales?credentials_path={folder / 'key.json'}{where}"
+        return place_from_uri(uri, None, SETTINGS).access.connect
+    driver = dialect_for("bigquery").driver
+    secret = {"project_id": "shop-prod", "service_account_key": json.dumps(key), "location": location}
+    sign_in = driver.from_vault(secret)
+    return lambda database: driver.open(sign_in, database, SETTINGS)
+
+
+@pytest.mark.parametrize("how", ["airflow", "uri", "vault"])
 @pytest.mark.parametrize(
     ("dataset", "location", "asked", "expected"),
     [
@@ -253,23 +282,21 @@ def _stand_in() -> Iterator[tuple[str, list[str | None]]]:
     ],
 )
 def test_a_dataset_in_another_location_is_not_called_missing(
+    how: str,
     dataset: str,
     location: str | None,
     asked: list[str | None],
     expected: tuple[bool, Failure | None],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     pytest.importorskip("airflow.providers.google", reason="the provider google is not installed")
-    from airflow.sdk import Connection
-
-    extra = {"project": "shop-prod", "is_anonymous": True, **({"location": location} if location else {})}
-    connection = Connection(conn_id="x", conn_type="google_cloud_platform", extra=json.dumps(extra))
     with _stand_in() as (address, locations):
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", address)
         (group,) = introspect_source(
-            lambda database: _hook("bigquery").open(connection, database, SETTINGS),
+            _bigquery(how, location, address, tmp_path),
             dialect_for("bigquery"), [GroupRequest("s", "shop-prod", dataset, ("orders",))],
-            timeout_s=20, log=lambda _: None,
+            timeout_s=60, log=lambda _: None,
         ).groups  # fmt: skip
     assert locations == asked
     assert (group.snapshot.exists, group.failure) == expected

@@ -16,26 +16,13 @@ from typing import Any
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .autocommit import AutocommitConnection
 from .engine import Dialect, Failure, Query, quote_with
 from .names import NameCase, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import (
-    BIT_IS_BOOLEAN,
-    ENUM_IN_TEXT,
-    FLOAT_32,
-    JSON_IN_TEXT,
-    UUID_IN_16_BYTES,
-    UUID_IN_TEXT,
-    VECTOR_IN_ARRAY,
-    Family,
-    Vocabulary,
-    Word,
-    Zone,
-    sides,
-    words,
-)
+from .type_vocabulary import Family, Zone
 
 # The catalog's own information_schema, because the one of ``system`` does not know catalogs without one and would
 # call their schemas missing. IDENTIFIER takes the catalog's name as a parameter (Runtime 13.3, SQL warehouses).
@@ -289,13 +276,12 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="databricks-sql-connector",
-    vault_keys="host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? "
-    "default_schema?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    "databricks-sql-connector",
+    "host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? default_schema?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
     wakes_up=True,
 )
 
@@ -311,15 +297,19 @@ DATABRICKS = Dialect(
     quote=quote,
     probe=probe,
     # https://docs.databricks.com/sql/language-manual/sql-ref-datatypes: TIMESTAMP is TIMESTAMP_LTZ.
-    vocabulary=Vocabulary(
-        *sides(
+    vocabulary=types.Vocabulary(
+        *types.sides(
             {
-                **BIT_IS_BOOLEAN,
-                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.LOCAL), "timestamp"),
+                **types.BIT_IS_BOOLEAN,
+                **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
             },
-            FLOAT_32,
+            types.FLOAT_32,
         ),
-        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT, VECTOR_IN_ARRAY),
+        carriers=(
+            *types.UUID_AND_ENUM_IN_OTHERS,
+            types.JSON_IN_TEXT,
+            types.VECTOR_IN_ARRAY,
+        ),
     ),
     driver=_DRIVER,
     sql=SqlWords(

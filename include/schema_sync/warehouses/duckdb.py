@@ -12,12 +12,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Family, Vocabulary, kinds, sides
+from .type_vocabulary import Family
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -72,6 +73,7 @@ _FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
         (r"Binder Error: Referenced column .* not found in FROM clause", Failure.MISSING_COLUMN),
         (r"Binder Error: Could not find key .* in struct", Failure.MISSING_COLUMN),
         (r"Binder Error: (?:Table|Values list) .* does not have a column named ", Failure.MISSING_COLUMN),
+        (r"Permission Error: .*(?:disabled (?:by|through) configuration)", Failure.TERMINAL),  # see _NO_ACCESS
         (r"Permission Error: ", Failure.DENIED),
         (r"IO Error: .*(?:Permission denied|is not a valid DuckDB database file)", Failure.TERMINAL),
         (r"(?:Parser|Binder|Catalog|Not implemented|Invalid Input|Invalid type|Conversion) Error: ", Failure.TERMINAL),
@@ -115,24 +117,34 @@ _RESERVED_NAMES = frozenset({"main", "temp", "system"})
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
     place, token = secret.one_of("path", "default_database"), secret.get("token")
-    return _sign_in(f"{MOTHERDUCK}{place.removeprefix(MOTHERDUCK)}" if token else place, token)
+    if place.startswith(MOTHERDUCK) and not token:  # else that of this machine is taken
+        raise secret.invalid("it has no `token` for MotherDuck")
+    found = sign_in(f"{MOTHERDUCK}{place.removeprefix(MOTHERDUCK)}" if token else place, token)
+    if token:  # https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-motherduck/: no local files
+        found.options["config"]["motherduck_saas_mode"] = "true"
+    return found
 
 
 def _sign_in_from_uri(uri: Uri) -> SignIn:
     token = uri.options.get("token") or uri.options.get("motherduck_token") or uri.password or None
     if uri.scheme == "motherduck":
-        return _sign_in(f"{MOTHERDUCK}{uri.database or uri.host}", token)
-    return _sign_in(uri.file if uri.file.startswith(MOTHERDUCK) else str(uri.existing_file()), token)
+        return sign_in(f"{MOTHERDUCK}{uri.database or uri.host}", token)
+    return sign_in(uri.file if uri.file.startswith(MOTHERDUCK) else str(uri.existing_file()), token)
 
 
-def _sign_in(place: str, token: str | None) -> SignIn:
+# A view may read any file of this machine, or any address, while it is only bound, and errors quote what they found.
+# No extension is loaded either. https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
+_NO_ACCESS = {"enable_external_access": False, "lock_configuration": True}
+
+
+def sign_in(place: str, token: str | None) -> SignIn:
     # Read only: creates nothing, and neither waits for nor takes the lock of a writer. MotherDuck takes no such mode.
     options: dict[str, Any] = {"database": place}
     if not place.startswith(MOTHERDUCK):
-        options["read_only"] = True
+        options.update(read_only=True, config=_NO_ACCESS)
     elif token:
         options["config"] = {"motherduck_token": token}
-    return SignIn(options, own_database(place), "main")
+    return SignIn(options, own_database(place), "main", file=None if place.startswith(MOTHERDUCK) else Path(place))
 
 
 def own_database(place: str) -> str | None:
@@ -184,12 +196,13 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="duckdb",
-    vault_keys="path|default_database token?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=lambda _settings: {},
-    connect=_connect,
+    "duckdb",
+    "path|default_database token?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda _settings: {},
+    _connect,
+    pin=lambda options, where: {**options, "database": where[0]},
 )
 
 DUCKDB = Dialect(
@@ -204,9 +217,12 @@ DUCKDB = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=True),
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
-    vocabulary=Vocabulary(
-        *sides(kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"), FLOAT_32),
-        carriers=(JSON_IN_TEXT, VECTOR_IN_ARRAY),
+    vocabulary=types.Vocabulary(
+        *types.sides(
+            types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
+            types.FLOAT_32,
+        ),
+        carriers=(types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,
     sql=SqlWords(

@@ -18,12 +18,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import FLOAT_32, Carrier, Family, Vocabulary, Word, Zone, sides, words
+from .type_vocabulary import Carrier, Family, Zone
 
 # information_schema, because it is the only catalogue that both MySQL and MariaDB have.
 #
@@ -209,6 +210,7 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         "user": secret["username"],
         "password": secret["password"],
         **_tls(secret.raw("ssl")),
+        "use_pure": True,  # names are looked up in Python, where ``tenants`` checks them
     }
     if charset := secret.get("charset"):
         options["charset"] = charset
@@ -256,12 +258,12 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="mysql-connector-python",
-    vault_keys="host port? database username password ssl? charset?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    "mysql-connector-python",
+    "host port? database username password ssl? charset?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
 )
 
 MYSQL = Dialect(
@@ -277,14 +279,14 @@ MYSQL = Dialect(
     probe=_probe,
     # https://dev.mysql.com/doc/refman/8.4/en/data-types.html, https://mariadb.com/kb/en/data-types/: JSON is LONGTEXT
     # on MariaDB, REAL is DOUBLE, TIMESTAMP is stored in UTC, booleans are TINYINT(1) or BIT(1).
-    vocabulary=Vocabulary(
-        *sides(
+    vocabulary=types.Vocabulary(
+        *types.sides(
             {
-                **words(Word(Family.FLOAT, bits=64), "real"),
-                **words(Word(Family.INTEGER, bits=64), "serial"),
-                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.LOCAL), "timestamp"),
+                **types.words(Family.FLOAT, "real", bits=64),
+                **types.words(Family.INTEGER, "serial", bits=64),
+                **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
             },
-            FLOAT_32,
+            types.FLOAT_32,
         ),
         carriers=(
             Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"}), lengths=frozenset({1})),

@@ -15,12 +15,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
 from .proofs import Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family, Vocabulary, Word, kinds, sides, words
+from .type_vocabulary import Family
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 
@@ -253,13 +254,16 @@ _quote = quote_with('"')
 
 # https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
 TYPE_WORDS = {
-    **kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
-    **kinds(Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"),
-    **kinds(
-        Family.TEXTUAL, "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc"
+    **types.kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
+    **types.kinds(
+        Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"
     ),
-    **words(Word(Family.FLOAT, kind="float", bits=64), "float"),
-    **words(Word(Family.STRING), "name, sql_identifier, character_data, cstring"),
+    **types.kinds(
+        Family.TEXTUAL,
+        "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc",
+    ),
+    **types.words(Family.FLOAT, "float", kind="float", bits=64),
+    **types.words(Family.STRING, "name, sql_identifier, character_data, cstring"),
 }
 
 
@@ -275,6 +279,9 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         "password": secret["password"],
         **_tls(secret.raw("ssl")),
     }
+    # The password is what signs in: no Kerberos ticket and no client certificate of this machine.
+    options.update(gssencmode="disable", require_auth="password,md5,scram-sha-256,none")
+    options.setdefault("sslcertmode", "allow" if "sslcert" in options else "disable")
     if timeout_ms := secret.number("connection_timeout"):
         options["connect_timeout"] = max(1, ceil(timeout_ms / 1000))
     return SignIn(options, options["dbname"], secret.get("schema") or "public", options["host"])
@@ -312,13 +319,20 @@ def _connect(options: dict[str, Any], database: str | None, _settings: Settings)
     return psycopg.connect(**{**options, "dbname": database or options.get("dbname")})
 
 
+def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
+    """``hostaddr``: libpq looks nothing up, and still verifies the certificate of the name."""
+    host = ",".join([options["host"]] * len(addresses))
+    return {**options, "host": host, "hostaddr": ",".join(addresses)}
+
+
 _DRIVER = Driver(
-    package="'psycopg[binary]'",
-    vault_keys="host port? database|default_database username password schema? ssl? connection_timeout?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    "'psycopg[binary]'",
+    "host port? database|default_database username password schema? ssl? connection_timeout?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
+    pin=_pin,
 )
 
 POSTGRES = Dialect(
@@ -332,7 +346,7 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
-    vocabulary=Vocabulary(*sides(TYPE_WORDS), flat_arrays=True),
+    vocabulary=types.Vocabulary(*types.sides(TYPE_WORDS), flat_arrays=True),
     driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema system_user"),

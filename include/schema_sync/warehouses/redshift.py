@@ -16,23 +16,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold
 from .postgres import TYPE_WORDS
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import (
-    BIT_IS_BOOLEAN,
-    ENUM_IN_TEXT,
-    JSON_IN_TEXT,
-    UUID_IN_16_BYTES,
-    UUID_IN_TEXT,
-    Family,
-    Vocabulary,
-    Word,
-    sides,
-    words,
-)
+from .type_vocabulary import Family
 
 _MAX_NAME_BYTES = 127
 _TO_LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
@@ -199,6 +189,8 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         if "serverless_work_group" not in options and "cluster_identifier" not in options:
             raise secret.invalid("with `iam` it needs a `cluster_identifier` or a `workgroup`")
         options["region"] = secret["region"]
+        # Without keys AWS's library would sign with this machine's identity.
+        options.update(access_key_id=secret["access_key_id"], secret_access_key=secret["secret_access_key"])
     else:
         options = {"host": secret["host"], "user": secret["username"], "password": secret["password"]}
     options["port"] = secret.number("port") or 5439
@@ -266,13 +258,13 @@ def _connect(options: dict[str, Any], database: str | None, settings: Settings) 
 
 
 _DRIVER = Driver(
-    package="redshift-connector",
-    vault_keys="host port? database|default_database username password schema? ssl? connection_timeout? iam? "
+    "redshift-connector",
+    "host port? database|default_database username password schema? ssl? connection_timeout? iam? "
     "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
 )
 
 REDSHIFT = Dialect(
@@ -288,9 +280,9 @@ REDSHIFT = Dialect(
     probe=zero_row_select(_quote, qualify_database=False),
     # https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html; no bit strings. FLOAT is 64 bits wide
     # in a local table and 32 in a Spectrum (Hive) one: no width.
-    vocabulary=Vocabulary(
-        *sides({**TYPE_WORDS, **BIT_IS_BOOLEAN}, words(Word(Family.FLOAT, kind="float"), "float")),
-        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, JSON_IN_TEXT, ENUM_IN_TEXT),
+    vocabulary=types.Vocabulary(
+        *types.sides({**TYPE_WORDS, **types.BIT_IS_BOOLEAN}, types.words(Family.FLOAT, "float", kind="float")),
+        carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.JSON_IN_TEXT),
     ),
     driver=_DRIVER,
     sql=SqlWords(

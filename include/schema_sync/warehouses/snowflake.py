@@ -14,22 +14,12 @@ from typing import Any
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, quote_with, zero_row_select
 from .names import NameCase, fold, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
-from .type_vocabulary import (
-    BIT_IS_BOOLEAN,
-    ENUM_IN_TEXT,
-    FLOAT_64,
-    UUID_IN_16_BYTES,
-    UUID_IN_TEXT,
-    Family,
-    Vocabulary,
-    Word,
-    sides,
-    words,
-)
+from .type_vocabulary import Family
 
 # INFORMATION_SCHEMA, because it is up to date (ACCOUNT_USAGE is up to two hours late) and needs no grant of its own.
 #
@@ -218,6 +208,8 @@ _quote = quote_with('"')
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", secret["account_id"]):  # a part of the server's name
+        raise secret.invalid("its `account_id` is no account identifier")
     options: dict[str, Any] = {
         "account": secret["account_id"],
         "warehouse": secret["warehouse_id"],
@@ -311,13 +303,13 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="snowflake-connector-python",
-    vault_keys="account_id warehouse_id username password|private_key|token private_key_passphrase? role? "
+    "snowflake-connector-python",
+    "account_id warehouse_id username password|private_key|token private_key_passphrase? role? "
     "default_database default_schema?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
     wakes_up=True,
 )
 
@@ -334,15 +326,15 @@ SNOWFLAKE = Dialect(
     probe=zero_row_select(_quote, qualify_database=True),
     # https://docs.snowflake.com/en/sql-reference/intro-summary-data-types: all integers are NUMBER(38,0), all floats
     # are 64 bits wide.
-    vocabulary=Vocabulary(
-        *sides(
+    vocabulary=types.Vocabulary(
+        *types.sides(
             {
-                **BIT_IS_BOOLEAN,
-                **words(Word(Family.FLOAT, bits=64), "real, float4, float8, double, double precision"),
+                **types.BIT_IS_BOOLEAN,
+                **types.words(Family.FLOAT, "real, float4, float8, double, double precision", bits=64),
             },
-            FLOAT_64,
+            types.FLOAT_64,
         ),
-        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, ENUM_IN_TEXT),
+        carriers=types.UUID_AND_ENUM_IN_OTHERS,
         integer_precision=38,
         has_local_zone=True,
     ),

@@ -19,23 +19,13 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
+from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Proofs
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
-from .type_vocabulary import (
-    BIT_IS_BOOLEAN,
-    ENUM_IN_TEXT,
-    JSON_IN_TEXT,
-    UUID_IN_16_BYTES,
-    UUID_IN_TEXT,
-    Carrier,
-    Family,
-    Vocabulary,
-    Word,
-    sides,
-)
+from .type_vocabulary import Carrier, Family, Word
 
 # - pragma_table_xinfo, because pragma_table_info leaves out generated columns. Its hidden = 1 are the inner columns of
 #   virtual tables, which nobody documents.
@@ -114,8 +104,8 @@ _relation = qualified_relation(_quote, qualify_database=False)
 
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
-_VOCABULARY = Vocabulary(
-    *sides(BIT_IS_BOOLEAN),
+_VOCABULARY = types.Vocabulary(
+    *types.sides(types.BIT_IS_BOOLEAN),
     carriers=(
         *(
             Carrier(declared, actual)
@@ -127,11 +117,9 @@ _VOCABULARY = Vocabulary(
             for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP, Family.BOOLEAN)
         ),
         Carrier(Family.BOOLEAN, Family.INTEGER),
-        UUID_IN_TEXT,
-        UUID_IN_16_BYTES,
-        JSON_IN_TEXT,
+        *types.UUID_AND_ENUM_IN_OTHERS,
+        types.JSON_IN_TEXT,
         Carrier(Family.JSON, Family.BINARY),
-        ENUM_IN_TEXT,
     ),
     affinity=(
         ("int", Word(Family.INTEGER)),
@@ -158,7 +146,11 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
 
 def sign_in(path: Path) -> SignIn:
     # Read only, so that a file that is not there is an error, not made.
-    return SignIn({"database": f"{path.absolute().as_uri()}?mode=ro", "uri": True}, path.stem or None, "main")
+    return SignIn({"database": _read_only(path), "uri": True}, path.stem or None, "main", file=path)
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
@@ -168,12 +160,13 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    package="(nothing: the driver is Python's own)",
-    vault_keys="path|database|default_database",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=lambda settings: {"timeout": settings.connect_timeout_s},
-    connect=_connect,
+    "(nothing: the driver is Python's own)",
+    "path|database|default_database",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda settings: {"timeout": settings.connect_timeout_s},
+    _connect,
+    pin=lambda options, where: {**options, "database": _read_only(Path(where[0]))},
 )
 
 SQLITE = Dialect(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 def squeeze(word: str) -> str:
@@ -123,9 +124,9 @@ class Vocabulary:
 _SEPARATORS = str.maketrans("", "", " _-")
 
 
-def words(meaning: Word, spellings: str) -> dict[str, Word]:
-    """A table of words that mean the same; ``spellings`` separated by commas."""
-    return {squeeze(spelling): meaning for spelling in spellings.split(",")}
+def words(family: Family, spellings: str, **facts: Any) -> dict[str, Word]:
+    """A table of words that mean the same: ``spellings`` separated by commas, ``facts`` as in :class:`Word`."""
+    return dict.fromkeys(map(squeeze, spellings.split(",")), Word(family, **facts))
 
 
 def kinds(family: Family, spellings: str) -> dict[str, Word]:
@@ -136,14 +137,14 @@ def kinds(family: Family, spellings: str) -> dict[str, Word]:
 PLACEHOLDERS = frozenset(
     {
         # no type at all
-        **words(Word(Family.UNKNOWN), "null, none, nil, n/a, na, unknown, undefined, user-defined, tbd, tba, todo"),
-        **words(Word(Family.UNKNOWN), "fixme, xxx, placeholder, any, auto, automatic, default, type, data_type, void"),
-        **words(Word(Family.UNKNOWN), "your_type, missing, empty"),
+        **words(Family.UNKNOWN, "null, none, nil, n/a, na, unknown, undefined, user-defined, tbd, tba, todo"),
+        **words(Family.UNKNOWN, "fixme, xxx, placeholder, any, auto, automatic, default, type, data_type, void"),
+        **words(Family.UNKNOWN, "your_type, missing, empty"),
         # a measure's aggregate, or the kind of a field, written where its type belongs
-        **words(Word(Family.UNKNOWN), "sum, count, avg, average, mean, min, minimum, max, maximum, median, stddev"),
-        **words(Word(Family.UNKNOWN), "count_distinct, distinct_count, approx_count_distinct, sum_boolean, variance"),
-        **words(Word(Family.UNKNOWN), "count_distinct_approx, sum_distinct, average_distinct, percentile, ratio"),
-        **words(Word(Family.UNKNOWN), "running_total, cumulative, derived, measure, metric, dimension, expression"),
+        **words(Family.UNKNOWN, "sum, count, avg, average, mean, min, minimum, max, maximum, median, stddev"),
+        **words(Family.UNKNOWN, "count_distinct, distinct_count, approx_count_distinct, sum_boolean, variance"),
+        **words(Family.UNKNOWN, "count_distinct_approx, sum_distinct, average_distinct, percentile, ratio"),
+        **words(Family.UNKNOWN, "running_total, cumulative, derived, measure, metric, dimension, expression"),
     }
 )
 """Words that stand where a type should be but name none, squeezed."""
@@ -171,86 +172,86 @@ _GEO_KINDS = (
 
 _COMMON: dict[str, Word] = {
     # Whole numbers. int2, int4 and int8 count bytes (SQL); int16, int32, int64 and every uint count bits.
-    **words(Word(Family.INTEGER, kind="tinyint", bits=8), "tinyint, int1, byte, byteint, utinyint, uint8"),
-    **words(Word(Family.INTEGER, bits=16), "smallint, int2, int16, short, short int, usmallint, uint16"),
-    **words(Word(Family.INTEGER, bits=16), "smallserial, serial2"),
-    **words(Word(Family.INTEGER, bits=24), "mediumint, middleint, int3, int24"),
-    **words(Word(Family.INTEGER, bits=32), "int, integer, int4, int32, uint, uinteger, uint32, signed, unsigned"),
-    **words(Word(Family.INTEGER, bits=32), "serial, serial4"),
-    **words(Word(Family.INTEGER, bits=64), "bigint, big int, int8, int64, long, long int, long long, ubigint, uint64"),
-    **words(Word(Family.INTEGER, bits=64), "bigserial, serial8"),
-    **words(Word(Family.INTEGER, bits=128), "hugeint, uhugeint, int128, uint128"),
-    **words(Word(Family.INTEGER, bits=256), "int256, uint256"),
-    **words(Word(Family.INTEGER, bits=0), "bignum, varint"),  # DuckDB: as wide as the value
-    **words(Word(Family.INTEGER), "oid, whole, whole number"),
+    **words(Family.INTEGER, "tinyint, int1, byte, byteint, utinyint, uint8", kind="tinyint", bits=8),
+    **words(Family.INTEGER, "smallint, int2, int16, short, short int, usmallint, uint16", bits=16),
+    **words(Family.INTEGER, "smallserial, serial2", bits=16),
+    **words(Family.INTEGER, "mediumint, middleint, int3, int24", bits=24),
+    **words(Family.INTEGER, "int, integer, int4, int32, uint, uinteger, uint32, signed, unsigned", bits=32),
+    **words(Family.INTEGER, "serial, serial4", bits=32),
+    **words(Family.INTEGER, "bigint, big int, int8, int64, long, long int, long long, ubigint, uint64", bits=64),
+    **words(Family.INTEGER, "bigserial, serial8", bits=64),
+    **words(Family.INTEGER, "hugeint, uhugeint, int128, uint128", bits=128),
+    **words(Family.INTEGER, "int256, uint256", bits=256),
+    **words(Family.INTEGER, "bignum, varint", bits=0),  # DuckDB: as wide as the value
+    **words(Family.INTEGER, "oid, whole, whole number"),
     # Exact and approximate numbers.
-    **words(Word(Family.DECIMAL), "decimal, numeric, dec, fixed, num, decimal128, decimal256"),
-    **words(Word(Family.DECIMAL, kind="number"), "number"),
-    **words(Word(Family.DECIMAL, bits=256), "bignumeric, bigdecimal"),
-    **words(Word(Family.MONEY, bits=64, scale=4), "money, currency"),
-    **words(Word(Family.MONEY, bits=32, scale=4), "smallmoney"),
-    **words(Word(Family.FLOAT, kind="float"), "float"),
-    **words(Word(Family.FLOAT), "decfloat"),
-    **words(Word(Family.FLOAT, bits=16), "float16, half"),
-    **words(Word(Family.FLOAT, bits=32), "real, float4, float32, single, binary_float"),
-    **words(Word(Family.FLOAT, bits=64), "double, double precision, float8, float64, binary_double"),
+    **words(Family.DECIMAL, "decimal, numeric, dec, fixed, num, decimal128, decimal256"),
+    **words(Family.DECIMAL, "number", kind="number"),
+    **words(Family.DECIMAL, "bignumeric, bigdecimal", bits=256),
+    **words(Family.MONEY, "money, currency", bits=64, scale=4),
+    **words(Family.MONEY, "smallmoney", bits=32, scale=4),
+    **words(Family.FLOAT, "float", kind="float"),
+    **words(Family.FLOAT, "decfloat"),
+    **words(Family.FLOAT, "float16, half", bits=16),
+    **words(Family.FLOAT, "real, float4, float32, single, binary_float", bits=32),
+    **words(Family.FLOAT, "double, double precision, float8, float64, binary_double", bits=64),
     # Text.
-    **words(Word(Family.STRING), "text, string, str, char, character, bpchar, nchar, ntext, tinytext, mediumtext"),
-    **words(Word(Family.STRING), "clob, nclob, dbclob, character large object, char large object, citext"),
-    **words(Word(Family.STRING), "sysname, nchar large object, long char, utf8, large_utf8, utf8_view, fixedstring"),
-    **words(Word(Family.STRING, kind="longtext"), "longtext"),
-    **words(Word(Family.STRING, kind="varchar"), "varchar, character varying, char varying, varying character"),
-    **words(Word(Family.STRING, kind="varchar"), "varcharacter, varchar2, long varchar, long character varying"),
-    **words(Word(Family.STRING, kind="nvarchar"), "nvarchar, nchar varying, nvarchar2, ncharacter varying"),
-    **words(Word(Family.STRING, kind="nvarchar"), "long nvarchar"),
+    **words(Family.STRING, "text, string, str, char, character, bpchar, nchar, ntext, tinytext, mediumtext"),
+    **words(Family.STRING, "clob, nclob, dbclob, character large object, char large object, citext"),
+    **words(Family.STRING, "sysname, nchar large object, long char, utf8, large_utf8, utf8_view, fixedstring"),
+    **words(Family.STRING, "longtext", kind="longtext"),
+    **words(Family.STRING, "varchar, character varying, char varying, varying character", kind="varchar"),
+    **words(Family.STRING, "varcharacter, varchar2, long varchar, long character varying", kind="varchar"),
+    **words(Family.STRING, "nvarchar, nchar varying, nvarchar2, ncharacter varying", kind="nvarchar"),
+    **words(Family.STRING, "long nvarchar", kind="nvarchar"),
     **kinds(Family.TEXTUAL, "inet, cidr, macaddr, macaddr8, inet4, inet6, ltree, set"),
-    **words(Word(Family.TEXTUAL, kind="inet"), "ipaddress, ip, ipv4, ipv6"),
-    **words(Word(Family.UUID), "uuid, guid, uniqueidentifier"),
-    **words(Word(Family.ENUM), "enum, enum8, enum16"),
-    **words(Word(Family.ENUM, kind="categorical"), "categorical, category"),
-    **words(Word(Family.BOOLEAN), "boolean, bool, logical, yesno"),
-    **words(Word(Family.BIT), "bit, varbit, bit varying, bitstring"),
+    **words(Family.TEXTUAL, "ipaddress, ip, ipv4, ipv6", kind="inet"),
+    **words(Family.UUID, "uuid, guid, uniqueidentifier"),
+    **words(Family.ENUM, "enum, enum8, enum16"),
+    **words(Family.ENUM, "categorical, category", kind="categorical"),
+    **words(Family.BOOLEAN, "boolean, bool, logical, yesno"),
+    **words(Family.BIT, "bit, varbit, bit varying, bitstring"),
     # Dates and times.
-    **words(Word(Family.DATE), "date, date32"),
-    **words(Word(Family.DATE, kind="year"), "year"),
-    **words(Word(Family.TIME, kind="time", zone=Zone.NAIVE), "time"),
-    **words(Word(Family.TIME, zone=Zone.NAIVE), "time without time zone, time_ntz"),
-    **words(Word(Family.TIME, precision=9, zone=Zone.NAIVE), "time_ns"),
-    **words(Word(Family.TIME, zone=Zone.OFFSET), "timetz, time_tz, time with time zone"),
-    **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.NAIVE), "timestamp"),
-    **words(Word(Family.TIMESTAMP, kind="datetime", zone=Zone.NAIVE), "datetime, date time"),
-    **words(Word(Family.TIMESTAMP, zone=Zone.NAIVE), "timestamp without time zone, timestamp_ntz, datetime2"),
-    **words(Word(Family.TIMESTAMP, zone=Zone.NAIVE), "smalldatetime, datetime64, datetime without time zone"),
-    **words(Word(Family.TIMESTAMP, zone=Zone.NAIVE), "timestamp without tz, datetime_ntz"),
-    **words(Word(Family.TIMESTAMP, precision=0, zone=Zone.NAIVE), "timestamp_s"),
-    **words(Word(Family.TIMESTAMP, precision=3, zone=Zone.NAIVE), "timestamp_ms, timestamp_millis"),
-    **words(Word(Family.TIMESTAMP, precision=6, zone=Zone.NAIVE), "timestamp_us, timestamp_micros"),
-    **words(Word(Family.TIMESTAMP, precision=9, zone=Zone.NAIVE), "timestamp_ns, timestamp_nanos"),
-    **words(Word(Family.TIMESTAMP, zone=Zone.OFFSET), "timestamptz, timestamp with time zone, datetimeoffset"),
-    **words(Word(Family.TIMESTAMP, zone=Zone.OFFSET), "datetimetz, datetime with time zone, timestamp with tz"),
-    **words(Word(Family.TIMESTAMP, zone=Zone.LOCAL), "timestamp_ltz, timestamp with local time zone, datetime_ltz"),
-    **words(Word(Family.INTERVAL), "interval, duration, timedelta, timedelta64"),
-    **words(Word(Family.INTERVAL, kind="months"), "intervaly2m, interval_year_month"),
-    **words(Word(Family.INTERVAL, kind="seconds"), "intervald2s, interval_day_time"),
+    **words(Family.DATE, "date, date32"),
+    **words(Family.DATE, "year", kind="year"),
+    **words(Family.TIME, "time", kind="time", zone=Zone.NAIVE),
+    **words(Family.TIME, "time without time zone, time_ntz", zone=Zone.NAIVE),
+    **words(Family.TIME, "time_ns", precision=9, zone=Zone.NAIVE),
+    **words(Family.TIME, "timetz, time_tz, time with time zone", zone=Zone.OFFSET),
+    **words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "datetime, date time", kind="datetime", zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamp without time zone, timestamp_ntz, datetime2", zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "smalldatetime, datetime64, datetime without time zone", zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamp without tz, datetime_ntz", zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamp_s", precision=0, zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamp_ms, timestamp_millis", precision=3, zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamp_us, timestamp_micros", precision=6, zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamp_ns, timestamp_nanos", precision=9, zone=Zone.NAIVE),
+    **words(Family.TIMESTAMP, "timestamptz, timestamp with time zone, datetimeoffset", zone=Zone.OFFSET),
+    **words(Family.TIMESTAMP, "datetimetz, datetime with time zone, timestamp with tz", zone=Zone.OFFSET),
+    **words(Family.TIMESTAMP, "timestamp_ltz, timestamp with local time zone, datetime_ltz", zone=Zone.LOCAL),
+    **words(Family.INTERVAL, "interval, duration, timedelta, timedelta64"),
+    **words(Family.INTERVAL, "intervaly2m, interval_year_month", kind="months"),
+    **words(Family.INTERVAL, "intervald2s, interval_day_time", kind="seconds"),
     # Bytes.
-    **words(Word(Family.BINARY), "binary, varbinary, binary varying, binary large object, blob, tinyblob, mediumblob"),
-    **words(Word(Family.BINARY), "longblob, bytea, bytes, bytearray, varbyte, raw, long raw, long varbinary, image"),
-    **words(Word(Family.BINARY), "large_binary, wkb_blob, bfile, long binary, long blob"),
-    **words(Word(Family.BINARY, kind="rowversion"), "rowversion"),
+    **words(Family.BINARY, "binary, varbinary, binary varying, binary large object, blob, tinyblob, mediumblob"),
+    **words(Family.BINARY, "longblob, bytea, bytes, bytearray, varbyte, raw, long raw, long varbinary, image"),
+    **words(Family.BINARY, "large_binary, wkb_blob, bfile, long binary, long blob"),
+    **words(Family.BINARY, "rowversion", kind="rowversion"),
     # Values with an inside.
-    **words(Word(Family.JSON), "json, jsonb"),
-    **words(Word(Family.VARIANT), "variant, super, dynamic"),
+    **words(Family.JSON, "json, jsonb"),
+    **words(Family.VARIANT, "variant, super, dynamic"),
     **kinds(Family.OBJECT, "object, hstore"),
-    **words(Word(Family.STRUCT), "struct, record, row, tuple, composite, nested"),
-    **words(Word(Family.MAP), "map, dict, dictionary"),
-    **words(Word(Family.ARRAY), "array, list, repeated"),
+    **words(Family.STRUCT, "struct, record, row, tuple, composite, nested"),
+    **words(Family.MAP, "map, dict, dictionary"),
+    **words(Family.ARRAY, "array, list, repeated"),
     **kinds(Family.GEO, _GEO_KINDS),
-    **words(Word(Family.GEO, kind="geometrycollection"), "geometry collection, geomcollection"),
-    **words(Word(Family.GEO), "geo, spatial"),
-    **words(Word(Family.VECTOR), "vector"),
+    **words(Family.GEO, "geometry collection, geomcollection", kind="geometrycollection"),
+    **words(Family.GEO, "geo, spatial"),
+    **words(Family.VECTOR, "vector"),
     **kinds(Family.VECTOR, "halfvec, sparsevec"),
-    **words(Word(Family.RANGE), "range"),
-    **words(Word(Family.RANGE, kind="multirange"), "multirange"),
+    **words(Family.RANGE, "range"),
+    **words(Family.RANGE, "multirange", kind="multirange"),
     **{
         f"{name}{suffix}": Word(Family.RANGE, kind=kind, of=squeeze(member))
         for name, member in (
@@ -263,14 +264,14 @@ _COMMON: dict[str, Word] = {
     **kinds(Family.OTHER, "tsvector, tsquery, jsonpath, pg_lsn, hllsketch, hierarchyid, sql_variant, union, file"),
     **kinds(Family.OTHER, "xid, xid8, cid, tid, refcursor, aclitem, cube, seg, lquery, ltxtquery, txid_snapshot"),
     **kinds(Family.OTHER, "pg_snapshot, cursor, hll, roaringbitmap, h3index, period"),
-    **words(Word(Family.OTHER, kind="xml"), "xml, xmltype"),
+    **words(Family.OTHER, "xml, xmltype", kind="xml"),
 }  # fmt: skip
 
 # In a YML these three say which numbers are meant, not how wide they are.
 _GENERIC_NUMBERS: dict[str, Word] = {
-    **words(Word(Family.INTEGER), "integer"),
-    **words(Word(Family.FLOAT, kind="float"), "float"),
-    **words(Word(Family.DECIMAL, kind="number"), "number"),
+    **words(Family.INTEGER, "integer"),
+    **words(Family.FLOAT, "float", kind="float"),
+    **words(Family.DECIMAL, "number", kind="number"),
 }
 
 
@@ -290,11 +291,14 @@ GENERAL = Vocabulary(*sides({}))
 """For a dialect that nobody knows."""
 
 # What several engines have in common.
-BIT_IS_BOOLEAN = words(Word(Family.BOOLEAN), "bit")
-FLOAT_32 = words(Word(Family.FLOAT, kind="float", bits=32), "float")
-FLOAT_64 = words(Word(Family.FLOAT, kind="float", bits=64), "float")
-UUID_IN_TEXT = Carrier(Family.UUID, Family.STRING)
-UUID_IN_16_BYTES = Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16, None}))
+BIT_IS_BOOLEAN = words(Family.BOOLEAN, "bit")
+FLOAT_32 = words(Family.FLOAT, "float", kind="float", bits=32)
+FLOAT_64 = words(Family.FLOAT, "float", kind="float", bits=64)
+UUID_AND_ENUM_IN_OTHERS = (
+    Carrier(Family.UUID, Family.STRING),
+    Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16, None})),
+    Carrier(Family.ENUM, Family.STRING),
+)
 JSON_IN_TEXT = Carrier(Family.JSON, Family.STRING)
 ENUM_IN_TEXT = Carrier(Family.ENUM, Family.STRING)
 VECTOR_IN_ARRAY = Carrier(Family.VECTOR, Family.ARRAY)

@@ -24,7 +24,7 @@ class WarehouseHook:
 
     provider: str
     open: Callable[[Connection, str | None, Settings], Any]
-    own_database: Callable[[Connection], str | None]
+    own_database: Callable[[Connection], str | None] = lambda connection: connection.schema or None
 
 
 def with_extra(connection: Connection, conn_type: str, extra: Mapping[str, Any]) -> Connection:

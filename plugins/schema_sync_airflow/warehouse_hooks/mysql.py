@@ -38,8 +38,4 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
     return BoundedHook(connection=bounded).get_conn()
 
 
-HOOK = WarehouseHook(
-    provider="apache-airflow-providers-mysql",
-    open=_open,
-    own_database=lambda connection: connection.schema or None,
-)
+HOOK = WarehouseHook(provider="apache-airflow-providers-mysql", open=_open)

@@ -36,8 +36,4 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
     return connected(inspect.unwrap(RedshiftSQLHook.get_conn)(Hook(redshift_conn_id=connection.conn_id)), settings)
 
 
-HOOK = WarehouseHook(
-    provider="apache-airflow-providers-amazon",
-    open=_open,
-    own_database=lambda connection: connection.schema or None,
-)
+HOOK = WarehouseHook(provider="apache-airflow-providers-amazon", open=_open)

@@ -34,8 +34,4 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
     return SqlServerConnection(raw)
 
 
-HOOK = WarehouseHook(
-    provider="apache-airflow-providers-microsoft-mssql",
-    open=_open,
-    own_database=lambda connection: connection.schema or None,
-)
+HOOK = WarehouseHook(provider="apache-airflow-providers-microsoft-mssql", open=_open)

@@ -13,23 +13,11 @@ import re
 from collections.abc import Sequence
 
 from ...nouns.snapshot import GroupRequest
+from .. import type_vocabulary as types
 from ..engine import Dialect, Failure, Query
 from ..names import NameCase, unquote
 from ..sql_words import SqlWords, word_set
-from ..type_vocabulary import (
-    BIT_IS_BOOLEAN,
-    ENUM_IN_TEXT,
-    FLOAT_64,
-    UUID_IN_16_BYTES,
-    UUID_IN_TEXT,
-    VECTOR_IN_ARRAY,
-    Family,
-    Vocabulary,
-    Word,
-    Zone,
-    sides,
-    words,
-)
+from ..type_vocabulary import Family, Zone
 from .connection import DRIVER
 
 # The dataset's own INFORMATION_SCHEMA, because the one of a region lists one region only and needs rights on the
@@ -210,18 +198,18 @@ BIGQUERY = Dialect(
     probe=probe,
     # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types; schema files still say INTEGER, FLOAT,
     # RECORD. TIMESTAMP is a point in time, DATETIME is not.
-    vocabulary=Vocabulary(
-        *sides(
+    vocabulary=types.Vocabulary(
+        *types.sides(
             {
-                **BIT_IS_BOOLEAN,
-                **words(Word(Family.INTEGER, bits=64), "int64, int, integer, smallint, bigint, tinyint, byteint"),
-                **words(Word(Family.DECIMAL, bits=128, scale=9), "numeric, decimal"),
-                **words(Word(Family.DECIMAL, bits=256, scale=38), "bignumeric, bigdecimal"),
-                **words(Word(Family.TIMESTAMP, kind="timestamp", zone=Zone.OFFSET), "timestamp"),
+                **types.BIT_IS_BOOLEAN,
+                **types.words(Family.INTEGER, "int64, int, integer, smallint, bigint, tinyint, byteint", bits=64),
+                **types.words(Family.DECIMAL, "numeric, decimal", bits=128, scale=9),
+                **types.words(Family.DECIMAL, "bignumeric, bigdecimal", bits=256, scale=38),
+                **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.OFFSET),
             },
-            FLOAT_64,
+            types.FLOAT_64,
         ),
-        carriers=(UUID_IN_TEXT, UUID_IN_16_BYTES, ENUM_IN_TEXT, VECTOR_IN_ARRAY),
+        carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.VECTOR_IN_ARRAY),
     ),
     driver=DRIVER,
     sql=SqlWords(

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...nouns.snapshot import GroupRequest
+from .. import type_vocabulary as types
 from ..engine import Dialect, Failure, Query, quote_with, zero_row_select
 from ..names import NameCase, unquote
 from ..sql_words import SqlWords, word_set
-from ..type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, Vocabulary, Word, sides, words
+from ..type_vocabulary import Carrier, Family
 from .connection import DRIVER
 
 # sys.*, because INFORMATION_SCHEMA has no alias types, synonyms or lengths in one place, and COLUMNS lacks precision.
@@ -217,14 +218,17 @@ SQLSERVER = Dialect(
     quote=quote,
     probe=probe,
     # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
-    vocabulary=Vocabulary(
-        *sides(
-            {**BIT_IS_BOOLEAN, **words(Word(Family.OTHER, kind="sqlvariant"), "sql_variant, variant")},
-            {**FLOAT_64, **words(Word(Family.BINARY, kind="rowversion"), "timestamp")},
+    vocabulary=types.Vocabulary(
+        *types.sides(
+            {
+                **types.BIT_IS_BOOLEAN,
+                **types.words(Family.OTHER, "sql_variant, variant", kind="sqlvariant"),
+            },
+            {**types.FLOAT_64, **types.words(Family.BINARY, "timestamp", kind="rowversion")},
         ),
         carriers=(
             Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})),
-            ENUM_IN_TEXT,
+            types.ENUM_IN_TEXT,
         ),
         money_is_decimal=True,
         boolean_is_number=True,

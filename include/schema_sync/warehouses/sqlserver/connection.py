@@ -6,8 +6,8 @@ pymssql speaks TDS without Entra; mssql-python carries ODBC Driver 18, which doe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ...settings import Settings
@@ -72,6 +72,15 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return SqlServerConnection(raw)
 
 
+def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
+    """Azure's gateway goes by the name, which only Microsoft can point elsewhere."""
+    server, slash, instance = options["server"].partition("\\")
+    return options if server.lower().endswith(_AZURE) else {**options, "server": f"{addresses[0]}{slash}{instance}"}
+
+
+_AZURE = (".database.windows.net", ".fabric.microsoft.com")
+
+
 class SqlServerError(Exception):
     """What the server or the driver said; ``errno`` is the server's error number, or None."""
 
@@ -84,8 +93,7 @@ class SqlServerConnection(AutocommitConnection):
     """pymssql, whose errors are numbers and bytes."""
 
     def cursor(self) -> Any:
-        with sql_server_errors():
-            return _Cursor(self.raw.cursor())
+        return _Cursor(self.raw, sql_server_errors)
 
     @property
     def closed(self) -> bool:
@@ -96,15 +104,17 @@ class SqlServerConnection(AutocommitConnection):
 
 
 class _Cursor:
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
+    def __init__(self, connection: Any, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._errors = errors
+        with errors():
+            self._raw = connection.cursor()
 
     def execute(self, sql: str, *parameters: Any) -> None:
-        with sql_server_errors():
+        with self._errors():
             self._raw.execute(sql, *parameters)
 
     def fetchmany(self, size: int) -> Sequence[Any]:
-        with sql_server_errors():
+        with self._errors():
             rows: Sequence[Any] = self._raw.fetchmany(size)
         return rows
 
@@ -163,8 +173,7 @@ def _braced(value: str) -> str:
 
 class _OdbcConnection(AutocommitConnection):
     def cursor(self) -> Any:
-        with _odbc_errors():
-            return _OdbcCursor(self.raw.cursor())
+        return _OdbcCursor(self.raw, _odbc_errors)
 
     @property
     def closed(self) -> bool:
@@ -173,13 +182,7 @@ class _OdbcConnection(AutocommitConnection):
 
 class _OdbcCursor(_Cursor):
     def execute(self, sql: str, *parameters: Any) -> None:
-        with _odbc_errors():
-            self._raw.execute(*declared(sql, parameters[0] if parameters else {}))
-
-    def fetchmany(self, size: int) -> Sequence[Any]:
-        with _odbc_errors():
-            rows: Sequence[Any] = self._raw.fetchmany(size)
-        return rows
+        super().execute(*declared(sql, parameters[0] if parameters else {}))
 
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -231,11 +234,12 @@ def _odbc_errors() -> Iterator[None]:
 
 
 DRIVER = Driver(
-    package="pymssql (or mssql-python, for a service principal)",
-    vault_keys="server port? database username|client_id password? tenant_id? client_secret? domain? instance? "
+    "pymssql (or mssql-python, for a service principal)",
+    "server port? database username|client_id password? tenant_id? client_secret? domain? instance? "
     "encrypt? trust_server_certificate?",
-    sign_in_from_vault=_sign_in_from_vault,
-    sign_in_from_uri=_sign_in_from_uri,
-    limits=limits,
-    connect=_connect,
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
+    pin=_pin,
 )
