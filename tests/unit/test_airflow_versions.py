@@ -6,9 +6,7 @@ import pytest
 from schema_sync_airflow.airflow_versions import refuse_unsupported
 
 
-@pytest.mark.parametrize(
-    ("text", "version"), [("3.1.8", (3, 1)), ("3.2.1", (3, 2)), ("3.3.0rc1", (3, 3))]
-)
+@pytest.mark.parametrize(("text", "version"), [("3.1.8", (3, 1)), ("3.2.1", (3, 2)), ("3.3.0rc1", (3, 3))])
 def test_newer_ones_are_taken(text, version):
     assert refuse_unsupported(text) == version
 
