@@ -149,6 +149,7 @@ class Settings(_FromEnvironment):
     :ivar denied_networks, allowed_networks: where hosts of vault credentials may not, and may all the same, be.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
+    :ivar notifier: one of Airflow's for the data team's messages, as JSON text; may hold a secret.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
@@ -180,6 +181,7 @@ class Settings(_FromEnvironment):
     results_url: str | None = _text("SCHEMA_SYNC_RESULTS_URL")
     data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
     data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
+    notifier: str | None = _text("SCHEMA_SYNC_NOTIFIER", secret=True)
     mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
     patch_undocumented: bool = _yes_or_no("SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False)
     emf_namespace: str | None = _cloudwatch_namespace("SCHEMA_SYNC_EMF_NAMESPACE")
