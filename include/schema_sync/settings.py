@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from typing import Any, Self
 
 from .errors import TerminalError
@@ -80,6 +81,18 @@ def _cloudwatch_namespace(name: str) -> Any:
     return field(metadata={"variable": Variable(name, read)})
 
 
+def _networks(name: str, default: str) -> Any:
+    def read(text: str | None) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_network(each.strip())) for each in (text or default).split(",") if each.strip())
+        except ValueError as error:
+            raise ValueError(
+                f"expected networks such as 10.0.0.0/8,fd00::/8 ({error}). Correct it or remove it."
+            ) from None
+
+    return field(metadata={"variable": Variable(name, read)})
+
+
 def _task_timeout() -> Any:
     return _whole_number("SCHEMA_SYNC_TASK_TIMEOUT_MINUTES", 20, low=1, high=1440)
 
@@ -115,12 +128,15 @@ class Settings(_FromEnvironment):
     :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
         before it.
     :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
+    :ivar results_url: where messages say that the details are, None: Airflow's own base address.
     :ivar host_concurrency: connections to one server at once, from one process.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
     :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
     :ivar dry_run: no run sends anything, whatever it was asked.
     :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
+    :ivar file_root: organizations' DuckDB and SQLite files, in a folder for each, named as its id; None: none are read.
+    :ivar denied_networks, allowed_networks: where hosts of vault credentials may not, and may all the same, be.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
@@ -143,7 +159,13 @@ class Settings(_FromEnvironment):
     most_mebibytes: int = _whole_number("SCHEMA_SYNC_MOST_MEBIBYTES", 256, low=1, high=16_384)
     dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
     quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
+    file_root: str | None = _text("SCHEMA_SYNC_FILE_ROOT")
+    denied_networks: tuple[str, ...] = _networks(
+        "SCHEMA_SYNC_DENIED_NETWORKS", "127.0.0.0/8,::1/128,169.254.0.0/16,fe80::/10,0.0.0.0/8,::/128"
+    )
+    allowed_networks: tuple[str, ...] = _networks("SCHEMA_SYNC_ALLOWED_NETWORKS", "")
     slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")
+    results_url: str | None = _text("SCHEMA_SYNC_RESULTS_URL")
     data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
     data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
     mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
@@ -157,6 +179,12 @@ class Settings(_FromEnvironment):
         task.
         """
         return self.task_timeout_min * 60 * 0.8
+
+
+def results_url() -> str | None:
+    """:attr:`Settings.results_url` alone: messages about a wrong setting need it too."""
+    variable = variables_of(Settings)["results_url"]
+    return variable.read(os.environ.get(variable.name, "").strip() or None)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

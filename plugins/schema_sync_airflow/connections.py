@@ -7,6 +7,7 @@ every error text that leaves here has been through :func:`redactor`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.sign_in import Driver, InvalidVaultJson, SignIn, sensitive_values
 from include.schema_sync.warehouses.sign_in import redactor as secrets_redactor
+from include.schema_sync.warehouses.tenants import confined
 from schema_sync_airflow.airflow_versions import AirflowNotFoundException
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, warehouse_hook
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 APPLICATION_DB = "app_db"
 DATA_TEAM_SLACK = "data_team_slack"
+_NO_TOKENS = (APPLICATION_DB, DATA_TEAM_SLACK, "data_source_")
+_SLACK_TOKEN = re.compile(r"xox[a-z](?:\.xox[a-z])?-\S+")  # https://docs.slack.dev/authentication/tokens
 
 
 @contextmanager
@@ -64,9 +68,12 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
 
 
 @contextmanager
-def source_access(source: DataSource, application: ApplicationConnection, settings: Settings) -> Iterator[SourceAccess]:
+def source_access(
+    source: DataSource, owners: Mapping[str, str], application: ApplicationConnection, settings: Settings
+) -> Iterator[SourceAccess]:
     """Find a data source's credentials; nothing is connected yet.
 
+    :param owners: {data source id: organization id}.
     :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
     """
     dialect = dialect_for(source.type)
@@ -86,7 +93,7 @@ def source_access(source: DataSource, application: ApplicationConnection, settin
     yield SourceAccess(
         dialect=dialect,
         own_database=sign_in.own_database,
-        connect=lambda database: dialect.driver.open(sign_in, database, settings),
+        connect=confined(dialect.driver, sign_in, owners[source.id], settings),
         redact=secrets_redactor(sensitive_values(secret)),
         host=sign_in.host,
     )
@@ -98,12 +105,13 @@ def slack_token(key: str | None, organization_name: str, application: Applicatio
     :return: (token, base_url of the Airflow connection or None).
     :raises TerminalError: there is none; says what to create.
     """
-    if key:
+    # The tenant writes the key: it must not name a connection of ours, or anybody's database.
+    if key and not key.lower().startswith(_NO_TOKENS):
         connection = _airflow_connection(key)
-        if connection is not None and connection.password:
+        if connection is not None and connection.conn_type == "slack" and connection.password:
             return connection.password, connection.extra_dejson.get("base_url")
         token = vault_secret(application, key)
-        if token:
+        if token and _SLACK_TOKEN.fullmatch(token.strip()):
             mask_secret(token)
             return token, None
     raise TerminalError(

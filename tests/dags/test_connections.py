@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,9 @@ def test_secrets_are_taken_out_of_texts_however_they_are_encoded():
     from airflow.sdk import Connection
     from schema_sync_airflow.connections import redactor
 
-    extra = json.dumps({"private_key": "KEY-TEXT", "nested": {"api_token": ["tok-1"]}, "sslmode": "require"})
+    extra = json.dumps({"private_key": "KEY-TEXT", "nested": {"api_token": ["token-one"]}, "sslmode": "require"})
     redact = redactor(Connection(conn_id="x", conn_type="postgres", password="p@ss/word", extra=extra))
-    text = "p@ss/word p%40ss%2Fword KEY-TEXT tok-1 require"
+    text = "p@ss/word p%40ss%2Fword KEY-TEXT token-one require"
     assert redact(text) == "*** *** *** *** require"
 
 
@@ -54,3 +55,44 @@ def test_delays_grow_are_jittered_and_bounded():
     assert all(5 <= delay <= 15 for delay in delays[1])
     assert all(20 <= delay <= 60 for delay in delays[3])
     assert all(delay <= 900 for delay in delays[15])
+
+
+NOBODY: Any = None  # the application database, which is not asked
+
+
+@pytest.mark.parametrize(
+    ("key", "connection"),
+    [
+        ("app_db", "postgresql://u:the-product-s-password@h/d"),
+        ("APP_DB", "postgresql://u:the-product-s-password@h/d"),
+        ("data_source_other", '{"conn_type": "slack", "password": "another-tenant-s-password"}'),
+        ("data_team_slack", '{"conn_type": "slack", "password": "xoxb-of-the-data-team"}'),
+        ("smtp_default", '{"conn_type": "smtp", "password": "the-mail-server-s-password"}'),
+    ],
+)
+def test_a_tenants_key_names_no_connection_but_a_slack_token(monkeypatch, key, connection):
+    """docs/security.md: "secrets of others". The tenant writes ``token_vault_key``."""
+    from schema_sync_airflow import connections
+
+    from include.schema_sync.errors import TerminalError
+
+    monkeypatch.setenv(f"AIRFLOW_CONN_{key.upper()}", connection)
+    monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: None)
+    with pytest.raises(TerminalError, match="has no token") as refused:
+        connections.slack_token(key, "Acme", NOBODY)
+    assert "password" not in str(refused.value).replace("as its password", "")
+
+
+@pytest.mark.parametrize(
+    "stored", ['{"type": "postgres", "password": "of-a-warehouse"}', "null", "hunter2-hunter2", ""]
+)
+def test_a_vault_row_that_is_no_slack_token_is_not_sent_to_slack(monkeypatch, stored):
+    from schema_sync_airflow import connections
+
+    from include.schema_sync.errors import TerminalError
+
+    monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: stored)
+    with pytest.raises(TerminalError, match="has no token"):
+        connections.slack_token("11111111-1111-1111-1111-111111111111", "Acme", NOBODY)
+    monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: "xoxb-1-of-acme")
+    assert connections.slack_token("slack-acme", "Acme", NOBODY) == ("xoxb-1-of-acme", None)

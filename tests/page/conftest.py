@@ -142,3 +142,52 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/api/v2/monitor/health", trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.fixture(scope="module")
+def airflow_app(migrated_database):
+    """The whole application of the API server, with the plugin as Airflow itself found it."""
+    from airflow.api_fastapi.app import create_app
+
+    return create_app(apps="core")
+
+
+@pytest.fixture(scope="module")
+def page(airflow_app):
+    """The mounted application of the page."""
+    (mount,) = [route for route in airflow_app.routes if getattr(route, "path", "") == "/schema-sync"]
+    return mount.app
+
+
+@pytest.fixture
+def client(airflow_app, page, database):
+    """A visitor who may read, of an Airflow with a database of this test's own."""
+    from airflow.api_fastapi.common.db.common import _get_session
+    from fastapi.testclient import TestClient
+
+    def own_session() -> Iterator[Any]:
+        from sqlalchemy.orm import Session
+
+        with Session(database) as session:
+            yield session
+
+    page.dependency_overrides[_get_session] = own_session
+    # Not as a context: the application's life span would start and stop again with every test.
+    yield TestClient(airflow_app, headers={"Authorization": f"Bearer {token('VIEWER')}"}, raise_server_exceptions=False)
+    page.dependency_overrides.clear()
+
+
+@pytest.fixture
+def seed(database):
+    def seeded(*arguments: Any, **options: Any) -> seeding.Seeded:
+        with database.connect() as connection:
+            return seeding.seed_run(connection, *arguments, **options)
+
+    return seeded
+
+
+def token(role: str | None) -> str:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="somebody", role=role))

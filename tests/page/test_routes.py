@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from include.schema_sync.nouns.discrepancy import DiscrepancyType
 from tests.page import seeding
+from tests.page.conftest import token
 
 pytestmark = pytest.mark.airflow
 
@@ -21,53 +22,6 @@ ACME, BLUEBIRD = seeding.drifted(1, "Acme Analytics", findings=9), seeding.clean
 COBALT = seeding.partial(3, "Cobalt Logistics", "The role `reader` may not use `marketing`; grant it CONNECT.")
 DUNE = seeding.failed(4, "Dune Energy", "No data source could be reached.")
 ALL = [ACME, BLUEBIRD, COBALT, DUNE, seeding.empty(5, "Ember Films")]
-
-
-@pytest.fixture(scope="module")
-def airflow_app(migrated_database):
-    """The whole application of the API server, with the plugin as Airflow itself found it."""
-    from airflow.api_fastapi.app import create_app
-
-    return create_app(apps="core")
-
-
-@pytest.fixture(scope="module")
-def page(airflow_app):
-    """The mounted application of the page."""
-    (mount,) = [route for route in airflow_app.routes if getattr(route, "path", "") == "/schema-sync"]
-    return mount.app
-
-
-@pytest.fixture
-def client(airflow_app, page, database):
-    """A visitor who may read, of an Airflow with a database of this test's own."""
-    from airflow.api_fastapi.common.db.common import _get_session
-    from fastapi.testclient import TestClient
-
-    def own_session() -> Iterator[Session]:
-        with Session(database) as session:
-            yield session
-
-    page.dependency_overrides[_get_session] = own_session
-    # Not as a context: the application's life span would start and stop again with every test.
-    yield TestClient(airflow_app, headers={"Authorization": f"Bearer {token('VIEWER')}"}, raise_server_exceptions=False)
-    page.dependency_overrides.clear()
-
-
-@pytest.fixture
-def seed(database):
-    def seeded(*arguments: Any, **options: Any) -> seeding.Seeded:
-        with database.connect() as connection:
-            return seeding.seed_run(connection, *arguments, **options)
-
-    return seeded
-
-
-def token(role: str | None) -> str:
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-
-    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="somebody", role=role))
 
 
 def said(answer: Any, status: int = 200) -> str:
@@ -109,7 +63,13 @@ def test_every_route_is_known_here_and_only_reads(page):
     assert {route.path: route.methods for route in page.routes} == {
         "/": {"GET"},
         "/dags/{dag_id}": {"GET"},
+        "/findings": {"GET"},
         "/organizations/{organization_id}": {"GET"},
+        "/organizations/{organization_id}/patches": {"GET"},
+        "/api/runs": {"GET"},
+        "/api/organizations": {"GET"},
+        "/api/organizations/{organization_id}": {"GET"},
+        "/api/findings": {"GET"},
         "/assets/{name}": {"GET"},
     }
 
@@ -175,7 +135,7 @@ def test_organizations_are_counted_by_state_and_listed_worst_first(client, seed)
                  "1 – No datasets"):  # fmt: skip
         assert tile in said(answer)
     assert "3 critical 4 warnings 3 infos 23 datasets checked 8 not checked" in said(answer)
-    assert "Warehouse of marketing : The role `reader` may not use `marketing`; grant it CONNECT." in said(answer)
+    assert "Warehouse of marketing : The role reader may not use marketing ; grant it CONNECT." in said(answer)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +187,7 @@ def test_what_could_not_be_checked_is_named_with_its_reason_and_never_called_cle
     seed(ALL)
     partly = said(client.get(f"/schema-sync/organizations/{COBALT.organization_id}"))
     assert "Not checked Data sources about which nothing is known in this run" in partly
-    assert "Warehouse of marketing 3 The role `reader` may not use `marketing`; grant it CONNECT." in partly
+    assert "Warehouse of marketing 3 The role reader may not use marketing ; grant it CONNECT." in partly
     failed = said(client.get(f"/schema-sync/organizations/{DUNE.organization_id}"))
     assert "This organization was not checked. This is no statement about its schema. No data source could" in failed
     assert "diff upstream failed" in failed
@@ -274,7 +234,7 @@ def test_a_report_whose_notify_task_died_is_shown_as_found_and_not_told(client, 
     with database.begin() as connection:
         connection.execute(text("DELETE FROM xcom WHERE key = 'outcomes' AND map_index = 0"))
     answer = client.get("/schema-sync/")
-    assert "Acme Analytics Not told: Its notify task did not finish" in said(answer)
+    assert "Not told Its notify task did not finish" in said(answer)
     assert "1 ▲ Drifted" in said(answer)
 
 
@@ -417,8 +377,9 @@ def test_the_statements_work_on_postgresql_too(fresh_database):
     """Airflow keeps XComs there as jsonb, and reorders their keys."""
     from airflow.models.base import Base
     from schema_sync_airflow.results_page import stored
+    from schema_sync_airflow.results_page.findings import Question, find
     from schema_sync_airflow.results_page.organization import detail
-    from schema_sync_airflow.results_page.overview import Choice, overview
+    from schema_sync_airflow.results_page.overview import Choice, arranged, lines_of
     from sqlalchemy import create_engine
 
     engine = create_engine(fresh_database.replace("postgresql://", "postgresql+psycopg2://"))
@@ -431,9 +392,11 @@ def test_the_statements_work_on_postgresql_too(fresh_database):
             elsewhere, run = stored.recent_runs(session)
             assert elsewhere.counts is None
             assert run.counts == stored.Counts(organizations=5, critical=3, warnings=4, datasets_unchecked=8)
-            assert overview(session, run, Choice()).by_state == {
+            assert arranged(*lines_of(session, run), Choice()).by_state == {
                 "failed": 1, "partial": 1, "drifted": 1, "clean": 1, "no datasets": 1
             }  # fmt: skip
+            hits = find(session, lines_of(session, run)[0], Question("ATTRIBUTE_0"))
+            assert [hit.finding.column for hit in hits] == ["customer_attribute_0"]
             found = detail(session, run, ACME.organization_id, severity=None, page=1)
             assert found is not None
             assert found.matching == 9

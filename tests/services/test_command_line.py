@@ -67,7 +67,7 @@ def test_a_dry_run_prints_what_would_be_sent_and_sends_and_records_nothing(dags_
     assert command.code == 0, command.output
     assert command.posted == []
     assert installation.execute("SELECT count(*) FROM slack_message_tracking") == [(0,)]
-    assert "Schema drift: Bluebird" in command.output
+    assert " in Bluebird" in command.output
     assert command.result["success"] is True
     assert command.result["result"]["notificationsSent"] == 0
     assert installation.leaks(command.output) == set()

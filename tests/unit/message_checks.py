@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from include.schema_sync.notify.messages import blocks
 from include.schema_sync.notify.messages.layout import Message
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
-from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
+from include.schema_sync.nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact
+from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
 
 RUN = RunFacts(
     run_id="scheduled__2026-01-15T07:00:00+00:00",
     timestamp="2026-01-15T07:00:00Z",
     run_url="https://airflow.example.com/dags/schema_sync/runs/scheduled__1?a=1&b=2",
+    results_url="https://results.example.com/schema-sync",
 )
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 HOSTILE = [
@@ -95,6 +97,22 @@ def report_of_every_type() -> OrganizationReport:
                 message="Column `customer_email` is not in the table, and dimension `email` needs it.",
                 suggestion="customer_mail",
                 line=12,
+                users=("dimension email", "metric reachable", "filter has_email", "metric bounce_rate of mails"),
+                impact=Impact(charts=4, dashboards=1, names=("Mailing list",)),
+            ),
+            discrepancy(
+                kinds.MISSING_COLUMN,
+                column="amount",
+                changed=Change("2026-01-14T07:00:00Z", ChangeKind.RENAMED, "amount_usd"),
+                users=("measure revenue",),
+            ),
+            discrepancy(
+                kinds.BROKEN_VIEW,
+                dataset_name="daily",
+                table="daily",
+                actual='column "day" does not exist',
+                message='The warehouse says: column "day" does not exist.',
+                impact=Impact(charts=1),
             ),
             discrepancy(
                 kinds.MISSING_TABLE,
@@ -117,6 +135,23 @@ def report_of_every_type() -> OrganizationReport:
     )
 
 
+def bluebird() -> OrganizationReport:
+    """The alert that the contract aims at: what broke since yesterday, one of it with its fix."""
+    gone = discrepancy(
+        DiscrepancyType.MISSING_COLUMN,
+        column="coupon",
+        changed=Change("2026-01-14T07:00:00Z", ChangeKind.DROPPED),
+        users=("dimension coupon", "metric coupon_rate"),
+        impact=Impact(charts=4),
+    )
+    renamed = replace(gone, column="amount", changed=Change("2026-01-14T07:00:00Z", ChangeKind.RENAMED, "amount_usd"),
+                      users=("measure revenue",), impact=None)  # fmt: skip
+    patch = SuggestedPatch("dataset", "orders", "--- orders", (renamed.fingerprint,))
+    return OrganizationReport(
+        "00000000-0000-0000-0000-00000000000b", "Bluebird Coffee", 5, 0, (gone, renamed), patches=(patch,)
+    )
+
+
 def as_json(message: Message) -> dict[str, Any]:
     return {
         "text": message.text,
@@ -136,11 +171,13 @@ def assert_golden(message: Message | None, file: str) -> None:
 
 def texts_of(message: Message) -> list[str]:
     """Every text of the first message only."""
-    found = []
-    for block in message.blocks:
-        holders = [block["text"]] if "text" in block else block.get("elements", [])
-        found += [holder["text"] for holder in holders]
-    return found
+    return [text for block in message.blocks for text in texts_of_block(block)]
+
+
+def texts_of_block(block: dict[str, Any]) -> list[str]:
+    if block["type"] == "actions":
+        return [each["text"]["text"] for each in block["elements"]]
+    return [each["text"] for each in ([block["text"]] if "text" in block else block.get("elements", []))]
 
 
 def assert_within_limits(message: Message) -> None:
@@ -148,9 +185,8 @@ def assert_within_limits(message: Message) -> None:
     ids = [block["block_id"] for block in message.blocks if "block_id" in block]
     assert len(ids) == len(set(ids))
     for block in message.blocks:
-        limit = {"header": 150, "section": 3_000, "context": 3_000}[block["type"]]
-        holders = [block["text"]] if "text" in block else block["elements"]
-        assert all(1 <= blocks.units(holder["text"]) <= limit for holder in holders)
+        limit = {"header": 150, "section": 3_000, "context": 3_000, "actions": 75}[block["type"]]
+        assert all(1 <= blocks.units(text) <= limit for text in texts_of_block(block))
     # Room for the marker that the outbox writes into the first block.
     assert len(json.dumps(message.blocks, ensure_ascii=False)) <= 9_000 - 60
     assert sum(blocks.units(text) for text in texts_of(message)) <= 9_000
@@ -162,7 +198,7 @@ def assert_within_limits(message: Message) -> None:
 
 def assert_harmless(message: Message) -> None:
     for text in [message.text, *texts_of(message)]:
-        ours = re.sub(r"<https://airflow\.example\.com/[^<>|]*\|[^<>]*>", "", text)
+        ours = re.sub(r"<(https://airflow\.example\.com/|!date\^\d+\^)[^<>|]*\|[^<>]*>", "", text)
         assert "<" not in ours
         assert ">" not in ours
         # What remains of code spans once each is taken out whole is no backtick of ours, nor one of the data's.

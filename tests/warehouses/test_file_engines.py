@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from engines.base import open_with_hook
 
@@ -15,7 +16,7 @@ from include.schema_sync.introspect.source import introspect_source
 from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.duckdb import own_database
+from include.schema_sync.warehouses.duckdb import DuckDBConnection, own_database
 from include.schema_sync.warehouses.engine import Failure
 
 pytestmark = pytest.mark.airflow
@@ -137,7 +138,7 @@ def test_another_database_that_is_attached_is_not_mixed_in(tmp_path: Path) -> No
     path = duckdb_file(tmp_path / "shop.duckdb", "CREATE TABLE orders (id INTEGER)")
 
     def connect(_database: str | None) -> Any:
-        connection = open_file("duckdb", path)
+        connection = DuckDBConnection(duckdb.connect(str(path), read_only=True))
         connection.cursor().execute(f"ATTACH '{tmp_path / 'other.duckdb'}' AS other (READ_ONLY)")
         return connection
 

@@ -124,6 +124,8 @@ def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int,
         "SCHEMA_SYNC_SLACK_BASE_URL": slack.base_url,
         "no_proxy": "127.0.0.1",  # slack_sdk asks a proxy even for this machine
         "SCHEMA_SYNC_RETRIES": "1",
+        "SCHEMA_SYNC_FILE_ROOT": str(files),
+        "SCHEMA_SYNC_ALLOWED_NETWORKS": "127.0.0.0/8",  # its warehouses are here
         "SCHEMA_SYNC_RETRY_DELAY_SECONDS": "1",
     }
 

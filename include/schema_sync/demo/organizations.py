@@ -154,6 +154,10 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
             for source in organization.sources:
                 access = _access(source, password, port if source.reachable else closed_port, folder)
                 source_id = identifier(organization.name, source.name)
+                if source.vault and "path" in access:  # credentials of the vault reach files of their own folder only
+                    own = folder / identifier(organization.name)
+                    own.mkdir(exist_ok=True)
+                    access["path"] = str(Path(str(access["path"])).rename(own / f"{source.database}.{source.type}"))
                 if source.vault:
                     _put_secret(application, source_id, json.dumps(access))
                 else:

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs
 # Slack's own limits (https://docs.slack.dev/reference/block-kit/blocks), and the project's for the sum of all texts:
 # Slack answers msg_blocks_too_long somewhere above it.
 MAX_BLOCKS, MAX_SECTION, MAX_HEADER, MAX_BLOCK_ID, MAX_TOTAL, MAX_TEXT = 50, 3_000, 150, 255, 9_000, 40_000
+MAX_BUTTON = 75
 _WEBHOOK_PATH = "/services/T000/B000/stand-in"
 _METADATA_KEYS = ("event_type", "event_payload")
 
@@ -334,6 +335,10 @@ def _is_valid(block: Mapping[str, Any]) -> bool:
             return block["text"]["type"] == "plain_text" and 1 <= lengths[0] <= MAX_HEADER
         case "section":
             return bool(lengths) and all(1 <= length <= MAX_SECTION for length in lengths)
+        case "actions":
+            return all(
+                len(each["text"]["text"]) <= MAX_BUTTON and len(each["url"]) <= 3_000 for each in block["elements"]
+            )
         case "context":
             return 1 <= len(lengths) <= 10 and all(length >= 1 for length in lengths)
     return False
@@ -341,7 +346,8 @@ def _is_valid(block: Mapping[str, Any]) -> bool:
 
 def _texts(block: Mapping[str, Any]) -> list[str]:
     holders = [*([block["text"]] if "text" in block else []), *block.get("elements", []), *block.get("fields", [])]
-    return [str(holder["text"]) for holder in holders if "text" in holder]
+    texts = [holder["text"] for holder in holders if "text" in holder]
+    return [str(text["text"] if isinstance(text, dict) else text) for text in texts]
 
 
 def _refusal(error: str) -> dict[str, Any]:

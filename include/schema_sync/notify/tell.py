@@ -28,8 +28,9 @@ from .conversation.talk import Talk
 from .delivery.outbox import Sender, ThreadIncompleteError
 from .delivery.outgoing import Addressee
 from .incidents import IncidentChange
+from .messages.conversation import drift_alert
 from .messages.layout import Message, MessageKind, render_text
-from .messages.organization import drift_alert, error_notice
+from .messages.organization import error_notice
 from .owners import EVERYBODY, called_for, mentions_by_organization, read_mentions
 from .slack.client import deferred_client
 from .slack.transports import WebApi
@@ -100,8 +101,7 @@ class Account:
             log.warning("%r was not told: %s", report.organization_name, failure)
             # The alert itself may be there when only its thread is not.
             notified = isinstance(failure, ThreadIncompleteError)
-            why = None if notified else str(failure)
-            totals = replace(totals, notified=notified, notification_error=str(failure), not_told=why)
+            totals = replace(totals, notified=notified, notification_error=str(failure))
             self.errors.append(failure)
         elif isinstance(said, Untold):
             totals = replace(totals, withheld=said.withheld, not_told=said.why)
@@ -116,7 +116,7 @@ class Account:
         """The application database itself failed: whoever was not told yet is not told."""
         told = {totals.organization_id for totals in self.outcomes}
         missed = [report for report in reports if report.organization_id not in told]
-        self.outcomes += [replace(each.totals, notification_error=str(error), not_told=str(error)) for each in missed]
+        self.outcomes += [replace(each.totals, notification_error=str(error)) for each in missed]
         self.errors.append(error)
 
 
@@ -229,7 +229,7 @@ def _first_message(report: OrganizationReport, desk: Desk) -> Message | None:
         alert = drift_alert(report, min_severity=desk.min_severity, run=desk.run)
         if alert is not None or not report.unchecked:
             return alert
-    return error_notice(report.organization_name, error=report.error, unchecked=report.unchecked, run=desk.run)
+    return error_notice(report, desk.run)
 
 
 def _with_change(totals: OrganizationTotals, change: IncidentChange) -> OrganizationTotals:

@@ -149,8 +149,7 @@ class OrganizationTotals:
     :ivar ignored: findings that the datasets' authors silenced.
     :ivar new, new_critical, ongoing, resolved: problems against the organization's last report; None where nobody
         keeps that account (no Slack integration, a dry run, nothing was checked).
-    :ivar not_told: why nobody was told of what was found, or that the check failed, in words for the data team; None:
-        there was nothing to tell, or it was told.
+    :ivar not_told: there was something to tell and no way to tell it: why, in words for the data team.
     :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
     """
 
@@ -174,6 +173,11 @@ class OrganizationTotals:
     sources_checked: int = 0
     withheld: bool = False
     not_told: str | None = None
+
+    @property
+    def untold(self) -> str | None:
+        """Why nobody there knows what was found, or that the check failed; None: it was told, or there is nothing."""
+        return self.not_told or (None if self.notified else self.notification_error)
 
     @property
     def state(self) -> OrganizationState:

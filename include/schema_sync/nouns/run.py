@@ -105,9 +105,11 @@ class RunFacts:
     :ivar run_url: link to the run in Airflow, None when unknown.
     :ivar as_of: since when the run could start, ISO 8601, UTC, always with six digits of microseconds, so that runs
         compare as text; a run that is cleared and runs again keeps it. Empty: as ``timestamp``.
+    :ivar results_url: of the results page, None when unknown.
     """
 
     run_id: str
     timestamp: str
     run_url: str | None
     as_of: str = ""
+    results_url: str | None = None

@@ -64,7 +64,7 @@ def totals_table(organizations: Sequence[OrganizationTotals]) -> str:
             str(totals.critical),
             str(totals.warnings),
             str(totals.infos),
-            "yes" if totals.notified else "no",
+            "yes" if totals.notified else f"not told: {totals.untold}" if totals.untold else "no",
         )
         for totals in organizations
     ]

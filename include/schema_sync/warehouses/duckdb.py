@@ -73,6 +73,7 @@ _FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
         (r"Binder Error: Referenced column .* not found in FROM clause", Failure.MISSING_COLUMN),
         (r"Binder Error: Could not find key .* in struct", Failure.MISSING_COLUMN),
         (r"Binder Error: (?:Table|Values list) .* does not have a column named ", Failure.MISSING_COLUMN),
+        (r"Permission Error: .*(?:disabled (?:by|through) configuration)", Failure.TERMINAL),  # see _NO_ACCESS
         (r"Permission Error: ", Failure.DENIED),
         (r"IO Error: .*(?:Permission denied|is not a valid DuckDB database file)", Failure.TERMINAL),
         (r"(?:Parser|Binder|Catalog|Not implemented|Invalid Input|Invalid type|Conversion) Error: ", Failure.TERMINAL),
@@ -116,24 +117,34 @@ _RESERVED_NAMES = frozenset({"main", "temp", "system"})
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
     place, token = secret.one_of("path", "default_database"), secret.get("token")
-    return _sign_in(f"{MOTHERDUCK}{place.removeprefix(MOTHERDUCK)}" if token else place, token)
+    if place.startswith(MOTHERDUCK) and not token:  # else that of this machine is taken
+        raise secret.invalid("it has no `token` for MotherDuck")
+    found = sign_in(f"{MOTHERDUCK}{place.removeprefix(MOTHERDUCK)}" if token else place, token)
+    if token:  # https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-motherduck/: no local files
+        found.options["config"]["motherduck_saas_mode"] = "true"
+    return found
 
 
 def _sign_in_from_uri(uri: Uri) -> SignIn:
     token = uri.options.get("token") or uri.options.get("motherduck_token") or uri.password or None
     if uri.scheme == "motherduck":
-        return _sign_in(f"{MOTHERDUCK}{uri.database or uri.host}", token)
-    return _sign_in(uri.file if uri.file.startswith(MOTHERDUCK) else str(uri.existing_file()), token)
+        return sign_in(f"{MOTHERDUCK}{uri.database or uri.host}", token)
+    return sign_in(uri.file if uri.file.startswith(MOTHERDUCK) else str(uri.existing_file()), token)
 
 
-def _sign_in(place: str, token: str | None) -> SignIn:
+# A view may read any file of this machine, or any address, while it is only bound, and errors quote what they found.
+# No extension is loaded either. https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
+_NO_ACCESS = {"enable_external_access": False, "lock_configuration": True}
+
+
+def sign_in(place: str, token: str | None) -> SignIn:
     # Read only: creates nothing, and neither waits for nor takes the lock of a writer. MotherDuck takes no such mode.
     options: dict[str, Any] = {"database": place}
     if not place.startswith(MOTHERDUCK):
-        options["read_only"] = True
+        options.update(read_only=True, config=_NO_ACCESS)
     elif token:
         options["config"] = {"motherduck_token": token}
-    return SignIn(options, own_database(place), "main")
+    return SignIn(options, own_database(place), "main", file=None if place.startswith(MOTHERDUCK) else Path(place))
 
 
 def own_database(place: str) -> str | None:
@@ -185,7 +196,13 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 
 _DRIVER = Driver(
-    "duckdb", "path|default_database token?", _sign_in_from_vault, _sign_in_from_uri, lambda _settings: {}, _connect
+    "duckdb",
+    "path|default_database token?",
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda _settings: {},
+    _connect,
+    pin=lambda options, where: {**options, "database": where[0]},
 )
 
 DUCKDB = Dialect(

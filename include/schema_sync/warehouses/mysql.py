@@ -210,6 +210,7 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         "user": secret["username"],
         "password": secret["password"],
         **_tls(secret.raw("ssl")),
+        "use_pure": True,  # names are looked up in Python, where ``tenants`` checks them
     }
     if charset := secret.get("charset"):
         options["charset"] = charset

@@ -279,6 +279,9 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         "password": secret["password"],
         **_tls(secret.raw("ssl")),
     }
+    # The password is what signs in: no Kerberos ticket and no client certificate of this machine.
+    options.update(gssencmode="disable", require_auth="password,md5,scram-sha-256,none")
+    options.setdefault("sslcertmode", "allow" if "sslcert" in options else "disable")
     if timeout_ms := secret.number("connection_timeout"):
         options["connect_timeout"] = max(1, ceil(timeout_ms / 1000))
     return SignIn(options, options["dbname"], secret.get("schema") or "public", options["host"])
@@ -316,6 +319,12 @@ def _connect(options: dict[str, Any], database: str | None, _settings: Settings)
     return psycopg.connect(**{**options, "dbname": database or options.get("dbname")})
 
 
+def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
+    """``hostaddr``: libpq looks nothing up, and still verifies the certificate of the name."""
+    host = ",".join([options["host"]] * len(addresses))
+    return {**options, "host": host, "hostaddr": ",".join(addresses)}
+
+
 _DRIVER = Driver(
     "'psycopg[binary]'",
     "host port? database|default_database username password schema? ssl? connection_timeout?",
@@ -323,6 +332,7 @@ _DRIVER = Driver(
     _sign_in_from_uri,
     limits,
     _connect,
+    pin=_pin,
 )
 
 POSTGRES = Dialect(

@@ -189,6 +189,8 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         if "serverless_work_group" not in options and "cluster_identifier" not in options:
             raise secret.invalid("with `iam` it needs a `cluster_identifier` or a `workgroup`")
         options["region"] = secret["region"]
+        # Without keys AWS's library would sign with this machine's identity.
+        options.update(access_key_id=secret["access_key_id"], secret_access_key=secret["secret_access_key"])
     else:
         options = {"host": secret["host"], "user": secret["username"], "password": secret["password"]}
     options["port"] = secret.number("port") or 5439

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -30,12 +30,14 @@ class SignIn:
     :ivar own_database: the database that the connection opens by itself, None where it cannot be told.
     :ivar schema: the schema of datasets that name none, None where there is no usual one.
     :ivar host: the server, None where there is none. Many organizations may share one.
+    :ivar file: the database's file, for engines that live in one.
     """
 
     options: Mapping[str, Any] = field(repr=False)
     own_database: str | None = None
     schema: str | None = None
     host: str | None = None
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Driver:
     :ivar limits: options that bound how long connecting and statements may take; those of the sign-in come first.
     :ivar connect: (options, database or None, settings) → open DB-API connection. It imports the driver. A database
         is given only where a connection sees one database only.
+    :ivar pin: (options, its host's addresses or its file's path) → options that lead just there. None: the driver
+        looks names up in Python.
     :ivar wakes_up: a stopped warehouse starts when it is connected to, or when the first statement comes.
     """
 
@@ -59,6 +63,7 @@ class Driver:
     limits: Callable[[Settings], dict[str, Any]]
     connect: Callable[[dict[str, Any], str | None, Settings], Any]
     wakes_up: bool = False
+    pin: Callable[[dict[str, Any], Sequence[str]], dict[str, Any]] | None = None
 
     def from_vault(self, secret: Mapping[str, Any]) -> SignIn:
         """:raises InvalidVaultJson: a key is missing or wrong; the text says which are known."""
@@ -251,6 +256,11 @@ def pem_files(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 _SENSITIVE = re.compile(r"pass|pwd|secret|token|key|credential|cert", re.IGNORECASE)
 
 
+# A shorter one is as good as any word: taking it out would change words that are no secret, and so tell it. Shorter
+# ones are kept out of texts instead: none of ours holds a password, and no driver's error quotes one.
+SHORTEST_SECRET = 8
+
+
 def sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]:
     """Texts under keys that sound like secrets, however deep, also in JSON that is kept as text (a service account)."""
     if isinstance(value, Mapping):
@@ -259,7 +269,7 @@ def sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]
     elif isinstance(value, list):
         for item in value:
             yield from sensitive_values(item, sensitive=sensitive)
-    elif sensitive and isinstance(value, str) and len(value) >= 4 and value.lower() not in ("true", "false"):
+    elif sensitive and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
         yield value
         if value.lstrip().startswith("{"):
             with suppress(ValueError):
@@ -271,7 +281,8 @@ def redactor(secrets: Iterable[str | None], user: str = "") -> Callable[[str], s
 
     :param user: a login's name, which may also be a word of the text: it is taken out where it can only be the user's.
     """
-    forms = {form for value in secrets if value for form in (value, quote(value, safe=""), quote_plus(value))}
+    long = [value for value in secrets if value and len(value) >= SHORTEST_SECRET]
+    forms = {form for value in long for form in (value, quote(value, safe=""), quote_plus(value))}
     ordered = sorted(forms, key=len, reverse=True)
     name = re.escape(user)
     named = re.compile(rf"""(?<=["'`])(?:{name})(?=["'`@])|\b(?:{name})(?=[:@])""") if user else None

@@ -208,6 +208,8 @@ _quote = quote_with('"')
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", secret["account_id"]):  # a part of the server's name
+        raise secret.invalid("its `account_id` is no account identifier")
     options: dict[str, Any] = {
         "account": secret["account_id"],
         "warehouse": secret["warehouse_id"],

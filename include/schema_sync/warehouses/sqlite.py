@@ -146,7 +146,11 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
 
 def sign_in(path: Path) -> SignIn:
     # Read only, so that a file that is not there is an error, not made.
-    return SignIn({"database": f"{path.absolute().as_uri()}?mode=ro", "uri": True}, path.stem or None, "main")
+    return SignIn({"database": _read_only(path), "uri": True}, path.stem or None, "main", file=path)
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
@@ -162,6 +166,7 @@ _DRIVER = Driver(
     _sign_in_from_uri,
     lambda settings: {"timeout": settings.connect_timeout_s},
     _connect,
+    pin=lambda options, where: {**options, "database": _read_only(Path(where[0]))},
 )
 
 SQLITE = Dialect(

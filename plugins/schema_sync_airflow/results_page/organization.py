@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.schema_sync.nouns.discrepancy import Severity
 from include.schema_sync.nouns.report import OrganizationTotals
 from schema_sync_airflow.results_page import reading, stored
-from schema_sync_airflow.results_page.overview import line
+from schema_sync_airflow.results_page.overview import WAITING, Line, line
 from schema_sync_airflow.run.xcom import CHECKS
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ class Detail:
     severity: Severity | None
     neighbours: int
     left_out: int
+    patches: Sequence[reading.Patch]
+    findings: Sequence[reading.Finding]
+    line: Line
 
     @property
     def pages(self) -> int:
@@ -113,12 +116,33 @@ def detail(
         severity=severity,
         neighbours=len(batch.organizations) - 1,
         left_out=max(0, _counted(report.totals, severity) - len(findings)) if report else 0,
+        patches=report.patches if report else (),
+        findings=findings,
+        line=own,
     )
 
 
 def _counted(totals: OrganizationTotals, severity: Severity | None) -> int:
     counts = {Severity.CRITICAL: totals.critical, Severity.WARNING: totals.warnings, Severity.INFO: totals.infos}
     return sum(counts.values()) if severity is None else counts[severity]
+
+
+def last_known(
+    session: Session, runs: Sequence[stored.Run], organization_id: str, *, severity: Severity | None, page: int
+) -> tuple[stored.Run, Detail] | None:
+    """The newest run that knows something of an organization, and what; else one in which its turn has not come yet."""
+    waiting = None
+    for run in runs:
+        if not run.may_know(organization_id):
+            continue
+        found = detail(session, run, organization_id, severity=severity, page=page)
+        if found is not None and found.state != WAITING:
+            return run, found
+        if found is not None:
+            waiting = waiting or (run, found)
+        elif run.counts is not None and run.counts.organizations:
+            break  # a run that asked for everybody did not ask for it: it is no longer active
+    return waiting
 
 
 def _by_dataset(

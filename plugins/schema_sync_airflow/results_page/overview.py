@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from include.schema_sync.nouns.report import OrganizationState, OrganizationTotals
 from include.schema_sync.nouns.run import UNTOLD, RunCounts, best_known
 from schema_sync_airflow.results_page import reading, stored
+from schema_sync_airflow.run.params import DRY_RUN
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -34,10 +35,27 @@ _UNFINISHED = "The check did not finish; the logs of its tasks in this run say w
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One organization in a run. :ivar state: one of :data:`STATES`."""
+    """One organization as one run knows it. :ivar state: one of :data:`STATES`."""
 
     totals: OrganizationTotals
     state: str
+    run: stored.Run
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """``yes``, ``no`` or nothing (there was nothing to tell), and why it was not told."""
+        of = self.totals
+        if of.notified or of.notification_error is not None:
+            return ("yes" if of.notified else "no", of.notification_error or "")
+        if not (of.critical or of.warnings or of.unchecked or of.error):
+            return "", ""
+        if self.run.conf.get(DRY_RUN) is True:
+            return "no", "dry run"
+        if of.withheld:
+            return "no", "just switched on: trigger the DAG to tell it now"
+        if of.new is None and self.state != WAITING:
+            return "no", "it has no active Slack integration with a channel"
+        return "", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +64,14 @@ class Choice:
 
     :ivar search: part of a name, or a good part of an id, whatever its letter case.
     :ivar state: one of :data:`STATES`, or empty: all.
+    :ivar only: a key of :data:`FILTERS`, or empty: all.
     :ivar sort: a key of :data:`SORTS`.
     :ivar page: from 1.
     """
 
     search: str = ""
     state: str = ""
+    only: str = ""
     sort: str = "worst"
     descending: bool = False
     page: int = 1
@@ -63,6 +83,7 @@ class Choice:
         return cls(
             search=query.get("q", "").strip()[:200],
             state=state if state in STATES else "",
+            only=query.get("only", "") if query.get("only") in FILTERS else "",
             sort=known,
             descending=query.get("dir") == "desc",
             page=int(page) if page.isascii() and page.isdigit() and 0 < int(page[:7]) < 1_000_000 else 1,
@@ -74,6 +95,7 @@ class Choice:
         every = {
             "q": to.search,
             "state": to.state,
+            "only": to.only,
             "sort": "" if to.sort == "worst" else to.sort,
             "dir": "desc" if to.descending else "",
             "page": str(to.page) if to.page > 1 else "",
@@ -88,13 +110,17 @@ class Overview:
     :ivar lines: of the chosen page.
     :ivar matching: how many the search and the state leave.
     :ivar by_state: {state: how many}, of the whole run, in the order of :data:`STATES`.
+    :ivar by_filter: {key of :data:`FILTERS`: how many}.
+    :ivar every: all that match, in order.
     :ivar fetch_error: why no organization could be listed, else None.
     """
 
     lines: Sequence[Line]
+    every: Sequence[Line]
     matching: int
     organizations: int
     by_state: Mapping[str, int]
+    by_filter: Mapping[str, int]
     counts: RunCounts
     fetch_error: str | None
     choice: Choice
@@ -108,12 +134,30 @@ class Overview:
         return self.by_state.get(WAITING, 0)
 
 
-def overview(session: Session, run: stored.Run, choice: Choice) -> Overview:
-    """Read one run: one statement where it has ended well, else two.
+def latest(session: Session, runs: Sequence[stored.Run]) -> tuple[list[Line], str | None]:
+    """What is known last of every organization, joined over the runs back to the last one that asked for all.
 
-    :raises UnreadableError: as :func:`stored.values`.
+    An organization that a run has not come to yet is as the run before left it. One or two statements a run.
+
+    :param runs: newest first.
+    :return: (lines, why the newest run could list no organization, else None).
     """
-    lines, fetch_error = _lines(session, run)
+    lines: dict[str, Line] = {}
+    fetch_error = None
+    for run in runs:
+        own, error = lines_of(session, run)
+        fetch_error = error if run is runs[0] else fetch_error
+        for each in own:
+            known = lines.get(each.totals.organization_id)
+            if known is None or known.state == WAITING:
+                lines[each.totals.organization_id] = each
+        if own and not run.in_progress and not run.is_restricted:
+            break
+    return list(lines.values()), fetch_error
+
+
+def arranged(lines: Sequence[Line], fetch_error: str | None, choice: Choice) -> Overview:
+    """Filter, sort, count and cut into pages."""
     by_state = {state: sum(1 for line in lines if line.state == state) for state in STATES}
     matching = [line for line in lines if _matches(line, choice)]
     matching.sort(key=lambda line: (line.totals.organization_name.casefold(), line.totals.organization_id))
@@ -122,6 +166,8 @@ def overview(session: Session, run: stored.Run, choice: Choice) -> Overview:
     page = min(choice.page, pages)
     counts = RunCounts.of([line.totals for line in lines])
     return Overview(
+        every=matching,
+        by_filter={key: sum(map(is_shown, lines)) for key, (_, is_shown) in FILTERS.items()},
         lines=matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
         matching=len(matching),
         organizations=len(lines),
@@ -138,18 +184,22 @@ def line(organization_id: str, name: str, totals: OrganizationTotals | None, run
     :param totals: None: nothing, and what that means depends on whether the run goes on.
     """
     if totals is not None:
-        return Line(totals, str(totals.state))
+        return Line(totals, str(totals.state), run)
     if run.in_progress:
-        return Line(OrganizationTotals(organization_id, name), WAITING)
-    return Line(OrganizationTotals(organization_id, name, error=_UNFINISHED), str(OrganizationState.FAILED))
+        return Line(OrganizationTotals(organization_id, name), WAITING, run)
+    return Line(OrganizationTotals(organization_id, name, error=_UNFINISHED), str(OrganizationState.FAILED), run)
 
 
-def _lines(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
+def lines_of(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
+    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two.
+
+    :raises UnreadableError: as :func:`stored.values`.
+    """
     said = stored.values(session, run, [stored.NOTIFIED, stored.FAILED_REPORTS, stored.ERROR_OF_FETCH])
     told = _by_id(said[stored.NOTIFIED], reading.totals)
     error = next((str(value.content) for value in said[stored.ERROR_OF_FETCH]), None)
     if run.counts is not None and run.counts.organizations == len(told) and not run.in_progress:
-        return [Line(totals, str(totals.state)) for totals in told.values()], error
+        return [Line(totals, str(totals.state), run) for totals in told.values()], error
     # Some notify tasks have not spoken (yet): what do the tasks before them say?
     more = stored.values(session, run, [stored.BATCHES, stored.OLDER_BATCHES, stored.TOTALS_OF_REPORTS])
     batches = [
@@ -187,6 +237,8 @@ def _by_id(
 
 def _matches(line: Line, choice: Choice) -> bool:
     wanted = choice.search.casefold()
+    if choice.only and not FILTERS[choice.only][1](line):
+        return False
     return (not choice.state or line.state == choice.state) and (
         not wanted
         or wanted in line.totals.organization_name.casefold()
@@ -203,4 +255,12 @@ SORTS: Mapping[str, Callable[[Line], Any]] = {
     "infos": lambda line: line.totals.infos,
     "datasets": lambda line: line.totals.datasets_checked,
     "unchecked": lambda line: line.totals.datasets_unchecked,
+    "told": lambda line: line.told[0],
+}
+FILTERS: Mapping[str, tuple[str, Callable[[Line], bool]]] = {
+    "critical": ("Critical", lambda line: line.totals.critical > 0),
+    "warning": ("Warnings", lambda line: line.totals.warnings > 0),
+    "new": ("New", lambda line: bool(line.totals.new)),
+    "untold": ("Not told", lambda line: line.told[0] == "no"),
+    "unchecked": ("Not checked", lambda line: bool(line.totals.unchecked or line.totals.error)),
 }

@@ -46,6 +46,8 @@ class Finding:
     line: int | None
     suggestion: str | None
     first_seen: str | None
+    users: tuple[str, ...] = ()
+    impact: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,13 @@ def report(content: Any, organization_id: str, first_seen: Any) -> Report | None
     return next(_reports(mine, dates if isinstance(dates, dict) else {}), None)
 
 
+def reports(content: Any, first_seen: Any) -> Iterator[Report]:
+    """Every report of a batch. :param first_seen: as of :func:`report`."""
+    for value in _objects(content):
+        dates = first_seen.get(_text(value, "organization_id")) if isinstance(first_seen, dict) else None
+        yield from _reports([value], dates if isinstance(dates, dict) else {})
+
+
 def _batch(value: Any) -> Batch:
     own = value.get("organizations") if isinstance(value, dict) else value
     organizations = list(_objects(_parsed(own)))
@@ -121,6 +130,7 @@ def _totals(value: Json) -> OrganizationTotals:
         notified=value.get("notified") is True,
         notification_error=_text_or_none(value, "notification_error"),
         ignored=_number(value, "ignored") or 0,
+        withheld=value.get("withheld") is True,
         new=_number(value, "new"),
         ongoing=_number(value, "ongoing"),
         resolved=_number(value, "resolved"),
@@ -176,6 +186,8 @@ def _finding(value: Json, first_seen: Json) -> Finding:
         line=_number(value, "line"),
         suggestion=_text_or_none(value, "suggestion"),
         first_seen=_text_or_none(first_seen, fingerprint),
+        users=tuple(each for each in value.get("users") or () if isinstance(each, str)),
+        impact=each if isinstance(each := value.get("impact"), dict) else None,
     )
 
 

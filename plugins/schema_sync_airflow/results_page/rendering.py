@@ -9,15 +9,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from include.schema_sync.nouns.discrepancy import Severity
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+from include.schema_sync.nouns.discrepancy_names import DISCREPANCY_NAMES
 from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
-from schema_sync_airflow.results_page.overview import STATES
+from schema_sync_airflow.results_page.overview import FILTERS, STATES
 from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
 from schema_sync_airflow.run.xcom import DAG_ID
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
 
 _LONGEST_TEXT = 4_000
 
@@ -59,6 +61,15 @@ class Addresses:
 
     def overview(self, run: stored.Run | None = None, **query: str) -> str:
         return f"{self.root}/{_query({**_of_run(run), **query})}"
+
+    def findings(self, run: stored.Run | None = None, **query: str) -> str:
+        return f"{self.root}/findings{_query({**_of_run(run), **query})}"
+
+    def patches(self, organization_id: str, run: stored.Run | None = None) -> str:
+        return f"{self.root}/organizations/{quote(organization_id, safe='')}/patches{_query(_of_run(run))}"
+
+    def api(self, path: str, run: stored.Run | None = None, **query: str) -> str:
+        return f"{self.root}/api/{quote(path)}{_query({**_of_run(run), **query})}"
 
     def organization(self, organization_id: str, run: stored.Run | None = None, **query: str) -> str:
         return f"{self.root}/organizations/{quote(organization_id, safe='')}{_query({**_of_run(run), **query})}"
@@ -110,11 +121,20 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        kind=kind, shown=shown, day=day, moment=moment, iso=iso, counted=counted, thousands=thousands
+        kind=kind,
+        shown=shown,
+        marked=marked,
+        impact=impact,
+        day=day,
+        moment=moment,
+        iso=iso,
+        counted=counted,
+        thousands=thousands,
     )
     environment.globals.update(
         dag_id=DAG_ID,
         states=STATES,
+        filters={key: label for key, (label, _) in FILTERS.items()},
         state_words=STATE_WORDS,
         severities=list(Severity),
         severity_words=SEVERITY_WORDS,
@@ -129,8 +149,25 @@ def _environment() -> jinja2.Environment:
 
 
 def kind(type_: str) -> str:
-    """A discrepancy's type in words: ``Missing column``, ``Invalid YML``."""
-    return visible(type_).replace("_", " ").capitalize().replace("yml", "YML")
+    """A discrepancy's type in words: ``Missing column``; a type of another release as it is."""
+    return DISCREPANCY_NAMES[DiscrepancyType(type_)].title if type_ in set(DiscrepancyType) else visible(type_)
+
+
+def marked(text: str) -> Markup:
+    """A text of ours whose names stand in backticks: they become code."""
+    from markupsafe import Markup
+
+    parts = shown(text).split("`")
+    if len(parts) % 2 == 0:
+        return Markup.escape(shown(text))
+    code = Markup("<code><bdi>{}</bdi></code>")
+    return Markup("").join(code.format(part) if at % 2 else Markup.escape(part) for at, part in enumerate(parts))
+
+
+def impact(of: Mapping[str, Any]) -> str:
+    """``3 charts, 1 dashboard``."""
+    numbers = [(of.get(f"{noun}s"), noun) for noun in ("chart", "dashboard", "report")]
+    return ", ".join(counted(number, noun) for number, noun in numbers if isinstance(number, int) and number)
 
 
 def shown(text: str, limit: int = _LONGEST_TEXT) -> str:

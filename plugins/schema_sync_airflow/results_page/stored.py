@@ -5,6 +5,7 @@ Statements are counted, not rows: whatever the number of organizations, a page t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import Row, Select, and_, or_, select
+from sqlalchemy import Row, Select, Text, and_, cast, or_, select
 
 from schema_sync_airflow.run import xcom
+from schema_sync_airflow.run.params import ORGANIZATION_IDS
 from schema_sync_airflow.run.xcom import CHECKS, DAG_ID, DIFF, FETCH, INTROSPECT, NOTIFY, RETURN_VALUE, SUMMARIZE
 
 if TYPE_CHECKING:
@@ -72,6 +74,15 @@ class Run:
     counts: Counts | None
 
     @property
+    def is_restricted(self) -> bool:
+        """True when only some organizations were asked for."""
+        return bool(self.conf.get(ORGANIZATION_IDS))
+
+    def may_know(self, organization_id: str) -> bool:
+        asked = self.conf.get(ORGANIZATION_IDS)
+        return not asked or not isinstance(asked, list) or organization_id in asked
+
+    @property
     def in_progress(self) -> bool:
         return self.state in _RUNNING
 
@@ -104,9 +115,12 @@ def run_by_id(session: Session, run_id: str) -> Run | None:
     return None if row is None else _run(row)
 
 
-def values(session: Session, run: Run, sources: Collection[Source]) -> dict[Source, list[Value]]:
+def values(
+    session: Session, run: Run, sources: Collection[Source], *, containing: str = ""
+) -> dict[Source, list[Value]]:
     """What the tasks of a run left, of every mapped instance: one statement.
 
+    :param containing: values without this text may be left out, whatever its letter case.
     :return: an entry for each of ``sources``, in order of map index; empty where there is nothing.
     :raises UnreadableError: the deployment's XCom backend did not hand out a value.
     """
@@ -125,6 +139,8 @@ def values(session: Session, run: Run, sources: Collection[Source]) -> dict[Sour
         .where(TaskInstance.state.is_distinct_from("removed"))  # of a longer list, before the run was cleared
         .order_by(XComModel.map_index)
     )
+    if re.fullmatch(r"[A-Za-z0-9_ .-]+", containing) and _is_in_database():  # what JSON writes as it is
+        statement = statement.where(cast(XComModel.value, Text).icontains(containing, autoescape=True))
     found: dict[Source, list[Value]] = {source: [] for source in sources}
     for row in session.execute(statement):
         found[row.task_id, row.key].append(Value(row.map_index, _content(row)))
@@ -221,12 +237,18 @@ def _is_one_of(sources: Collection[Source]) -> Any:
     return or_(*(and_(XComModel.task_id == task, XComModel.key == key) for task, key in sources))
 
 
-def _content(row: Row[Any]) -> Any:
-    """As the task pushed it; a backend of the deployment's own may keep only a reference in the database."""
+def _is_in_database() -> bool:
     from airflow.sdk.bases.xcom import BaseXCom
     from airflow.sdk.execution_time.xcom import XCom
 
-    if XCom is BaseXCom:
+    return XCom is BaseXCom
+
+
+def _content(row: Row[Any]) -> Any:
+    """As the task pushed it; a backend of the deployment's own may keep only a reference in the database."""
+    from airflow.sdk.execution_time.xcom import XCom
+
+    if _is_in_database():
         return XComModel.deserialize_value(row)
     try:
         return XCom.deserialize_value(row)

@@ -23,15 +23,17 @@ _from_terminal = False
 def run_facts(context: Context) -> RunFacts:
     """The run's id, its time and the link to it in the UI (None where Airflow's ``base_url`` is not set)."""
     from include.schema_sync.nouns.run import RunFacts
+    from include.schema_sync.settings import results_url
     from schema_sync_airflow.airflow_versions import airflow_setting
 
-    base_url = airflow_setting("api", "base_url")
+    base_url = (airflow_setting("api", "base_url") or "").rstrip("/")
     run, run_id = context["dag_run"], context["run_id"]
     return RunFacts(
         run_id=run_id,
         timestamp=run_timestamp(context, run.start_date),
-        run_url=f"{base_url.rstrip('/')}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}" if base_url else None,
+        run_url=f"{base_url}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}" if base_url else None,
         as_of=run.run_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        results_url=results_url() or (f"{base_url}/schema-sync" if base_url else None),
     )
 
 

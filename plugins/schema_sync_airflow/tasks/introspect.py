@@ -47,11 +47,12 @@ class SchemaIntrospectionOperator(BaseOperator):
         ids = self.batch["organizations"].split()
         with application_db(settings) as application:
             organizations = organizations_of_batch(application, ids)
+            owners = {source.id: each.id for each in organizations for source in each.data_sources}
             datasets = fetch_datasets(application, ids)
             introspection = introspect_organizations(
                 organizations,
                 datasets,
-                partial(source_access, application=application, settings=settings),
+                partial(source_access, owners=owners, application=application, settings=settings),
                 settings,
             )
         record_introspection(introspection)

@@ -8,7 +8,7 @@ from airflow.sdk import Connection
 
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses.duckdb import MOTHERDUCK, DuckDBConnection, own_database
+from include.schema_sync.warehouses.duckdb import DUCKDB, MOTHERDUCK, DuckDBConnection, own_database, sign_in
 from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
 
 
@@ -22,21 +22,19 @@ def _target(connection: Connection) -> str:
     return connection.host or ""
 
 
-def _open(connection: Connection, _database: str | None, _settings: Settings) -> Any:
-    from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
-
+def _open(connection: Connection, database: str | None, settings: Settings) -> Any:
     target = _target(connection)
-    if target in ("", ":memory:"):  # the hook would open an empty database, where everything seems missing
+    if target in ("", ":memory:"):  # an empty database, where everything seems missing
         raise TerminalError(
             "The DuckDB connection names no file. Give the file's path as its host, or a MotherDuck token as its "
             "password and the database as its schema."
         )
-    extra = dict(connection.extra_dejson)
-    if target.startswith(MOTHERDUCK):
-        # MotherDuck is an extension of DuckDB's own repository and takes no access mode.
-        extra.setdefault("autoinstall_extensions", True)
-    else:
-        extra["read_only"] = True  # creates nothing, and neither waits for nor takes the lock of a writer
+    if not target.startswith(MOTHERDUCK):
+        return DUCKDB.driver.open(sign_in(target, None), database, settings)
+    from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
+
+    # MotherDuck is an extension of DuckDB's own repository and takes no access mode.
+    extra = {"autoinstall_extensions": True, **connection.extra_dejson}
     hook = DuckDBHook()
     hook.airflow_connection = with_extra(connection, "duckdb", extra)
     return DuckDBConnection(hook.get_conn())

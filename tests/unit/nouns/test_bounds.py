@@ -7,7 +7,7 @@ import json
 import pytest
 
 from include.schema_sync.notify.incidents import advance
-from include.schema_sync.notify.messages.organization import drift_alert
+from include.schema_sync.notify.messages.conversation import drift_alert
 from include.schema_sync.nouns.bounds import MOST_FINDINGS, bounded
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch, UncheckedSource
@@ -79,7 +79,7 @@ def test_a_problem_that_is_only_counted_now_is_still_open_and_the_message_says_h
     assert not change.resolved  # each of yesterday's is in the report or may be among what it only counts
     alert = drift_alert(kept, min_severity=Severity.WARNING, run=RUN)
     assert alert is not None
-    assert f"…and {6_000 - len(kept.discrepancies):,} more findings, which are only counted." in json.dumps(
+    assert f" · {6_000 - len(kept.discrepancies):,} more findings are counted only" in json.dumps(
         [alert.text, *map(str, alert.blocks)], ensure_ascii=False
     )
 

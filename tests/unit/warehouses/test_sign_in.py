@@ -35,7 +35,7 @@ VAULT: dict[str, dict[str, Any]] = {
                  "password": "p@ss"},
     "snowflake": {"account_id": "org-acc", "warehouse_id": "wh", "default_database": "SHOP", "username": "reader",
                   "password": "p@ss"},
-    "bigquery": {"project_id": "shop-prod"},
+    "bigquery": {"project_id": "shop-prod", "service_account_key": {"type": "service_account"}},
     "databricks": {"host": "x.cloud.databricks.com", "warehouse_id": "abc", "access_token": "dapi-1"},
     "mysql": {"host": "db", "database": "shop", "username": "reader", "password": "p@ss"},
     "sqlserver": {"server": "db", "database": "shop", "username": "reader", "password": "p@ss"},
@@ -198,7 +198,7 @@ def pem(passphrase: str | None = None) -> str:
          {"iam": True, "cluster_identifier": "shop", "region": "eu-west-1", "access_key_id": "AKIA1",
           "secret_access_key": "s3cret", "db_user": "reader", "database": "shop", "user": None, "password": None}),
         ("redshift", {"host": None, "password": None, "username": None, "iam": True, "workgroup": "wg",
-                      "region": "eu-west-1"},
+                      "region": "eu-west-1", "access_key_id": "AKIA1", "secret_access_key": "s3cret"},
          {"iam": True, "is_serverless": True, "serverless_work_group": "wg", "region": "eu-west-1", "db_user": None}),
         ("snowflake", {"role": "ANALYST", "default_schema": "RAW"},
          {"account": "org-acc", "warehouse": "wh", "database": "SHOP", "user": "reader", "password": "p@ss",
@@ -224,7 +224,8 @@ def pem(passphrase: str | None = None) -> str:
         ("sqlserver", {"encrypt": False}, {"encryption": "request"}),
         ("duckdb", {}, {"database": "/data/shop.duckdb", "read_only": True}),
         ("duckdb", {"path": None, "default_database": "md:shop", "token": "tok-1"},
-         {"database": "md:shop", "config": {"motherduck_token": "tok-1"}, "read_only": None}),
+         {"database": "md:shop", "config": {"motherduck_token": "tok-1", "motherduck_saas_mode": "true"},
+          "read_only": None}),
         ("sqlite", {}, {"database": "file:///data/shop.db?mode=ro", "uri": True, "timeout": 7}),
     ],
 )  # fmt: skip
@@ -351,7 +352,7 @@ def test_keys_that_are_needed_are_those_without_a_mark(engine: str) -> None:
     ("engine", "wrong", "meant"),
     [
         ("snowflake", "rol", "role"), ("postgres", "defaultDatabase", "default_database"),
-        ("databricks", "default_catalogue", "default_catalog"), ("bigquery", "service_account", "service_account_key"),
+        ("databricks", "default_catalogue", "default_catalog"), ("bigquery", "default_datasets", "default_dataset"),
     ],
 )  # fmt: skip
 def test_a_key_that_is_spelled_wrongly_is_not_passed_over(engine: str, wrong: str, meant: str) -> None:
@@ -524,6 +525,6 @@ def test_a_uri_that_cannot_be_read_is_not_repeated(uri: str) -> None:
 
 
 def test_secrets_are_taken_out_in_every_spelling() -> None:
-    redact = place_from_uri("postgres://bob:p%40ss%2Fw@h/db?sslpassword=hidden", None, SETTINGS).access.redact
-    told = redact('bad p@ss/w, p%40ss%2Fw and hidden for user "bob" at bob:x, bobsled')
+    redact = place_from_uri("postgres://bob:p%40ss%2Fword@h/db?sslpassword=hidden-one", None, SETTINGS).access.redact
+    told = redact('bad p@ss/word, p%40ss%2Fword and hidden-one for user "bob" at bob:x, bobsled')
     assert told == 'bad ***, *** and *** for user "***" at ***:x, bobsled'

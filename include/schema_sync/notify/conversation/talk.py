@@ -180,20 +180,10 @@ class Talk:
         return ended.remembered if isinstance(ended, Silent) else None
 
     def _turn(self, kind: MessageKind, change: IncidentChange, before: Continue | None = None) -> Turn:
-        report = self.report
         if kind is MessageKind.SCHEMA_SYNC_ERROR:
-            notice = error_notice(
-                report.organization_name, error=report.error, unchecked=report.unchecked, run=self.run
-            )
-            return Turn(notice, None, kind, False, change.state)
-        return turn(
-            None if before is None else before.previous,
-            change,
-            report,
-            min_severity=self.min_severity,
-            run=self.run,
-            mention=self.mention(change),
-        )
+            return Turn(error_notice(self.report, self.run), None, kind, False, change.state)
+        previous = None if before is None else before.previous
+        return turn(previous, change, self.report, self.run, self.mention(change))
 
     def _reserve(self, kind: MessageKind, decision: Open | TakeOver, notes: list[str]) -> Plan:
         """Reserve the first message of a new conversation, or take over this run's own reservation."""

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 Block = dict[str, Any]
@@ -92,6 +93,36 @@ def context(text: str) -> Block:
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
 
+def button(text: str, url: str) -> Block:
+    """A block with one button that opens ``url``; needs no server."""
+    return {
+        "type": "actions",
+        "elements": [{"type": "button", "text": {"type": "plain_text", "text": text}, "url": url, "style": "primary"}],
+    }
+
+
+def is_web_address(url: str | None) -> bool:
+    return url is not None and url.startswith(("http://", "https://")) and len(url) <= 1_000
+
+
+def date(timestamp: str, *, time: bool = False) -> str:
+    """A moment in ISO 8601 as each reader's own clock and calendar have it."""
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return prose(timestamp, 40)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    tokens, plain = (
+        ("{date_short_pretty} {time}", "%Y-%m-%d %H:%M UTC") if time else ("{date_short_pretty}", "%Y-%m-%d")
+    )
+    return f"<!date^{int(moment.timestamp())}^{tokens}|{moment.astimezone(UTC):{plain}}>"
+
+
+def without_dates(text: str) -> str:
+    """Dates as those read them whose program knows no Slack."""
+    return _DATE.sub(r"\1", text)
+
+
 def units(text: str) -> int:
     """Length in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -102,14 +133,18 @@ def cost(blocks: Sequence[Block]) -> int:
     return sum(units(json.dumps(block, ensure_ascii=False)) for block in blocks)
 
 
-def fill(listing: Listing, start: int, *, max_blocks: int, max_cost: int) -> Filled:
+def fill(listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000) -> Filled:
     """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order."""
+    lines = 0
     finished: list[Block] = []
     finished_cost = 0
     text, heading = "", ""
     index = start
     while index < listing.size:
         item = listing.item(index)
+        lines += item.line.count("\n") + (2 if item.heading and item.heading != heading else 1)
+        if lines > max_lines:
+            break
         longer = f"{text}\n{item.line}"
         if text and item.heading == heading and units(longer) <= MAX_SECTION:
             if finished_cost + cost([section(longer)]) > max_cost:
@@ -135,6 +170,8 @@ def plain_text(block: Block) -> str:
     """A block as a person reads it, on one or more lines."""
     if block["type"] == "divider":
         return "—" * 20
+    if block["type"] == "actions":
+        return "  ".join(f"[ {each['text']['text']} ] {each['url']}" for each in block["elements"])
     texts = [block["text"]] if "text" in block else block.get("elements", [])
     return "  ".join(_read(text["text"]) for text in texts)
 
@@ -194,10 +231,11 @@ def _visible(character: str) -> str:
 
 
 _LINK = re.compile(r"<(https?://[^|>]*)\|([^>]*)>")
+_DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 
 
 def _read(text: str) -> str:
-    text = _LINK.sub(r"\2 (\1)", text)
+    text = without_dates(_LINK.sub(r"\2 (\1)", text))
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     # Blocks are safe already unless somebody else built them; a log line must be in any case.
     return "".join(c if c == "\n" or c.isprintable() or c in _JOINERS else _visible(c) for c in text)

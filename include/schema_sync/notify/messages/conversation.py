@@ -18,35 +18,31 @@ from ..incidents import (
     IncidentChange,
     IncidentState,
     OpenProblem,
+    advance,
     continues,
     run_moment,
     time_between,
 )
-from .blocks import Item, Listing, header, name, prose, section
-from .layout import Message, MessageKind, compose, run_context
-from .organization import drift_alert
+from .blocks import Block, Item, Listing, date, header, name, prose, section
+from .layout import MAX_LINES, Message, MessageKind, compose, details
 from .wording import (
-    CONSEQUENCE,
     EMOJI,
     PROBLEMS,
     called_by_name,
     datasets_line,
-    day,
-    discrepancy_item,
+    finding_item,
     first_of,
     in_order,
     problem_line,
-    report_counts,
     unchecked_listing,
+    what_broke,
+    what_to_do,
 )
 
 # A week less what a daily run may be early against the one it is compared with.
 REMIND_AFTER = timedelta(days=7) - timedelta(hours=12)
 # A reminder names the worst; the first message lists them all.
-_REMINDED = 10
-
-_RESOLVED_NOUN = ("resolved problem", "resolved problems")
-_IGNORED_NOUN = ("ignored problem", "ignored problems")
+_REMINDED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +63,7 @@ class Turn:
 
 
 def turn(
-    previous: IncidentState | None,
-    change: IncidentChange,
-    report: OrganizationReport,
-    *,
-    min_severity: Severity,
-    run: RunFacts,
-    mention: str = "",
+    previous: IncidentState | None, change: IncidentChange, report: OrganizationReport, run: RunFacts, mention: str = ""
 ) -> Turn:
     """What is said after ``run``.
 
@@ -86,19 +76,18 @@ def turn(
         previous = None
     now = run_moment(run)
     all_gone = not change.state.problems
+    said = _Said(change, report, run, mention if change.new else "")
     reply: Message | None = None
     if previous is None and not all_gone:
-        parent = _first_post(change, report, min_severity=min_severity, run=run, mention=mention)
-        return Turn(parent, None, MessageKind.SCHEMA_SYNC, False, replace(change.state, spoke=now))
+        return Turn(said.open(paged=True), None, MessageKind.SCHEMA_SYNC, False, replace(change.state, spoke=now))
     if all_gone:
-        parent = _resolved(change, report, run)
-        reply = _resolved_notice(change, report, run)
+        parent, reply = said.resolved(), said.resolved_notice()
     else:
-        parent = _open(change, report, run, paged=False)
+        parent = replace(said, mention="").open(paged=False)
         if change.new or change.resolved or change.ignored:
-            reply = _news(change, report, run, mention if change.new else "")
+            reply = said.news()
         elif report.error is None and time_between(change.state.spoke, now) >= REMIND_AFTER:
-            reply = _reminder(change, report, run)
+            reply = said.reminder()
     return Turn(
         parent=parent,
         reply=reply,
@@ -108,185 +97,163 @@ def turn(
     )
 
 
-def _first_post(
-    change: IncidentChange, report: OrganizationReport, *, min_severity: Severity, run: RunFacts, mention: str
-) -> Message:
-    alert = drift_alert(report, min_severity=min_severity, run=run, first_seen=_dates(change, report), mention=mention)
-    if alert is None or change.ongoing or change.kept:  # an incident that has a past, and lost its message
-        return _open(change, report, run, paged=True, mention=mention if change.new else "")
-    return alert
+def drift_alert(
+    report: OrganizationReport, *, min_severity: Severity, run: RunFacts, mention: str = ""
+) -> Message | None:
+    """What an organization reads that never heard of its problems.
+
+    :return: None when no discrepancy is at or above ``min_severity``. Unchecked data sources alone make no
+        drift alert: they are an :func:`error_notice`.
+    """
+    change = advance(None, report, min_severity=min_severity, run=run)
+    return None if change is None else turn(None, change, report, run, mention).parent
 
 
-def _dates(change: IncidentChange, report: OrganizationReport) -> dict[str, str]:
-    """When each of the report's problems was seen first; what nobody tracks counts as the oldest."""
-    return dict.fromkeys((found.fingerprint for found in report.discrepancies), "") | dict(change.first_seen)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The messages of one turn."""
 
+    change: IncidentChange
+    report: OrganizationReport
+    run: RunFacts
+    mention: str
 
-def _open(
-    change: IncidentChange, report: OrganizationReport, run: RunFacts, *, paged: bool, mention: str = ""
-) -> Message:
-    worst = change.state.problems[0].severity
-    title = f"{EMOJI[worst]} Schema drift: {report.organization_name}"
-    facts = [f"*{_what_changed(change)}*", *_as_checked(change, report, run)]
-    if worst is Severity.CRITICAL:
-        facts.append(CONSEQUENCE)
-    facts += called_by_name(mention)
-    return compose(
-        text=f"{prose(title, 200)}: {_what_changed(change)}. {' '.join(_as_checked(change, report, run))}",
-        title=f"Schema drift: {name(report.organization_name)}",
-        head=(header(title), section("\n".join(facts))),
-        listings=(
-            _open_listing(change),
-            _kept_listing(change.kept),
-            unchecked_listing(report.unchecked),
-        ),
-        foot=(run_context(run),),
-        paged=paged,
-    )
-
-
-def _resolved(change: IncidentChange, report: OrganizationReport, run: RunFacts) -> Message:
-    title = f"✅ Schema drift resolved: {report.organization_name}"
-    since = f"Open since {day(change.state.opened)}, nothing is open any more."
-    facts = [f"*{_what_changed(change)}*", since, *_as_checked(change, report, run)]
-    return compose(
-        text=f"{prose(title, 200)}: {_what_changed(change)}. {since} {' '.join(_as_checked(change, report, run))}",
-        title=f"Schema drift resolved: {name(report.organization_name)}",
-        head=(header(title), section("\n".join(facts))),
-        listings=(*_gone_listings(change), unchecked_listing(report.unchecked)),
-        foot=(run_context(run),),
-        paged=False,
-    )
-
-
-def _resolved_notice(change: IncidentChange, report: OrganizationReport, run: RunFacts) -> Message:
-    text, title = _thread_title(["✅ Nothing is open any more"], report)
-    return compose(
-        text=f"{text}: {_what_changed(change)}. {datasets_line(report)}",
-        title=f"Schema drift resolved: {name(report.organization_name)}",
-        head=(section("\n".join([title, f"{_what_changed(change)}.", datasets_line(report)])),),
-        listings=(*_gone_listings(change), unchecked_listing(report.unchecked)),
-        foot=(run_context(run),),
-    )
-
-
-def _news(change: IncidentChange, report: OrganizationReport, run: RunFacts, mention: str) -> Message:
-    """What is new and what is gone, for the thread; complete in itself, because the channel may see it as well."""
-    new = in_order(change.new, change.first_seen)
-    said = []
-    if new:
-        again = "Open again: " if change.reopened else ""
-        words = ("problem", "problems") if change.reopened else ("new problem", "new problems")
-        said.append(f"{EMOJI[new[0].severity]} {again}{counted(len(new), *words)}")
-    if change.resolved:
-        said.append(f"✅ {len(change.resolved)} resolved")
-    if change.ignored:
-        said.append(f"🔇 {len(change.ignored)} ignored")
-    text, title = _thread_title(said, report)
-    facts = [title]
-    if left := len(change.ongoing) + len(change.kept):
-        facts.append(f"{left} known before {'is' if left == 1 else 'are'} still open{_of_these_unchecked(change)}.")
-    if new and new[0].severity is Severity.CRITICAL:
-        facts.append(CONSEQUENCE)
-    facts += called_by_name(mention)
-    first = f" {first_of(new)}" if new else ""
-    return compose(
-        text=f"{text}.{first}",
-        title=f"Schema drift: {name(report.organization_name)}",
-        head=(section("\n".join(facts)),),
-        listings=(
-            Listing(len(new), lambda index: discrepancy_item(new[index]), PROBLEMS),
-            *_gone_listings(change),
-        ),
-        foot=(run_context(run),),
-    )
-
-
-def _reminder(change: IncidentChange, report: OrganizationReport, run: RunFacts) -> Message:
-    everything = _open_listing(change)
-    number = everything.size + len(change.kept)
-    since = day(min(problem.first_seen for problem in change.state.problems))
-    text, title = _thread_title([f"⏳ Still open: {counted(number, *PROBLEMS)} since {since}"], report)
-    facts = [title, f"Nothing has changed since the last message here{_of_these_unchecked(change)}."]
-    listed = min(everything.size, _REMINDED)
-    kept = change.kept[: _REMINDED - listed]
-    if listed + len(kept) < number:
-        facts.append(f"These are the worst {listed + len(kept)}; the first message of this thread has the list.")
-    return compose(
-        text=f"{text}. {facts[1]}",
-        title=f"Schema drift: {name(report.organization_name)}",
-        head=(section("\n".join(facts)),),
-        listings=(Listing(listed, everything.item, PROBLEMS), _kept_listing(kept)),
-        foot=(run_context(run),),
-        paged=False,
-    )
-
-
-def _open_listing(change: IncidentChange) -> Listing:
-    """Every open problem that this run's report has; each says how long it has been there."""
-    shown = in_order([*change.new, *change.ongoing], change.first_seen)
-    new = {id(found) for found in change.new}
-
-    def item(index: int) -> Item:
-        found: Discrepancy = shown[index]
-        return discrepancy_item(
-            found, "*new*" if id(found) in new else f"since {day(change.first_seen[found.fingerprint])}"
+    def open(self, *, paged: bool) -> Message:
+        change, shown = self.change, self._shown([*self.change.new, *self.change.ongoing])
+        worst = EMOJI[change.state.problems[0].severity]
+        older = len(change.ongoing) + len(change.kept)
+        if change.new:
+            again = " again" if change.reopened else ""
+            words = [f"{what_broke(change.new, new=bool(older))}{again} in {self.report.organization_name}"]
+            if older:
+                words.append(f"{counted(older, 'older problem', 'older problems')} open")
+        else:
+            words = [f"{counted(older, *PROBLEMS)} open in {self.report.organization_name}"]
+        if gone := len(change.resolved) + len(change.ignored):
+            words.append(f"{gone} fixed or silenced" if change.ignored else f"{gone} fixed")
+        title = f"{worst} {' · '.join(words)}"
+        return compose(
+            text=f"{prose(title, 200)}. {first_of(shown)}",
+            title=f"Schema drift: {name(self.report.organization_name)}",
+            head=self._head(title, shown),
+            listings=(
+                self._findings(shown),
+                _memories(change.kept, "⚪", "*Still open*, not checked this time"),
+                unchecked_listing(self.report.unchecked),
+            ),
+            foot=self._foot(shown),
+            paged=paged,
+            max_lines=MAX_LINES,
         )
 
-    return Listing(len(shown), item, PROBLEMS)
+    def resolved(self) -> Message:
+        title = f"✅ Nothing is open any more in {self.report.organization_name}"
+        since = f"Open since {date(self.change.state.opened)}, over since {date(self.run.timestamp)}."
+        return self._goodbye(title, (header(title), section(since)), paged=False)
+
+    def resolved_notice(self) -> Message:
+        title = f"✅ Nothing is open any more in {self.report.organization_name}"
+        return self._goodbye(title, (section(f"*{prose(title, 200)}*"),), paged=True)
+
+    def news(self) -> Message:
+        """What is new and what is gone, for the thread; complete in itself, because the channel may see it as well."""
+        change, new = self.change, self._shown(self.change.new)
+        words = []
+        if new:
+            again = " again" if change.reopened else ""
+            words.append(f"{EMOJI[new[0].severity]} {what_broke(new, new=not change.reopened)}{again}")
+        if change.resolved:
+            words.append(f"✅ {len(change.resolved)} fixed")
+        if change.ignored:
+            words.append(f"🔇 {len(change.ignored)} silenced")
+        title = f"{' · '.join(words)} in {prose(self.report.organization_name, 128)}"
+        if left := len(change.ongoing) + len(change.kept):
+            title += f" · {counted(left, 'older problem', 'older problems')} open"
+        return compose(
+            text=f"{title}. {first_of(new)}",
+            title=f"Schema drift: {name(self.report.organization_name)}",
+            head=self._head(title, new, is_reply=True),
+            listings=(self._findings(new, alone=True), *self._gone()),
+            foot=self._foot(new),
+            max_lines=MAX_LINES,
+        )
+
+    def reminder(self) -> Message:
+        change, shown = self.change, self._shown(self.change.ongoing)
+        number = len(shown) + len(change.kept)
+        since = date(min(problem.first_seen for problem in change.state.problems))
+        title = (
+            f"⏳ Still open in {prose(self.report.organization_name, 128)}: {counted(number, *PROBLEMS)} since {since}"
+        )
+        worst = shown[:_REMINDED]
+        kept = change.kept[: _REMINDED - len(worst)]
+        return compose(
+            text=f"⏳ Still open: {counted(number, *PROBLEMS)}. {first_of(shown)}",
+            title=f"Schema drift: {name(self.report.organization_name)}",
+            head=self._head(title, shown, is_reply=True),
+            listings=(self._findings(worst), _memories(kept, "⚪", "*Still open*, not checked this time")),
+            foot=self._foot(shown),
+            paged=False,
+            max_lines=MAX_LINES,
+        )
+
+    def _goodbye(self, title: str, head: Sequence[Block], *, paged: bool) -> Message:
+        return compose(
+            text=f"{prose(title, 200)}. {datasets_line(self.report)}.",
+            title=f"Schema drift resolved: {name(self.report.organization_name)}",
+            head=head,
+            listings=(*self._gone(), unchecked_listing(self.report.unchecked)),
+            foot=self._foot(()),
+            paged=paged,
+            max_lines=MAX_LINES,
+        )
+
+    def _head(self, title: str, shown: Sequence[Discrepancy], *, is_reply: bool = False) -> tuple[Block, ...]:
+        facts = [f"*{title}*"] if is_reply else []
+        if self.report.error is not None:
+            facts.append("The last check failed: nothing new is known. The data team looks into it.")
+        elif shown:
+            facts.append(what_to_do(shown, self._fixes))
+        facts += called_by_name(self.mention)
+        return (*(() if is_reply else (header(title),)), *([section("\n".join(facts))] if facts else []))
+
+    def _foot(self, shown: Sequence[Discrepancy]) -> tuple[Block, ...]:
+        number = len(self.change.state.problems)
+        fix = any(found.fingerprint in self._fixes for found in shown)
+        label = f"See {'all ' if number > 1 else ''}{number}" if number else "See the details"
+        label += " and the fix" if fix and number else ""
+        parts = [f"first seen {date(self.change.state.opened)}"] if number else []
+        parts += [f"checked {date(self.run.timestamp, time=True)}", datasets_line(self.report)]
+        return details(self.run, self.report.organization_id, label, " · ".join(parts))
+
+    def _findings(self, shown: Sequence[Discrepancy], *, alone: bool = False) -> Listing:
+        """:param alone: all are new, and need not say so."""
+        new = {id(found) for found in self.change.new}
+        mixed = not alone and 0 < len(new) < len(self.change.state.problems)
+
+        def item(index: int) -> Item:
+            found = shown[index]
+            since = "" if id(found) in new else f"since {date(self.change.first_seen[found.fingerprint])}"
+            since = "*new*" if mixed and id(found) in new else since
+            return finding_item(found, fixed=found.fingerprint in self._fixes, since=since)
+
+        return Listing(len(shown), item, PROBLEMS)
+
+    def _gone(self) -> tuple[Listing, Listing]:
+        return (
+            _memories(self.change.resolved, "✅", "*Fixed*", ("fixed problem", "fixed problems")),
+            _memories(
+                self.change.ignored, "🔇", "*Silenced* in the dataset", ("silenced problem", "silenced problems")
+            ),
+        )
+
+    def _shown(self, found: Sequence[Discrepancy]) -> list[Discrepancy]:
+        return in_order(found, self.change.first_seen)
+
+    @property
+    def _fixes(self) -> frozenset[str]:
+        return frozenset(fixed for patch in self.report.patches for fixed in patch.fixes)
 
 
-def _gone_listings(change: IncidentChange) -> tuple[Listing, Listing]:
-    ignored = "*Ignored*: the dataset's author does not want to be told"
-    return (
-        _memories(change.resolved, "✅", "*Resolved*", _RESOLVED_NOUN),
-        _memories(change.ignored, "🔇", ignored, _IGNORED_NOUN),
-    )
-
-
-def _kept_listing(kept: Sequence[OpenProblem]) -> Listing:
-    return _memories(kept, "⚪", "*Still open*: this check could not look at these", PROBLEMS)
-
-
-def _memories(problems: Sequence[OpenProblem], sign: str, heading: str, noun: tuple[str, str]) -> Listing:
+def _memories(problems: Sequence[OpenProblem], sign: str, heading: str, noun: tuple[str, str] = PROBLEMS) -> Listing:
     return Listing(len(problems), lambda index: Item(problem_line(problems[index], sign), heading), noun)
-
-
-def _what_changed(change: IncidentChange) -> str:
-    """``2 new · 3 ongoing since 2026-01-12 · 1 resolved``."""
-    parts = ["Open again"] if change.reopened and change.new else []
-    if change.new:
-        parts.append(f"{len(change.new)} new")
-    if change.ongoing:
-        since = min(change.first_seen[found.fingerprint] for found in change.ongoing)
-        parts.append(f"{len(change.ongoing)} ongoing since {day(since)}")
-    if change.kept:
-        parts.append(f"{len(change.kept)} still open, not checked this time")
-    if change.resolved:
-        parts.append(f"{len(change.resolved)} resolved")
-    if change.ignored:
-        parts.append(f"{len(change.ignored)} ignored")
-    return " · ".join(parts)
-
-
-def _as_checked(change: IncidentChange, report: OrganizationReport, run: RunFacts) -> list[str]:
-    """When and what was checked last, in sentences; a check that failed is none."""
-    if report.error is not None:
-        return [f"Last check: {prose(run.timestamp, 40)}, failed: {prose(report.error)}"]
-    listed = len(change.new) + len(change.ongoing)
-    rest = "; what is less severe than alerts ask for is only counted" if listed < len(report.discrepancies) else ""
-    return [
-        f"Last checked: {prose(run.timestamp, 40)}.",
-        f"Found: {report_counts(report)}{rest}.",
-        datasets_line(report),
-    ]
-
-
-def _of_these_unchecked(change: IncidentChange) -> str:
-    return f" ({len(change.kept)} could not be checked this time)" if change.kept else ""
-
-
-def _thread_title(said: Sequence[str], report: OrganizationReport) -> tuple[str, str]:
-    """The first line of a reply, as plain text and as Slack's markup."""
-    whose = f"Schema drift: {name(report.organization_name)}"
-    return " · ".join([*said, whose]), " · ".join([*(f"*{words}*" for words in said), whose])

@@ -16,17 +16,23 @@ from .blocks import (
     MAX_TOTAL,
     Block,
     Listing,
+    button,
     context,
     cost,
+    date,
     fill,
+    is_web_address,
     plain_text,
     prose,
     section,
     units,
+    without_dates,
 )
 
 # A thread longer than this is not read. What is left is counted; the next run lists it.
-MAX_REPLIES = 20
+MAX_REPLIES = 9
+# Lines that a message in a channel has before its button: more are not read; what is left is counted, and follows.
+MAX_LINES = 12
 # What every listing after the first may claim in the first message, so that a long one never hides a short one.
 _SHARE_BLOCKS, _SHARE_COST = 5, 1_500
 # Room for one "…and 214 more", and for the line above a page of the thread.
@@ -72,6 +78,7 @@ def compose(
     listings: Sequence[Listing],
     foot: Sequence[Block],
     paged: bool = True,
+    max_lines: int = 10_000,
 ) -> Message:
     """Lay out head, listings and foot within Slack's limits; what does not fit is counted and goes into replies.
 
@@ -80,9 +87,11 @@ def compose(
     :param text: fallback text, escaped.
     :param title: how a page of the thread calls its subject, escaped, at most about 500 units.
     :param paged: False: what does not fit is counted only; it is in the thread already.
+    :param max_lines: of head and body together, as far as short listings leave it.
     """
     blocks_left = MAX_BLOCKS - len(head) - len(foot) - len(listings)
     cost_left = MAX_TOTAL - MARKER_RESERVE - cost(head) - cost(foot) - _NOTE_COST * len(listings)
+    lines_left = max_lines - _lines(head) - sum(map(_fewest_lines, listings))
     shares = [fill(listing, 0, max_blocks=_SHARE_BLOCKS, max_cost=_SHARE_COST) for listing in listings]
     body: list[Block] = []
     ends: list[int] = []
@@ -93,7 +102,9 @@ def compose(
             0,
             max_blocks=blocks_left - sum(len(share.blocks) for share in later),
             max_cost=cost_left - sum(share.cost for share in later),
+            max_lines=lines_left + max(_fewest_lines(listing) - 1, 0),  # the last line is for what does not fit
         )
+        lines_left -= max(_lines(filled.blocks) + 1 - _fewest_lines(listing), 0) if filled.blocks else 0
         blocks_left -= len(filled.blocks)
         cost_left -= filled.cost
         body += [*filled.blocks, *_notes([listing], [filled.end], " in the thread")]
@@ -105,13 +116,35 @@ def compose(
     )
 
 
+def _lines(blocks: Sequence[Block]) -> int:
+    return sum(plain_text(block).count("\n") + 1 for block in blocks)
+
+
+def _fewest_lines(listing: Listing) -> int:
+    """Of a listing that is cut short: its heading, its first line, and the note of what is left."""
+    if not listing.size:
+        return 0
+    item = listing.item(0)
+    return item.line.count("\n") + 1 + bool(item.heading) + 1
+
+
 def run_context(run: RunFacts) -> Block:
     """The small print: which run this is, with a link to it where one is known."""
     label = f"run {prose(run.run_id, 250)}"
-    if run.run_url is not None and run.run_url.startswith(("http://", "https://")) and len(run.run_url) <= 1_000:
-        address = quote(run.run_url, safe=":/?#[]@!$&()*+,;=%~").replace("&", "&amp;")
-        label = f"<{address}|{label}>"
-    return context(f"Schema Sync · {prose(run.timestamp, 40)} · {label}")
+    if is_web_address(run.run_url):
+        label = f"<{_address(str(run.run_url)).replace('&', '&amp;')}|{label}>"
+    return context(f"Schema Sync · {date(run.timestamp, time=True)} · {label}")
+
+
+def details(run: RunFacts, organization_id: str, label: str, small_print: str) -> tuple[Block, ...]:
+    """How an organization's message ends: a button to its page, where that is known, and the small print."""
+    url = f"{str(run.results_url).rstrip('/')}/organizations/{quote(organization_id, safe='')}"
+    known = run.results_url is not None and is_web_address(url)
+    return (*([button(label, _address(url))] if known else []), context(small_print))
+
+
+def _address(url: str) -> str:
+    return quote(url, safe=":/?#[]@!$&()*+,;=%~")
 
 
 def _replies(title: str, listings: Sequence[Listing], ends: Sequence[int]) -> tuple[Message, ...]:
@@ -151,4 +184,5 @@ def _notes(listings: Sequence[Listing], ends: Sequence[int], where: str) -> list
 
 def _bounded(text: str) -> str:
     """Texts are short by construction; a caller's slip must not make Slack refuse the message."""
+    text = without_dates(text)  # which only blocks show
     return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ...nouns.discrepancy import Severity
-from ...nouns.report import OrganizationState, OrganizationTotals
+from ...nouns.report import OrganizationState, OrganizationTotals, UncheckedSource
 from ...nouns.run import RunError, RunFacts, RunResult
 from ...text import counted
 from .blocks import Item, Listing, header, name, prose, section
 from .layout import Message, compose, run_context
-from .wording import EMOJI, severity_counts, unchecked_line
+from .wording import EMOJI, severity_counts
 
 _Row = TypeVar("_Row")
 
@@ -115,7 +115,10 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
         (of for of in result.organizations if of.slowest_source is not None),
         key=lambda of: (-_elapsed_ms(of), of.organization_name, of.organization_id),
     )[:_SLOWEST]
-    undelivered = [of for of in result.organizations if of.notification_error is not None]
+    untold = sorted(
+        (of for of in result.organizations if of.untold is not None or of.notification_error is not None),
+        key=lambda of: (-of.critical, -of.warnings, of.organization_name, of.organization_id),
+    )
     title = _headline(result)
     facts = [*([_quiet(result)] if quiet else []), *_facts(result)]
     return compose(
@@ -123,6 +126,12 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
         title="Schema Sync summary",
         head=(header(title), section("\n".join(facts))),
         listings=(
+            _listing(
+                untold,
+                "*Not told*: nobody there knows of this",
+                _untold_line,
+                ("organization not told", "organizations not told"),
+            ),
             _listing(
                 failed,
                 "*Failed*",
@@ -132,16 +141,10 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
             _listing(
                 gaps,
                 "*Not checked*",
-                lambda gap: f"⚪ {name(gap[0].organization_name)}, {unchecked_line(gap[1])}",
+                lambda gap: f"⚪ {name(gap[0].organization_name)}, {_unchecked_line(gap[1])}",
                 ("unchecked data source", "unchecked data sources"),
             ),
             _listing(drifted, "*Drift*", _drift_line, ("organization with drift", "organizations with drift")),
-            _listing(
-                undelivered,
-                "*Alerts that were not delivered*",
-                lambda of: f"⚠️ {name(of.organization_name)}: {prose(of.notification_error)}",
-                ("undelivered alert", "undelivered alerts"),
-            ),
             _listing(slowest, "*Slowest sources*", _slowest_line, ("slow source", "slow sources")),
         ),
         foot=(run_context(run),),
@@ -233,6 +236,17 @@ def _changes(result: RunResult) -> list[str]:
     if len(followed) < len(result.organizations):
         line += f" (known for {len(followed)} of {len(result.organizations)} organizations)"
     return [f"{line}."]
+
+
+def _untold_line(of: OrganizationTotals) -> str:
+    sign = EMOJI[Severity.CRITICAL] if of.critical else "⚠️"
+    found = f" ({severity_counts(of.critical, of.warnings, of.infos)})" if of.critical or of.warnings else ""
+    return f"{sign} {name(of.organization_name)}{found}: {prose(of.untold or of.notification_error)}"
+
+
+def _unchecked_line(source: UncheckedSource) -> str:
+    datasets = counted(source.datasets, "dataset", "datasets")
+    return f"{name(source.data_source_name)} ({datasets}): {prose(source.error)}"
 
 
 def _drift_line(of: OrganizationTotals) -> str:

@@ -1,126 +1,123 @@
-"""How single findings, problems and counts are put into words, escaped (pure)."""
+"""How single findings, problems and counts are put into words, escaped (pure).
+
+Written for the analyst who reads them in Slack: what broke, who is hit, since when, what to do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from ...nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from ...nouns.discrepancy import ChangeKind, Discrepancy, DiscrepancyType, Severity
 from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import OrganizationReport, UncheckedSource
 from ...text import counted
-from ..incidents import OpenProblem, place_of
-from .blocks import Item, Listing, name, prose, units
+from ..incidents import OpenProblem
+from .blocks import Item, Listing, date, name, prose, units
 
 EMOJI = {severity: severity.sign for severity in Severity}
-
-
 PROBLEMS = ("problem", "problems")
 
-
-CONSEQUENCE = "Queries that use what is missing fail until the YML or the warehouse is changed."
-# For these, column, types and place do not tell all; the discrepancy's own sentence says what happened, or who needs
-# the column.
+_KINDS = DiscrepancyType
+# For these, column, types and users do not tell all: the discrepancy's own sentence adds what the warehouse, or the
+# reader of the file, said.
 _NEEDS_ITS_MESSAGE = frozenset(
-    {
-        DiscrepancyType.MISSING_SCHEMA,
-        DiscrepancyType.MISSING_COLUMN,
-        DiscrepancyType.INACCESSIBLE_TABLE,
-        DiscrepancyType.BROKEN_VIEW,
-        DiscrepancyType.BROKEN_EXPRESSION,
-        DiscrepancyType.BROKEN_RELATIONSHIP,
-        DiscrepancyType.KEY_TYPE_MISMATCH,
-        DiscrepancyType.INVALID_YML,
-        DiscrepancyType.UNVERIFIABLE_EXPRESSION,
-    }
-)
-
-
+    {_KINDS.INACCESSIBLE_TABLE, _KINDS.BROKEN_VIEW, _KINDS.BROKEN_EXPRESSION, _KINDS.BROKEN_RELATIONSHIP,
+     _KINDS.KEY_TYPE_MISMATCH, _KINDS.INVALID_YML, _KINDS.UNVERIFIABLE_EXPRESSION}
+)  # fmt: skip
+_OF_A_TABLE = frozenset({_KINDS.MISSING_TABLE, _KINDS.MISSING_SCHEMA, _KINDS.INACCESSIBLE_TABLE, _KINDS.BROKEN_VIEW})
 _TYPE_LENGTH = 200
 _MENTION_LENGTH = 500
-_PLACE_LENGTH = 386  # three names of 128 and their dots
+_USERS_NAMED = _SOURCES_NAMED = 3
 
 
 def in_order(found: Sequence[Discrepancy], first_seen: Mapping[str, str] | None = None) -> list[Discrepancy]:
-    """As people are to read them: most severe first, then by dataset, the dataset with the newest problem first.
+    """As people are to read them, each dataset once: most severe first, then most hit, then newest.
 
     :param first_seen: {fingerprint: timestamp} of each; None: all are as old.
     """
+    dates = first_seen or {}
     ordered = sorted(found, key=lambda each: each.sort_key)
-    if first_seen is None:
-        return ordered
-    dated = [(first_seen[each.fingerprint], _group(each), each) for each in ordered]
-    newest: dict[tuple[int, str, str, str, str], str] = {}
-    for since, group, _ in dated:
-        newest[group] = max(since, newest.get(group, ""))
-    dated.sort(key=lambda row: row[0], reverse=True)
-    dated.sort(key=lambda row: row[1])
-    dated.sort(key=lambda row: newest[row[1]], reverse=True)
-    dated.sort(key=lambda row: row[1][0])
-    return [each for *_, each in dated]
+    ordered.sort(key=lambda each: dates.get(each.fingerprint, ""), reverse=True)
+    ordered.sort(key=_weight)
+    datasets: dict[object, int] = {}
+    for each in ordered:
+        datasets.setdefault(_dataset_of(each), len(datasets))
+    return sorted(ordered, key=lambda each: datasets[_dataset_of(each)])
 
 
-def discrepancy_item(found: Discrepancy, since: str = "") -> Item:
-    """One discrepancy in a listing, under its dataset's heading.
+def finding_item(found: Discrepancy, *, fixed: bool = False, since: str = "") -> Item:
+    """One finding in a line, and a second one where that adds something.
 
+    :param fixed: a patch repairs it.
     :param since: how long it has been there, escaped; empty: is not said.
     """
-    what = f"{EMOJI[found.severity]} *{DISCREPANCY_NAMES[found.type].title}*"
-    if found.column is not None:
-        what += f" {name(found.column)}"
-    sides = (("YML says", found.declared), ("warehouse has", found.actual))
-    facts = [f"{side} {name(value, _TYPE_LENGTH)}" for side, value in sides if value is not None]
-    # What is declared of a schema is its name, which the heading says.
-    details = [", ".join(facts)] if facts and found.type is not DiscrepancyType.MISSING_SCHEMA else []
-    if found.suggestion is not None and found.suggestion != found.actual:
-        details.append(f"did you mean {name(found.suggestion)}?")
-    if found.line is not None:
-        details.append(f"YML line {found.line}")
+    parts = [f"{EMOJI[found.severity]} {_bold(found.dataset_name or found.table or found.schema)}"]
+    parts.append(_happened(found) + _hit(found))
+    if fixed:
+        parts.append("the fix is ready")
+    elif found.suggestion is not None and found.suggestion != found.actual:
+        parts.append(f"did you mean {name(found.suggestion)}?")
     if since:
-        details.append(since)
-    line = " · ".join([what, *details])
-    if found.type in _NEEDS_ITS_MESSAGE:
-        line += f"\n{prose(found.message)}"
-    place = name(place_of(found), _PLACE_LENGTH)
-    heading = place if found.dataset_name is None else f"Dataset {name(found.dataset_name)} on {place}"
-    return Item(line, heading)
+        parts.append(since)
+    line = " · ".join(parts)
+    return Item(f"{line}\n{prose(found.message)}" if found.type in _NEEDS_ITS_MESSAGE and found.message else line)
 
 
 def problem_line(problem: OpenProblem, sign: str) -> str:
     """A problem of which only the memory is left, in one line; escaped."""
-    what = f"*{DISCREPANCY_NAMES[problem.type].title}*" + (
-        f" {name(problem.column)}" if problem.column is not None else ""
-    )
-    of_dataset = f"dataset {name(problem.dataset_name)} on " if problem.dataset_name is not None else ""
-    place = name(problem.place, _PLACE_LENGTH)
-    return f"{sign} {what} · {of_dataset}{place} · first seen {day(problem.first_seen)}"
+    column = f" {name(problem.column)}" if problem.column is not None else ""
+    title = DISCREPANCY_NAMES[problem.type].title
+    where = _bold(problem.dataset_name or problem.place)
+    return f"{sign} {where} · {title[0].lower()}{title[1:]}{column} · since {date(problem.first_seen)}"
+
+
+def what_broke(found: Sequence[Discrepancy], *, new: bool) -> str:
+    """``2 columns broke``, ``1 table broke``, ``5 problems``; with ``new`` problems are ``new``."""
+    kinds = {each.type for each in found}
+    number = len(found)
+    if kinds == {_KINDS.MISSING_COLUMN}:
+        return f"{counted(number, 'column', 'columns')} broke"
+    if kinds and kinds <= _OF_A_TABLE:
+        return f"{counted(number, 'table', 'tables')} broke"
+    return counted(number, *(f"new {word}" for word in PROBLEMS)) if new else counted(number, *PROBLEMS)
+
+
+def what_to_do(shown: Sequence[Discrepancy], fixes: Collection[str]) -> str:
+    """Who does what next."""
+    ready = sum(1 for found in shown if found.fingerprint in fixes)
+    if ready:
+        rest = f" for {ready} of these, and corrects the rest" if ready < len(shown) else ""
+        return f"*Next:* whoever maintains the datasets applies the fix that is ready{rest}."
+    return "*Next:* whoever maintains the datasets or tables corrects this; the next check notices."
+
+
+def unchecked_line(unchecked: Sequence[UncheckedSource]) -> str:
+    """What an organization has to know of what was not checked. Why is the data team's: its summary says so."""
+    named = ", ".join(name(source.data_source_name) for source in unchecked[:_SOURCES_NAMED])
+    if more := len(unchecked) - _SOURCES_NAMED:
+        named += f" and {more} more" if more > 0 else ""
+    was = "was" if len(unchecked) == 1 else "were"
+    return f"⚪ {named} {was} not checked this time: nothing new is known there. The data team looks into it."
 
 
 def unchecked_listing(unchecked: Sequence[UncheckedSource]) -> Listing:
-    heading = "*Not checked*: nothing is known about these"
-    return Listing(
-        len(unchecked),
-        lambda index: Item(f"⚪ {unchecked_line(unchecked[index])}", heading),
-        ("unchecked data source", "unchecked data sources"),
-    )
+    return Listing(int(bool(unchecked)), lambda _: Item(unchecked_line(unchecked)), ("line", "lines"))
 
 
 def first_of(shown: Sequence[Discrepancy]) -> str:
     """The first few, for a fallback text; escaped."""
-    return f"First: {'; '.join(map(_in_short, shown[:3]))}."
-
-
-def report_counts(report: OrganizationReport) -> str:
-    return severity_counts(*map(report.count, Severity))
+    return "; ".join(
+        f"{prose(found.dataset_name or found.table or found.schema, 64)}: {_happened(found, 64)}" for found in shown[:3]
+    )
 
 
 def datasets_line(report: OrganizationReport) -> str:
     """What was checked, what was not, and what nobody wants to hear of."""
     line = f"{counted(report.datasets_checked, 'dataset', 'datasets')} checked"
-    line += f", {report.datasets_unchecked} not checked." if report.datasets_unchecked else "."
-    if report.count_ignored:
-        line += f" {report.count_ignored} ignored by the datasets' authors."
+    line += f", {report.datasets_unchecked} not" if report.datasets_unchecked else ""
+    line += f" · {report.count_ignored} silenced in the datasets" if report.count_ignored else ""
     left_out = report.left_out.all_findings
-    return f"{line} …and {left_out:,} more findings, which are only counted." if left_out else line
+    return f"{line} · {left_out:,} more findings are counted only" if left_out else line
 
 
 def called_by_name(mention: str) -> list[str]:
@@ -131,26 +128,45 @@ def called_by_name(mention: str) -> list[str]:
     return [" ".join(names)] if names else []
 
 
-def day(timestamp: str) -> str:
-    """The date of a timestamp in ISO 8601; escaped."""
-    return prose(timestamp[:10])
-
-
 def severity_counts(critical: int, warnings: int, infos: int) -> str:
     return f"{critical} critical, {counted(warnings, 'warning', 'warnings')}, {counted(infos, 'info', 'infos')}"
 
 
-def unchecked_line(source: UncheckedSource) -> str:
-    """One data source that was not checked, with the reason; escaped."""
-    datasets = counted(source.datasets, "dataset", "datasets")
-    return f"{name(source.data_source_name)} ({datasets}): {prose(source.error)}"
+def _happened(found: Discrepancy, limit: int = _TYPE_LENGTH) -> str:
+    change, column = found.changed, name(found.column, limit)
+    if change is not None and found.type is _KINDS.MISSING_COLUMN:
+        since = f" since {date(change.since)}"
+        if change.kind is ChangeKind.RENAMED:
+            return f"{column} was renamed to {name(change.to, limit)}{since}"
+        if change.kind is ChangeKind.DROPPED:
+            return f"{column} is gone{since}"
+    texts = {key: name(getattr(found, key), limit) for key in ("schema", "table", "declared", "actual")}
+    return DISCREPANCY_NAMES[found.type].happened.format(column=column, **texts)
 
 
-def _in_short(found: Discrepancy) -> str:
-    column = f" {name(found.column, 64)}" if found.column is not None else ""
-    words = DISCREPANCY_NAMES[found.type].title
-    return f"{words[0].lower()}{words[1:]}{column} in {name(place_of(found), 200)}"
+def _hit(found: Discrepancy) -> str:
+    """``: dimension coupon, metric coupon_rate and 4 charts fail``, as far as it is known."""
+    named = [prose(user, 100) for user in found.users[:_USERS_NAMED]]
+    if (more := len(found.users) - _USERS_NAMED) > 0:
+        named.append(f"{more} more")
+    if found.impact is not None and found.impact.charts:
+        named.append(counted(found.impact.charts, "chart", "charts"))
+    if not named:
+        return ""
+    who = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    verb = "fail" if found.severity is Severity.CRITICAL else "use it"
+    single = len(named) == 1 and not (found.impact and found.impact.charts > 1)
+    return f": {who} {({'fail': 'fails', 'use it': 'uses it'}[verb]) if single else verb}"
 
 
-def _group(found: Discrepancy) -> tuple[int, str, str, str, str]:
-    return (found.severity.rank, found.database or "", found.schema, found.table or "", found.dataset_name or "")
+def _bold(text: str) -> str:
+    return f"*{prose(text, 128).replace('*', '∗') or '…'}*"
+
+
+def _weight(found: Discrepancy) -> tuple[int, int, int]:
+    charts = 0 if found.impact is None else found.impact.charts + found.impact.dashboards
+    return found.severity.rank, -charts, -len(found.users)
+
+
+def _dataset_of(found: Discrepancy) -> object:
+    return found.data_source_id, found.dataset_id, found.dataset_name or (found.database, found.schema, found.table)

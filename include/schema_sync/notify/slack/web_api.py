@@ -160,9 +160,11 @@ def _join(client: WebClient, outgoing: Outgoing, check: Callable[[], None]) -> b
 
 
 def _parts(blocks: Sequence[Block]) -> tuple[list[Block], list[Block], list[Block]]:
-    """(head, body, foot): title and first section; what may be divided; the small print at the end."""
+    """(head, body, foot): title and first section; what may be divided; the button and the small print at the end."""
     start = min(2 if blocks and blocks[0].get("type") == "header" else 1, len(blocks))
     end = len(blocks) - 1 if len(blocks) > start and blocks[-1].get("type") == "context" else len(blocks)
+    if end > start and blocks[end - 1].get("type") == "actions":
+        end -= 1
     return list(blocks[:start]), list(blocks[start:end]), list(blocks[end:])
 
 

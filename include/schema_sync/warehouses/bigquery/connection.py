@@ -16,17 +16,18 @@ from ..sign_in import Driver, SignIn, Uri, VaultJson
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
-    """Without a key, the credentials of the machine are used (workload identity)."""
+    """A service account's key, and nothing of this machine's: neither its own credentials nor a file on it."""
     options: dict[str, Any] = {"project": secret["project_id"], "location": secret.get("location")}
-    if key := secret.raw("service_account_key"):
-        try:
-            options["key"] = dict(json.loads(key) if isinstance(key, str) else key)
-        except (ValueError, TypeError):
-            options["key"] = None
-        if options["key"] is None:
-            raise secret.invalid("its `service_account_key` is not the JSON text of a service account's key")
-    elif path := secret.get("key_file_path"):
-        options["key_file"] = path
+    secret["service_account_key"]
+    key = secret.raw("service_account_key")
+    try:
+        key = dict(json.loads(key) if isinstance(key, str) else key)
+    except (ValueError, TypeError):
+        key = {}
+    if key.get("type", "service_account") != "service_account" or not key:
+        raise secret.invalid("its `service_account_key` is not the JSON text of a service account's key")
+    # Where the key is shown is not for the key to say.
+    options["key"] = {**key, "token_uri": "https://oauth2.googleapis.com/token"}
     return SignIn(options, options["project"], secret.get("default_dataset"))
 
 
@@ -161,7 +162,7 @@ class _Cursor:
 
 DRIVER = Driver(
     "google-cloud-bigquery",
-    "project_id service_account_key? key_file_path? default_dataset? location?",
+    "project_id service_account_key default_dataset? location?",
     _sign_in_from_vault,
     _sign_in_from_uri,
     lambda _settings: {},

@@ -72,6 +72,15 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return SqlServerConnection(raw)
 
 
+def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
+    """Azure's gateway goes by the name, which only Microsoft can point elsewhere."""
+    server, slash, instance = options["server"].partition("\\")
+    return options if server.lower().endswith(_AZURE) else {**options, "server": f"{addresses[0]}{slash}{instance}"}
+
+
+_AZURE = (".database.windows.net", ".fabric.microsoft.com")
+
+
 class SqlServerError(Exception):
     """What the server or the driver said; ``errno`` is the server's error number, or None."""
 
@@ -232,4 +241,5 @@ DRIVER = Driver(
     _sign_in_from_uri,
     limits,
     _connect,
+    pin=_pin,
 )

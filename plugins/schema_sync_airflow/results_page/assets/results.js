@@ -48,6 +48,7 @@
     const outer = window.parent.document;
     const twin = outer.createElement("a");
     twin.href = link.href;
+    if (link.hasAttribute("download")) twin.download = link.download; // the frame may not download either
     if (opensElsewhere(event)) {
       twin.target = "_blank";
       twin.rel = "noopener";
@@ -164,7 +165,7 @@
     const send = form.querySelector("button[type=submit]");
     const fields = form.elements;
     const conf = {
-      organization_ids: [fields.organization_ids.value],
+      organization_ids: fields.organization_ids ? [fields.organization_ids.value] : null,
       dry_run: fields.dry_run.checked,
       min_severity: fields.min_severity.value,
     };

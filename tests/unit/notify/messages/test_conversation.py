@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from include.schema_sync.notify.incidents import IncidentState, advance, state_from_json, state_to_json
-from include.schema_sync.notify.messages.conversation import Turn, turn
+from include.schema_sync.notify.messages.conversation import Turn, drift_alert, turn
 from include.schema_sync.notify.messages.layout import Message, MessageKind, render_text
-from include.schema_sync.notify.messages.organization import drift_alert
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
-from tests.unit.message_checks import assert_golden, assert_harmless, discrepancy, report_of_every_type, texts_of
+from tests.unit.message_checks import RUN, assert_golden, assert_harmless, discrepancy, report_of_every_type, texts_of
 
 KINDS = DiscrepancyType
 START = datetime(2026, 1, 15, 7, tzinfo=UTC)
@@ -45,6 +44,7 @@ def run_on(day: float) -> RunFacts:
         timestamp=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         run_url=f"https://airflow.example.com/runs/{moment:%Y-%m-%d}",
         as_of=moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        results_url=RUN.results_url,
     )
 
 
@@ -59,7 +59,7 @@ def said(
     """The turn that a run on this day makes; somebody would be called by name wherever that is done."""
     change = advance(previous, report, min_severity=least, run=run_on(day))
     assert change is not None
-    return turn(previous, change, report, min_severity=least, run=run_on(day), mention=MENTION)
+    return turn(previous, change, report, run_on(day), MENTION)
 
 
 def after(*reports: tuple[float, OrganizationReport]) -> Turn:
@@ -102,8 +102,9 @@ def test_new_criticals_read_as_agreed_in_the_channel() -> None:
 def test_same_problems_the_next_day_say_nothing_but_when_they_were_checked() -> None:
     last = after((0, report_with(EMAIL)), (1, report_with(EMAIL)))
     assert (last.reply, last.broadcast) == (None, False)
-    assert "1 ongoing since 2026-01-15" in texts_of(last.parent)[1]
-    assert "Last checked: 2026-01-16T07:00:00Z" in texts_of(last.parent)[1]
+    assert texts_of(last.parent)[0] == "🔴 1 problem open in Acme &amp; Sons"
+    assert "since 2026-01-15" in render_text(last.parent)
+    assert "checked 2026-01-16 07:00 UTC" in render_text(last.parent)
     assert last.parent.replies == ()
     assert last.state.spoke == run_on(0).as_of
 
@@ -132,18 +133,18 @@ def test_reminder_of_many_names_the_worst_and_counts_all() -> None:
     many = [replace(TOTAL, column=f"c{number}") for number in range(300)]
     reminder = said(after((0, report_with(EMAIL, *many))).state, report_with(EMAIL, *many), 7)
     text = reply_of(reminder)
-    assert "Still open: 301 problems since 2026-01-15" in text
+    assert "Still open in Acme & Sons: 301 problems since 2026-01-15" in text
     assert "`email`" in text
-    assert text.count("Type mismatch") == 9
-    assert "the first message of this thread has the list" in text
+    assert text.count("the dataset expects") == 7
+    assert "[ See all 301 ] https://results.example.com/schema-sync/organizations/a" in text
 
 
 def test_what_is_gone_is_named_in_the_thread_and_leaves_the_list() -> None:
     last = after((0, report_with(EMAIL, TOTAL)), (2, report_with(TOTAL)))
     assert "✅ Missing column" not in render_text(last.parent)
     assert "`email`" not in render_text(last.parent)
-    assert "1 ongoing since 2026-01-15 · 1 resolved" in texts_of(last.parent)[1]
-    assert "✅ *Missing column* `email` · dataset `orders` on `analytics.public.orders`" in reply_of(last)
+    assert texts_of(last.parent)[0] == "🟡 1 problem open in Acme &amp; Sons · 1 fixed"
+    assert "✅ *orders* · missing column `email` · since 2026-01-15" in reply_of(last)
     assert not last.broadcast
 
 
@@ -159,8 +160,7 @@ def test_resolved_names_what_nobody_could_check() -> None:
     last = after((0, report_with(EMAIL)), (1, report_with(unchecked=(LAKE,))))
     for message in (last.parent, last.reply):
         assert message is not None
-        assert "nothing is known about these" in render_text(message)
-        assert "Lake" in render_text(message)
+        assert "`Lake` was not checked this time: nothing new is known there" in render_text(message)
 
 
 def test_reopened_within_a_week_turns_red_again_and_reads_as_agreed() -> None:
@@ -183,7 +183,7 @@ def test_problems_that_could_not_be_checked_stay_in_the_list_and_are_never_calle
     last = after((0, report_with(EMAIL)), (1, report_with(unchecked=(source,))))
     assert last.reply is None
     text = render_text(last.parent)
-    assert "this check could not look at these" in text
+    assert "*Still open*, not checked this time" in text
     assert "`email`" in text
     assert "✅" not in text
     assert last.parent.blocks[0]["text"]["text"].startswith("🔴")
@@ -192,10 +192,8 @@ def test_problems_that_could_not_be_checked_stay_in_the_list_and_are_never_calle
 def test_failed_check_says_when_and_why_and_reminds_nobody() -> None:
     last = after((0, report_with(EMAIL)), (8, report_with(error="The database is away.")))
     assert last.reply is None
-    facts = texts_of(last.parent)[1]
-    assert "Last check: 2026-01-23T07:00:00Z, failed: The database is away." in facts
-    assert "Last checked" not in facts
-    assert "0 critical" not in facts
+    assert "The last check failed: nothing new is known. The data team looks into it." in texts_of(last.parent)[1]
+    assert "The database is away" not in render_text(last.parent)  # that is for the data team
 
 
 def test_lost_first_message_is_posted_again_with_everything_that_is_open() -> None:
@@ -203,13 +201,13 @@ def test_lost_first_message_is_posted_again_with_everything_that_is_open() -> No
     report = report_with(EMAIL, *(replace(TOTAL, column=f"c{number}") for number in range(200)), unchecked=(LAKE,))
     change = advance(state, report, min_severity=Severity.WARNING, run=run_on(2))
     assert change is not None
-    again = turn(None, change, report, min_severity=Severity.WARNING, run=run_on(2))
+    again = turn(None, change, report, run_on(2))
     assert again.reply is None
     assert again.parent.replies  # a first post has pages
     text = render_text(again.parent)
     assert "since 2026-01-15" in text
     assert "`rate`" in text
-    assert text.count("Type mismatch") == 201
+    assert text.count("the dataset expects") == 200
 
 
 def mentions_of(message: Message | None) -> int:
@@ -247,7 +245,7 @@ def test_pages_of_a_reply_hold_what_the_reply_cannot() -> None:
     assert last.reply is not None
     assert last.reply.replies
     pages = [last.reply, *last.reply.replies]
-    assert sum(text.count("*Missing column*") for page in pages for text in texts_of(page)) == 300
+    assert sum(text.count("is not in the table") for page in pages for text in texts_of(page)) == 300
 
 
 class World:
@@ -296,7 +294,7 @@ def test_sixty_days_of_twenty_organizations_reach_the_channel_only_with_incident
             if change is None:
                 continue
             fresh = not open_now and (quiet_since is None or day - quiet_since >= 7)
-            last = turn(state, change, report, min_severity=Severity.WARNING, run=run_on(day))
+            last = turn(state, change, report, run_on(day))
             for message in (last.parent, last.reply):
                 if message is not None:
                     assert_harmless(message)

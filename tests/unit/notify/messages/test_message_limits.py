@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.notify.incidents import IncidentChange, IncidentState, advance
-from include.schema_sync.notify.messages.conversation import Turn, turn
-from include.schema_sync.notify.messages.layout import MAX_REPLIES, Message, render_text
-from include.schema_sync.notify.messages.organization import drift_alert, error_notice
+from include.schema_sync.notify.messages.conversation import Turn, drift_alert, turn
+from include.schema_sync.notify.messages.layout import MAX_LINES, MAX_REPLIES, Message, render_text
+from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.messages.summary import run_result, summary_message
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
+from include.schema_sync.nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals, SourceTiming, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
 from tests.unit.message_checks import (
@@ -26,6 +26,7 @@ from tests.unit.message_checks import (
     assert_within_limits,
     discrepancy,
     texts_of,
+    texts_of_block,
 )
 
 MENTION = "<@U0123456789> <!subteam^S0123456789>"
@@ -33,7 +34,7 @@ MENTION = "<@U0123456789> <!subteam^S0123456789>"
 
 def run_on(day: int, run_id: str = "run") -> RunFacts:
     date = f"2026-01-{day:02}T07:00:00"
-    return RunFacts(f"{run_id} {day}", f"{date}Z", RUN.run_url, f"{date}.000000Z")
+    return RunFacts(f"{run_id} {day}", f"{date}Z", RUN.run_url, f"{date}.000000Z", RUN.results_url)
 
 
 def crowd(number: int, **changes: Any) -> tuple[Discrepancy, ...]:
@@ -60,7 +61,7 @@ def followed(
     assert opened is not None
     change = advance(opened.state, after, min_severity=Severity.INFO, run=run_on(9, run_id))
     assert change is not None
-    said = turn(opened.state, change, after, min_severity=Severity.INFO, run=run_on(9, run_id), mention=mention)
+    said = turn(opened.state, change, after, run_on(9, run_id), mention)
     return opened.state, change, said
 
 
@@ -82,7 +83,7 @@ def test_twenty_thousand_problems_stay_within_limits_and_none_is_lost_uncounted(
     assert "`source 0`" in " ".join(texts_of(alert))
     everything = " ".join(text for page in (alert, *alert.replies) for text in texts_of(page))
     left = int(re.search(r"and (\d+) more problems, not listed", everything)[1])  # type: ignore[index]
-    assert everything.count("*Missing column*") + left == 20_000
+    assert everything.count("is not in the table") + left == 20_000
 
 
 def open_and_new() -> tuple[OrganizationReport, OrganizationReport]:
@@ -126,9 +127,21 @@ def test_every_turn_of_twenty_thousand_problems_stays_within_limits_and_is_quick
     check(said.reply)
 
 
+@pytest.mark.parametrize("story", [open_and_new, unchanged, unreachable, gone, some_of_everything])
+def test_no_message_of_a_conversation_has_more_than_twelve_lines_before_its_button(story: Any) -> None:
+    before, after = story()
+    _, _, said = followed(before, after)
+    alert = drift_alert(before, min_severity=Severity.INFO, run=RUN)
+    for message in (said.parent, said.reply, alert, error_notice(after, RUN)):
+        if message is not None:
+            at = [block["type"] for block in message.blocks].index("actions")
+            shown = [text for block in message.blocks[:at] for text in texts_of_block(block)]
+            assert sum(text.count("\n") + 1 for text in shown) <= MAX_LINES
+
+
 def test_what_an_edited_message_cannot_list_is_counted_and_left_to_the_thread() -> None:
     _, _, said = followed(*open_and_new())
-    listed = sum(text.count("*Missing column*") for text in texts_of(said.parent))
+    listed = sum(text.count("is not in the table") for text in texts_of(said.parent))
     assert f"…and {20_000 - listed} more problems in the thread" in texts_of(said.parent)
 
 
@@ -153,6 +166,9 @@ discrepancies = st.builds(
     message=hostile,
     line=st.none() | st.integers(1, 10**6),
     suggestion=st.none() | hostile,
+    users=st.lists(hostile, max_size=5).map(tuple),
+    impact=st.none() | st.builds(Impact, st.integers(0, 10**6), names=st.lists(hostile, max_size=2).map(tuple)),
+    changed=st.none() | st.builds(Change, st.just(RUN.timestamp) | hostile, st.sampled_from(ChangeKind), hostile),
 )
 unchecked_sources = st.builds(
     UncheckedSource,
@@ -181,14 +197,14 @@ def test_no_data_breaks_an_alert_or_a_notice_or_gets_markup_through(
     least: Severity,
     run_id: str,
 ) -> None:
-    run = RunFacts(run_id, "2026-01-15T07:00:00Z", RUN.run_url)
+    run = RunFacts(run_id, "2026-01-15T07:00:00Z", RUN.run_url, results_url=RUN.results_url)
     report = OrganizationReport("a", organization, 1, 1, tuple(found) * copies, tuple(unchecked))
     alert = drift_alert(report, min_severity=least, run=run)
     assert (alert is None) == (not any(one.severity.at_least(least) for one in found))
     if alert is not None:
         check(alert)
-    check(error_notice(organization, error=run_id, unchecked=unchecked, run=run))
-    check(error_notice(organization, error=None, unchecked=unchecked, run=run))
+    check(error_notice(report, run))
+    check(error_notice(replace(report, error=run_id), run))
 
 
 @settings(max_examples=80, deadline=None)
@@ -221,10 +237,10 @@ def test_no_data_breaks_a_conversation_or_gets_markup_through(
     if said.reply is not None:
         check(said.reply)
     # The same incident, told to a channel whose message somebody deleted.
-    again = turn(None, change, after, min_severity=Severity.WARNING, run=RUN)
+    again = turn(None, change, after, RUN)
     check(again.parent)
     # With somebody's name in it, it is as long as that, and everything else stays harmless.
-    called = turn(None, change, after, min_severity=Severity.WARNING, run=RUN, mention=MENTION).parent
+    called = turn(None, change, after, RUN, MENTION).parent
     assert_within_limits(called)
     assert_harmless(replace(called, blocks=(), text=called.text))
 

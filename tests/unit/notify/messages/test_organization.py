@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.schema_sync.notify.incidents import advance
 from include.schema_sync.notify.messages import blocks
+from include.schema_sync.notify.messages.conversation import drift_alert, turn
 from include.schema_sync.notify.messages.layout import Message, render_text
-from include.schema_sync.notify.messages.organization import drift_alert, error_notice
+from include.schema_sync.notify.messages.organization import error_notice
+from include.schema_sync.notify.messages.run_alerts import late_message
 from include.schema_sync.notify.messages.wording import in_order
-from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Impact, Severity
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
 from tests.unit.message_checks import (
     RUN,
     assert_golden,
     assert_within_limits,
+    bluebird,
     discrepancy,
     report_of_every_type,
     texts_of,
+)
+
+FAILED = OrganizationReport(
+    "a", "Acme", error="The Airflow connection `app_db` did not answer: set AIRFLOW_CONN_APP_DB"
 )
 
 
@@ -31,29 +40,66 @@ def test_alert_reads_as_agreed_for_every_type() -> None:
     assert_golden(alert, "drift_alert_every_type.json")
 
 
+def test_alert_says_what_broke_who_is_hit_since_when_and_that_the_fix_is_ready() -> None:
+    alert = drift_alert(bluebird(), min_severity=Severity.WARNING, run=RUN)
+    assert_golden(alert, "drift_alert_bluebird.json")
+    said = render_text(alert) if alert else ""
+    assert "2 columns broke in Bluebird Coffee" in said
+    assert "`coupon` is gone since 2026-01-14: dimension coupon, metric coupon_rate and 4 charts fail" in said
+    assert "`amount` was renamed to `amount_usd` since 2026-01-14: measure revenue fails · the fix is ready" in said
+    assert "[ See all 2 and the fix ] https://results.example.com/schema-sync/organizations/" in said
+
+
+FORBIDDEN = (
+    r"airflow|conn(ection)?[ _]id|data_source_|app_db|vault|xcom|[A-Z]+_[A-Z_]{3,}|dag\b|infos|YML says|only counted"
+)
+
+
+def test_no_message_for_an_organization_speaks_of_the_operators_world() -> None:
+    """Whatever a check was refused for: the reason is in the summary and the log."""
+    everything = replace(report_of_every_type(), error=None)
+    fine = OrganizationReport(everything.organization_id, "Acme", 12)
+    days = [
+        RunFacts(f"r{day}", f"2026-01-{day:02}T07:00:00Z", RUN.run_url, results_url=RUN.results_url)
+        for day in range(1, 10)
+    ]
+    said: list[Message | None] = [error_notice(FAILED, RUN), error_notice(everything, RUN)]
+    for story in ([everything, fine, everything], [bluebird(), everything, FAILED], [everything] * 9):
+        state = None
+        for run, report in zip(days, story, strict=False):
+            change = advance(state, report, min_severity=Severity.INFO, run=run)
+            if change is not None:
+                last = turn(state, change, report, run)
+                state = last.state
+                said += [last.parent, *last.parent.replies, last.reply]
+    texts = [text for message in said if message is not None for text in (message.text, *texts_of(message))]
+    assert len(texts) > 60
+    for text in texts:
+        assert not re.search(FORBIDDEN, text), text
+        assert not re.search(r"airflow|vault|xcom", text, re.IGNORECASE), text
+        assert not re.search(r"\d{4}-\d\d-\d\dT\d\d:", text), text
+
+
 def test_alert_lists_warnings_and_worse_but_counts_infos() -> None:
     alert = drift_alert(report_of_every_type(), min_severity=Severity.WARNING, run=RUN)
     assert_golden(alert, "drift_alert_warnings.json")
 
 
 def test_notice_of_a_failed_organization_reads_as_agreed() -> None:
-    notice = error_notice(
-        "Acme", error="The application database did not answer. Check `app_db`.", unchecked=(), run=RUN
-    )
-    assert_golden(notice, "error_notice_failed.json")
+    assert_golden(error_notice(FAILED, RUN), "error_notice_failed.json")
 
 
 def test_notice_of_unchecked_sources_reads_as_agreed() -> None:
-    unchecked = report_of_every_type().unchecked
-    assert_golden(error_notice("Acme", error=None, unchecked=unchecked, run=RUN), "error_notice_unchecked.json")
+    assert_golden(error_notice(replace(report_of_every_type(), discrepancies=()), RUN), "error_notice_unchecked.json")
 
 
 def test_notice_is_no_drift_report_and_calls_nothing_clean() -> None:
-    notice = error_notice("Acme", error=None, unchecked=report_of_every_type().unchecked, run=RUN)
-    said = render_text(notice) + notice.text
-    assert "not* a drift report" in said
-    assert not re.search(r"clean|no drift|in order|✅", said)
-    assert "Create the Airflow connection 'data_source_2'" in said
+    for report in (report_of_every_type(), FAILED):
+        notice = error_notice(report, RUN)
+        said = render_text(notice) + notice.text
+        assert "not* a drift report" in said
+        assert not re.search(r"clean|no drift|in order|✅", said)
+        assert "There is nothing that you need to do: the data team looks into it" in said
 
 
 def test_no_alert_when_nothing_is_severe_enough_even_if_sources_are_unchecked() -> None:
@@ -70,21 +116,26 @@ def test_no_alert_when_nothing_is_severe_enough_even_if_sources_are_unchecked() 
 def test_most_severe_come_first_and_neighbours_of_one_dataset_share_a_section() -> None:
     alert = drift_alert(report_of_every_type(), min_severity=Severity.INFO, run=RUN)
     assert alert is not None
-    emojis = re.findall("[🔴🟡🔵]", render_text(alert))[1:]
-    assert emojis == ["🔴"] * 5 + ["🟡"] * 2 + ["🔵"] * 3
-    # Once with its missing column, once with its warnings and infos, which nothing more severe parts.
-    assert sum("Dataset `orders`" in text for text in texts_of(alert)) == 2
+    lines = [line for line in render_text(alert).splitlines() if re.match(" *[🔴🟡🔵] [*]", line)]
+    datasets = [re.findall(r"\*(.*?)\*", line)[0] for line in lines]
+    # A dataset's findings are neighbours, its worst first; datasets come by their worst.
+    assert [dataset for dataset, _ in groupby(datasets)] == list(dict.fromkeys(datasets))
+    assert "".join(line.strip()[0] for line in lines if "*orders*" in line) == "🔴🔴🟡🟡🔵🔵🔵"
+    assert datasets[0] == "orders"  # most hit
 
 
 def test_datasets_with_the_newest_problems_come_first_within_one_severity() -> None:
     kinds = DiscrepancyType
-    old = discrepancy(kinds.MISSING_COLUMN, table="a_orders", column="old")
-    older = discrepancy(kinds.MISSING_COLUMN, table="z_refunds", column="older")
-    new = discrepancy(kinds.MISSING_COLUMN, table="z_refunds", column="zz_new")
-    newest_warning = discrepancy(kinds.TYPE_MISMATCH, table="a_orders", column="retyped")
+    old = discrepancy(kinds.MISSING_COLUMN, dataset_name="a_orders", column="old")
+    older = discrepancy(kinds.MISSING_COLUMN, dataset_name="z_refunds", column="older")
+    new = discrepancy(kinds.MISSING_COLUMN, dataset_name="z_refunds", column="zz_new")
+    newest_warning = discrepancy(kinds.TYPE_MISMATCH, dataset_name="a_orders", column="retyped")
     dates = {old: "2026-01-10", older: "2026-01-09", new: "2026-01-14", newest_warning: "2026-01-15"}
     first_seen = {found.fingerprint: f"{date}T07:00:00Z" for found, date in dates.items()}
     assert in_order([newest_warning, older, old, new], first_seen) == [new, older, old, newest_warning]
+    # What hits more comes before what is newer.
+    hit = replace(old, impact=Impact(charts=4), users=("dimension old",))
+    assert in_order([newest_warning, older, hit, new], first_seen) == [hit, newest_warning, new, older]
 
 
 def test_what_the_datasets_authors_ignore_is_counted() -> None:
@@ -94,7 +145,7 @@ def test_what_the_datasets_authors_ignore_is_counted() -> None:
     )
     alert = drift_alert(report, min_severity=Severity.WARNING, run=RUN)
     assert alert is not None
-    assert "2 ignored by the datasets' authors." in texts_of(alert)[1]
+    assert "2 silenced in the datasets" in texts_of(alert)[-1]
 
 
 def test_mention_is_live_and_cut_between_two_names_when_it_is_long() -> None:
@@ -131,7 +182,7 @@ def test_many_datasets_with_one_problem_each_stay_below_fifty_blocks() -> None:
     alert = drift_alert(OrganizationReport("a", "Acme", 200, 0, found), min_severity=Severity.INFO, run=RUN)
     assert alert is not None
     assert_within_limits(alert)
-    assert len(alert.blocks) > 40
+    assert sum(len(page.blocks) for page in (alert, *alert.replies)) < 20
 
 
 def test_long_names_keep_both_ends_so_that_they_can_be_told_apart() -> None:
@@ -153,14 +204,16 @@ def test_invisible_characters_become_visible_in_names() -> None:
 
 def test_link_of_the_run_cannot_be_broken_by_its_address() -> None:
     run = RunFacts("run|>x", "2026-01-15T07:00:00Z", "https://airflow.example.com/a|b>c d?x=1&y=2")
-    link = texts_of(error_notice("Acme", error="x", unchecked=(), run=run))[-1]
+    link = texts_of(late_message(late_after_min=1, run_timeout_min=2, run=run))[-1]
     assert "<https://airflow.example.com/a%7Cb%3Ec%20d?x=1&amp;y=2|run run|&gt;x>" in link
 
 
 @pytest.mark.parametrize("address", [None, "javascript:alert(1)", "https://x/" + "a" * 2_000])
 def test_run_without_a_usable_address_is_named_without_link(address: str | None) -> None:
-    notice = error_notice("Acme", error="x", unchecked=(), run=RunFacts("run 1", "2026-01-15T07:00:00Z", address))
-    assert texts_of(notice)[-1] == "Schema Sync · 2026-01-15T07:00:00Z · run run 1"
+    run = RunFacts("run 1", "2026-01-15T07:00:00Z", address, results_url=address)
+    late = late_message(late_after_min=1, run_timeout_min=2, run=run)
+    assert render_text(late).splitlines()[-1] == "Schema Sync · 2026-01-15 07:00 UTC · run run 1"
+    assert "actions" not in [block["type"] for block in error_notice(FAILED, run).blocks]
 
 
 def test_limits_are_the_ones_of_the_sdk() -> None:
