@@ -81,6 +81,15 @@ def _cloudwatch_namespace(name: str) -> Any:
     return field(metadata={"variable": Variable(name, read)})
 
 
+def _one_of(name: str, default: str, *others: str) -> Any:
+    def read(text: str | None) -> str:
+        if (text or default) not in (default, *others):
+            raise ValueError(f"expected {default}, {' or '.join(others)}. Correct it or remove it (default {default}).")
+        return text or default
+
+    return field(metadata={"variable": Variable(name, read)})
+
+
 def _networks(name: str, default: str) -> Any:
     def read(text: str | None) -> tuple[str, ...]:
         try:
@@ -142,6 +151,7 @@ class Settings(_FromEnvironment):
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
+    :ivar impact: whether findings name the saved charts that they hit, count them, or say nothing of them.
     :ivar environment: what those metrics call this installation.
     """
 
@@ -171,6 +181,7 @@ class Settings(_FromEnvironment):
     mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
     patch_undocumented: bool = _yes_or_no("SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False)
     emf_namespace: str | None = _cloudwatch_namespace("SCHEMA_SYNC_EMF_NAMESPACE")
+    impact: str = _one_of("SCHEMA_SYNC_IMPACT", "names", "counts", "off")
     environment: str = _text("SCHEMA_SYNC_ENVIRONMENT", "production")
 
     @property

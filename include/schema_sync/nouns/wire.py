@@ -179,6 +179,9 @@ def _timing_from_json(value: Json | None) -> SourceTiming | None:
 def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     value = asdict(discrepancy)
     del value["organization_id"]  # the report says it once
+    value["users"] = list(discrepancy.users)
+    if discrepancy.impact is not None:
+        value["impact"]["names"] = list(discrepancy.impact.names)
     return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
 
 

@@ -72,7 +72,7 @@ def referenced_columns(expression: str, dialect: str) -> References:
         path into JSON or into an element (``payload:a.b``, ``items[0].price``) only the root is named.
     :param dialect: a ``data_sources.type`` or one of sqlglot's words. Any other is read as standard SQL.
     """
-    engine = _SQLGLOT_WORDS.get(dialect) or _engine(dialect)
+    engine = _SQLGLOT_WORDS.get(dialect) or sqlglot_dialect(dialect)
     text = expression.strip()
     if len(text) <= _SHORT:
         found = _plain(text, engine)
@@ -89,7 +89,7 @@ def referenced_columns(expression: str, dialect: str) -> References:
 def needs_parser(expression: str, dialect: str) -> bool:
     """True for an expression that is more than a name, a number or a text."""
     text = expression.strip()
-    return len(text) > _SHORT or _plain(text, _SQLGLOT_WORDS.get(dialect) or _engine(dialect)) is None
+    return len(text) > _SHORT or _plain(text, _SQLGLOT_WORDS.get(dialect) or sqlglot_dialect(dialect)) is None
 
 
 def words_of(expression: str) -> set[str]:
@@ -98,7 +98,7 @@ def words_of(expression: str) -> set[str]:
 
 
 @lru_cache(maxsize=64)
-def _engine(dialect: str) -> str:
+def sqlglot_dialect(dialect: str) -> str:
     word = dialect.strip().lower()
     if word in _SQLGLOT_WORDS:
         return _SQLGLOT_WORDS[word]

@@ -78,6 +78,23 @@ def read(masked: Masked, engine: str) -> list[tuple[Path, bool]]:
         raise UnreadableError(str(error)) from None
 
 
+def parse_query(text: str, engine: str) -> exp.Query:
+    """Parse one whole query.
+
+    :raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`.
+    """
+    dialect = _dialect(engine)
+    try:
+        tokens = dialect.tokenize(text.strip().rstrip(";"))
+    except SqlglotError:
+        raise UnreadableError("a quote or a comment in it is not closed, or a sign in it is no SQL") from None
+    within_bounds(tokens)
+    tree = _parse_tokens(dialect, tokens, text, engine) if tokens else None
+    if not isinstance(tree, exp.Query):
+        raise UnreadableError("it is no query")
+    return tree
+
+
 @lru_cache(maxsize=64)
 def _dialect(engine: str) -> Dialect:
     dialect: Any = type(Dialect.get_or_raise(engine))()

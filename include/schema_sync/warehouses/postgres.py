@@ -81,7 +81,7 @@ relations AS MATERIALIZED (
          CASE r.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
                         WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' END AS kind,
          n.usable AND coalesce(has_table_privilege(r.oid, 'SELECT'), true) AS whole,
-         (SELECT r.oid::bigint << 32 | b.xmin::text::bigint FROM pg_catalog.pg_attribute b
+         (SELECT (r.oid::bigint & 2147483647) << 32 | b.xmin::text::bigint FROM pg_catalog.pg_attribute b
           WHERE b.attrelid = r.oid AND b.attnum = -1) AS table_number
   FROM namespace n, (
     SELECT oid, relname, relkind, key FROM exact
