@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -147,8 +148,8 @@ class World:
     def connect(self, conn_id: str, connection: dict[str, Any]) -> None:
         self.environment.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
-    def run(self, conf: dict[str, Any] | None = None) -> Run:
-        """Run the DAG as ``airflow dags test`` does, in this process."""
+    def run(self, conf: dict[str, Any] | None = None, *, day: datetime | None = None) -> Run:
+        """Run the DAG as ``airflow dags test`` does, in this process. ``day``: its logical date."""
         from airflow.models.taskinstance import TaskInstance
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
@@ -157,7 +158,7 @@ class World:
         self.output.readouterr()
         self.records.clear()
         with self.records.at_level(logging.INFO):  # as in a task's own process
-            dag_run = self.dag.test(run_conf=conf or {})
+            dag_run = self.dag.test(run_conf=conf or {}, **({} if day is None else {"logical_date": day}))
         # Operators write to standard output here, modules to the logging of the standard library.
         log = self.records.text + "".join(self.output.readouterr())
         with create_session() as session:

@@ -391,3 +391,12 @@ def test_lock_has_a_hash_for_every_package_and_names_no_server(lock: str) -> Non
     assert len(entries) >= len(pins(lock))
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
     assert re.findall(r"https?://|file:|--(?:extra-)?index|--find-links", text) == []
+
+
+def test_what_runs_before_a_commit_is_what_ci_enforces() -> None:
+    import yaml
+
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    before = {hook["entry"] for repo in config["repos"] for hook in repo["hooks"]}
+    enforced = set(re.findall(r"^check (\S.*?)(?: \.)?$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
+    assert before == enforced

@@ -226,6 +226,21 @@ def test_marker_is_found_behind_many_other_messages(connect: Connect, slack: Sla
     assert send(connect, slack).already_sent
 
 
+def test_look_up_asks_around_the_reservation_because_many_apps_read_fifteen_messages_a_page(
+    connect: Connect, slack: SlackStandIn
+) -> None:
+    slack.fail("chat.postMessage", Fault(drop=True, accepted=True))
+    with pytest.raises(TransientError):
+        send(connect, slack)
+    posted = dict(slack.messages[0])
+    busy = [{**posted, "ts": f"{float(posted['ts']) + hours * 3600 + n:.6f}", "metadata": None, "blocks": []}
+            for hours in (-2, 2) for n in range(300)]  # fmt: skip
+    slack.messages += busy
+    slack.most_a_page = 15
+    assert send(connect, slack).already_sent
+    assert slack.calls.count("conversations.history") == 1
+
+
 def test_unreadable_history_still_delivers_and_the_row_notes_it(
     connect: Connect, slack: SlackStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:

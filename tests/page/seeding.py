@@ -168,7 +168,10 @@ def seed_run(
         ran(
             "fetch_organizations",
             "success",
-            return_value=[{"label": _label(each)} for each in split],
+            return_value=[
+                {"label": _label(each), "organizations": " ".join(one.organization_id for one in each)}
+                for each in split
+            ],
             organizations=[_batch(each) for each in split],
         )
         for index, batch in enumerate(split):

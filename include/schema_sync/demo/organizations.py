@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 _SAMPLES = Path(__file__).parent / "samples"
-_TABLES = Path(__file__).parents[2] / "sql" / "application_tables.sql"
+_SQL = Path(__file__).parents[2] / "sql"
 _READER = "schema_sync_reader"  # what customers grant us: may read, may not everything
 _NAMESPACE = uuid.UUID("b5b1a1a6-6f8e-4f7e-9a51-1b8d0a3f6c2e")
 
@@ -146,7 +146,8 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
         server.execute("CREATE DATABASE application")
     environment = {"AIRFLOW_CONN_APP_DB": f"{server_uri.rsplit('/', 1)[0]}/application"}
     with psycopg.connect(server_uri, dbname="application", autocommit=True) as application:
-        application.execute(_TABLES.read_bytes())
+        for tables in ("application_tables.sql", "chart_tables.sql"):
+            application.execute((_SQL / tables).read_bytes())
         application.execute("CREATE SCHEMA vault")
         application.execute("CREATE TABLE vault.decrypted_secrets (name text, decrypted_secret text)")
         for organization in ORGANIZATIONS:
@@ -164,6 +165,8 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
                     environment[f"AIRFLOW_CONN_DATA_SOURCE_{source_id.replace('-', '_').upper()}"] = _airflow_json(
                         access
                     )
+        charts = (_SAMPLES / "charts.sql").read_text().replace("{organization}", identifier("Bluebird Coffee"))
+        application.execute(charts.replace("{source}", identifier("Bluebird Coffee", "Warehouse")).encode())
     return environment
 
 

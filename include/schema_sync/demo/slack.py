@@ -57,7 +57,10 @@ class SlackStandIn:
     :ivar calls: every call by method name, refused and failed ones included.
     :ivar channels: {channel: ``joined``, ``public`` (the app may join it), ``private``, ``archived`` or ``unknown``};
         one that is not named is joined.
+    :ivar channel_names: {name without #: id} of ``conversations.list``.
     :ivar message_total: how many characters all blocks of a message may have together.
+    :ivar most_a_page: messages of history, 15 for many apps.
+    :ivar oldest_shown: what is older is hidden, as from workspaces that do not pay; None: nothing is.
     :ivar one_a_second: HTTP 429 for a channel's second message within a second, as Slack does.
     :ivar calls_a_second: HTTP 429 for a token's calls of one method beyond this number, None: no limit.
     """
@@ -68,8 +71,11 @@ class SlackStandIn:
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     channels: dict[str, str] = field(default_factory=dict)
+    channel_names: dict[str, str] = field(default_factory=dict)
     message_total: int = MAX_TOTAL
     one_a_second: bool = False
+    oldest_shown: float | None = None
+    most_a_page: int = 1_000
     calls_a_second: int | None = None
     _faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
     _posted: int = 0
@@ -122,8 +128,13 @@ class SlackStandIn:
             case "chat.delete":
                 found = self._delete(str(arguments.get("channel")), str(arguments.get("ts")))
                 return {"ok": True} if found else _refusal("message_not_found")
+            case "conversations.list":
+                named = [{"id": id_, "name": name} for name, id_ in self.channel_names.items()]
+                return {"ok": True, "channels": named}
             case "conversations.join":
                 return self._join(str(arguments.get("channel")))
+            case "reactions.get":
+                return self._reactions(str(arguments.get("channel")), str(arguments.get("timestamp")))
             case "conversations.history" | "conversations.replies":
                 return self._read(method, arguments)
         return _refusal("unknown_method")
@@ -165,6 +176,21 @@ class SlackStandIn:
                 message["updates"] = message.get("updates", 0) + 1
                 return {"ok": True, "channel": message["channel"], "ts": message["ts"], "text": message["text"]}
         return _refusal("message_not_found")
+
+    def react(self, channel: str, ts: str, reactions: Mapping[str, list[str]]) -> None:
+        """People react to a message, {reaction: users}; what is not named is taken away."""
+        with self._lock:
+            (message,) = (each for each in self.messages if (each["channel"], each["ts"]) == (channel, ts))
+            message["reactions"] = [
+                {"name": name, "users": users, "count": len(users)} for name, users in reactions.items()
+            ]
+
+    def _reactions(self, channel: str, ts: str) -> dict[str, Any]:
+        if self.oldest_shown is not None and float(ts) < self.oldest_shown:
+            return _refusal("message_not_found")
+        found = [each for each in self.messages if (each["channel"], each["ts"]) == (channel, ts)]
+        shown = {"ts": ts, **{key: each["reactions"] for each in found for key in ("reactions",) if key in each}}
+        return {"ok": True, "type": "message", "message": shown} if found else _refusal("message_not_found")
 
     def _delete(self, channel: str, ts: str) -> bool:
         for index, message in enumerate(self.messages):
@@ -215,10 +241,10 @@ class SlackStandIn:
             if not found:
                 return _refusal("thread_not_found")
         else:
-            oldest = float(arguments.get("oldest") or 0)
+            oldest, latest = float(arguments.get("oldest") or 0), float(arguments.get("latest") or "inf")
             shown = [m for m in in_channel if m["thread_ts"] is None or m["reply_broadcast"]]
-            found = [m for m in reversed(shown) if float(m["ts"]) > oldest]
-        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
+            found = [m for m in reversed(shown) if oldest < float(m["ts"]) < latest]
+        start, limit = int(arguments.get("cursor") or 0), min(int(arguments.get("limit") or 100), self.most_a_page)
         page = copy.deepcopy(found[start : start + limit])
         if str(arguments.get("include_all_metadata")).lower() not in ("1", "true"):
             for message in page:

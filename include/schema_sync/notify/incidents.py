@@ -169,6 +169,11 @@ def time_between(earlier: str, later: str) -> timedelta:
     return _moment(later) - _moment(earlier)
 
 
+def moment_after(moment: str, time: timedelta) -> str:
+    """A moment in the form of :func:`run_moment`, and later."""
+    return (_moment(moment) + time).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def place_of(found: Discrepancy) -> str:
     """``database.schema.table``, as far as known."""
     return ".".join(part for part in (found.database, found.schema, found.table) if part)
@@ -176,28 +181,9 @@ def place_of(found: Discrepancy) -> str:
 
 def state_to_json(state: IncidentState) -> dict[str, Any]:
     """Plain JSON values, which PostgreSQL can hold as ``jsonb`` too. Problems are lists: there may be thousands."""
-    return {
-        "version": _VERSION,
-        "run_id": state.run_id,
-        "as_of": state.as_of,
-        "opened": state.opened,
-        "resolved": state.resolved,
-        "spoke": state.spoke,
-        "problems": [
-            [
-                problem.fingerprint,
-                str(problem.type),
-                str(problem.severity),
-                problem.first_seen,
-                problem.data_source_id,
-                problem.dataset_id,
-                problem.dataset_name,
-                problem.place,
-                problem.column,
-            ]
-            for problem in state.problems
-        ],
-    }
+    problems = [[getattr(problem, name) for name in OpenProblem.__slots__] for problem in state.problems]
+    rest = {name: getattr(state, name) for name in IncidentState.__slots__}
+    return {"version": _VERSION, **rest, "problems": problems}
 
 
 def state_from_json(value: object) -> IncidentState | None:
@@ -205,14 +191,10 @@ def state_from_json(value: object) -> IncidentState | None:
     if not isinstance(value, dict) or value.get("version") != _VERSION:
         return None
     try:
-        state = IncidentState(
-            run_id=_text(value["run_id"]),
-            as_of=_text(value["as_of"]),
-            opened=_text(value["opened"]),
-            problems=tuple(_problem(each) for each in value["problems"]),
-            resolved=_optional_text(value["resolved"]),
-            spoke=_text(value["spoke"]),
-        )
+        rest = {name: value[name] for name in IncidentState.__slots__ if name != "problems"}
+        state = IncidentState(**rest, problems=tuple(_problem(each) for each in value["problems"]))
+        if not all(isinstance(rest[name], str) for name in ("run_id", "as_of", "opened", "spoke")):
+            return None
         for moment in (state.as_of, state.spoke, state.resolved):
             if moment is not None:
                 _moment(moment)
@@ -336,25 +318,9 @@ def _moment(text: str) -> datetime:
 
 
 def _problem(value: Any) -> OpenProblem:
-    fingerprint, kind, severity, first_seen, source, dataset_id, dataset_name, place, column = value
-    return OpenProblem(
-        fingerprint=_text(fingerprint),
-        type=DiscrepancyType(kind),
-        severity=Severity(severity),
-        first_seen=_text(first_seen),
-        data_source_id=_text(source),
-        dataset_id=_optional_text(dataset_id),
-        dataset_name=_optional_text(dataset_name),
-        place=_text(place),
-        column=_optional_text(column),
-    )
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text was expected, not {type(value).__name__}")
-    return value
-
-
-def _optional_text(value: object) -> str | None:
-    return None if value is None else _text(value)
+    fingerprint, kind, severity, *rest = value
+    optional = (False, False, False, True, True, False, True)
+    for text, may_be_none in zip([fingerprint, *rest], optional, strict=True):
+        if not (isinstance(text, str) or (text is None and may_be_none)):
+            raise TypeError(f"a text was expected, not {type(text).__name__}")
+    return OpenProblem(fingerprint, DiscrepancyType(kind), Severity(severity), *rest)

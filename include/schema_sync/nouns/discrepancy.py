@@ -180,10 +180,11 @@ class Discrepancy:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
     @property
-    def sort_key(self) -> tuple[int, str, str, str, str, str, int, str]:
-        """Most severe first, then by place, so that equal input gives equal output."""
+    def sort_key(self) -> tuple[int, int, str, str, str, str, str, int, str]:
+        """Most severe first, then what hits most charts, then by place, so that equal input gives equal output."""
         return (
             self.severity.rank,
+            -self.impact.charts if self.impact else 0,
             self.database or "",
             self.schema,
             self.table or "",

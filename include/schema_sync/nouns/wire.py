@@ -15,6 +15,7 @@ from typing import Any
 
 from .dataset import DataSource, Organization
 from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
+from .proof import Outcome, PartOutcome
 from .report import (
     LeftOut,
     OrganizationReport,
@@ -179,6 +180,9 @@ def _timing_from_json(value: Json | None) -> SourceTiming | None:
 def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     value = asdict(discrepancy)
     del value["organization_id"]  # the report says it once
+    value["users"] = list(discrepancy.users)
+    if discrepancy.impact is not None:
+        value["impact"]["names"] = list(discrepancy.impact.names)
     return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
 
 
@@ -226,6 +230,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             for probe in group.probes
         ],
         "reasons": list(reasons),
+        **({} if group.proof is None else {"proof": [list(outcome) for outcome in group.proof]}),
     }
 
 
@@ -284,6 +289,15 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             Probe(table, column, ProbeAnswer(answer), value["reasons"][reason])
             for table, column, answer, reason in value["probes"]
         ),
+        proof=_proof_from_json(value.get("proof")),
+    )
+
+
+def _proof_from_json(value: list[list[str]] | None) -> tuple[PartOutcome, ...] | None:
+    if value is None:
+        return None
+    return tuple(
+        PartOutcome(dataset, table, user, Outcome(outcome), words) for dataset, table, user, outcome, words in value
     )
 
 

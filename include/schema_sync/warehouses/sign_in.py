@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from ..errors import TerminalError
 from ..settings import Settings
@@ -193,25 +193,29 @@ def parse_uri(uri: str) -> Uri:
 
     :raises TerminalError: it cannot be read; without a word of the URI, any of which could be secret.
     """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
+    # Python's own reader: SQLAlchemy's, whose form this is, would take longer to import than all else together.
+    scheme, mark, rest = uri.strip().partition("://")
     try:
-        url = make_url(uri.strip())
-    except (ArgumentError, ValueError):  # their texts quote the URI
-        url = None
-    if url is None or (url.host and re.search(r"[@\[]", f"{url.host}/{url.database}")):
+        parts = urlsplit(f"//{rest}")
+        port = parts.port
+    except ValueError:  # its text quotes a part of the URI, which may be one of the password
+        parts, port = urlsplit(""), None
+    login, _, address = parts.netloc.rpartition("@")
+    ends_early = parts.fragment or "[" in parts.path or "@" in login or (parts.netloc and "@" in parts.path)
+    if not (mark and scheme) or ends_early or not (parts.netloc or parts.path):
         raise TerminalError(f"The connection URI cannot be read, or a password in it ends too early. {_HINT}")
-    database = url.database or ""
+    user, _, password = login.partition(":")
+    host = address[1:].partition("]")[0] if address.startswith("[") else address.partition(":")[0]
+    database = parts.path.removeprefix("/")
     return Uri(
-        scheme=url.drivername.partition("+")[0].lower(),
-        host=unquote(url.host or ""),
-        port=url.port,
-        user=url.username or "",
-        password=str(url.password or ""),
+        scheme=scheme.partition("+")[0].lower(),
+        host=unquote(host),
+        port=port,
+        user=unquote(user),
+        password=unquote(password),
         path=tuple(unquote(part) for part in database.split("/") if part),
         file=unquote(database),
-        options={key: value if isinstance(value, str) else value[-1] for key, value in url.query.items()},
+        options=dict(parse_qsl(parts.query)),
     )
 
 

@@ -26,6 +26,7 @@ from include.schema_sync.nouns.discrepancy import Severity
 from schema_sync_airflow.results_page import api, stored
 from schema_sync_airflow.results_page.findings import PAGE_SIZE as HITS_A_PAGE
 from schema_sync_airflow.results_page.findings import Question, find
+from schema_sync_airflow.results_page.history import REMEMBERED_RUNS, table_history
 from schema_sync_airflow.results_page.organization import Detail, detail, last_known
 from schema_sync_airflow.results_page.overview import Choice, Line, arranged, latest, lines_of
 from schema_sync_airflow.results_page.rendering import Addresses, render
@@ -70,6 +71,7 @@ def results_app() -> FastAPI:
     app.get("/dags/{dag_id}")(show_dag)
     app.get("/findings")(show_findings)
     app.get("/organizations/{organization_id}")(show_organization)
+    app.get("/organizations/{organization_id}/history")(show_history)
     app.get("/organizations/{organization_id}/patches")(patches)
     app.get("/api/runs")(api_runs)
     app.get("/api/organizations", response_model=None)(api_organizations)
@@ -137,6 +139,16 @@ def show_organization(
         request, "organization.html", runs=runs, run=known[0], at=chosen if run else None, found=known[1],
         may_trigger=_may_trigger(user),
     )  # fmt: skip
+
+
+def show_history(request: Request, session: SessionDep, user: GetUserDep, organization_id: str) -> HTMLResponse:
+    """What changed in an organization's tables, over the runs that Airflow still has."""
+    runs = stored.recent_runs(session, REMEMBERED_RUNS)
+    if not runs:
+        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
+    news = table_history(session, runs, organization_id)
+    shown, named = runs[: stored.SHOWN_RUNS], {"organization_id": organization_id, "news": news}
+    return _page(request, "history.html", 200, runs=shown, run=runs[0], at=None, **named)
 
 
 def patches(session: SessionDep, organization_id: str, run: RunId = None) -> Response:

@@ -13,6 +13,7 @@ from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.nouns.discrepancy_names import DISCREPANCY_NAMES
 from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
+from schema_sync_airflow.results_page.history import bars
 from schema_sync_airflow.results_page.overview import FILTERS, STATES
 from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
 from schema_sync_airflow.run.xcom import DAG_ID
@@ -73,6 +74,9 @@ class Addresses:
 
     def organization(self, organization_id: str, run: stored.Run | None = None, **query: str) -> str:
         return f"{self.root}/organizations/{quote(organization_id, safe='')}{_query({**_of_run(run), **query})}"
+
+    def history(self, organization_id: str) -> str:
+        return f"{self.root}/organizations/{quote(organization_id, safe='')}/history"
 
     def asset(self, name: str) -> str:
         return f"{self.root}/assets/{name}"
@@ -140,6 +144,7 @@ def _environment() -> jinja2.Environment:
         severity_words=SEVERITY_WORDS,
         run_words=RUN_WORDS,
         run_outcome=run_outcome,
+        bars=bars,
         organization_ids=ORGANIZATION_IDS,
         dry_run=DRY_RUN,
         min_severity=MIN_SEVERITY,

@@ -100,12 +100,12 @@ class Value:
     content: Any
 
 
-def recent_runs(session: Session) -> list[Run]:
+def recent_runs(session: Session, most: int = SHOWN_RUNS) -> list[Run]:
     """The newest runs, newest first, each with its result in numbers: one statement.
 
     The numbers are picked out by the database, because a result that names thousands of errors is big.
     """
-    newest = _runs().order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(SHOWN_RUNS)
+    newest = _runs().order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(most)
     return [_run(row) for row in session.execute(newest)]
 
 
@@ -143,7 +143,7 @@ def values(
         statement = statement.where(cast(XComModel.value, Text).icontains(containing, autoescape=True))
     found: dict[Source, list[Value]] = {source: [] for source in sources}
     for row in session.execute(statement):
-        found[row.task_id, row.key].append(Value(row.map_index, _content(row)))
+        found[row.task_id, row.key].append(Value(row.map_index, content_of(row)))
     return found
 
 
@@ -178,7 +178,7 @@ def instance(
     for row in session.execute(statement):
         states[row.task_id] = str(row.state or "")
         if row.key is not None:
-            contents[row.task_id, row.key] = _content(row)
+            contents[row.task_id, row.key] = content_of(row)
     return states, contents
 
 
@@ -244,7 +244,7 @@ def _is_in_database() -> bool:
     return XCom is BaseXCom
 
 
-def _content(row: Row[Any]) -> Any:
+def content_of(row: Row[Any]) -> Any:
     """As the task pushed it; a backend of the deployment's own may keep only a reference in the database."""
     from airflow.sdk.execution_time.xcom import XCom
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from schema_sync_airflow.run.xcom import INTROSPECT, TOTALS, push_totals, wait_u
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.schema_sync.application.charts import Chart
+    from include.schema_sync.application.rows import Connection
     from include.schema_sync.nouns.dataset import Dataset
     from include.schema_sync.nouns.report import OrganizationReport
     from include.schema_sync.nouns.snapshot import OrganizationSnapshot
@@ -43,6 +45,7 @@ class DatasetYmlDiffOperator(BaseOperator):
     @terminal_errors_fail_at_once()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from include.schema_sync.application.rows import fetch_datasets
+        from include.schema_sync.compare.charts import with_impact
         from include.schema_sync.errors import TerminalError
         from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_from_json, totals_to_json
@@ -57,8 +60,13 @@ class DatasetYmlDiffOperator(BaseOperator):
         snapshots = [snapshot_from_json(value) for value in self.snapshots]
         with application_db(settings) as application:
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
+            whole = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
+            charts = self._charts(whole, application, settings)
         reports = [
-            bounded(self._report(snapshot, datasets[snapshot.organization_id], settings)) for snapshot in snapshots
+            bounded(
+                with_impact(report, snapshot, charts.get(report.organization_id, ()), names=settings.impact == "names")
+            )
+            for report, snapshot in zip(whole, snapshots, strict=True)
         ]
         for report in reports:
             self._log(report)
@@ -92,6 +100,23 @@ class DatasetYmlDiffOperator(BaseOperator):
                 error=f"Its datasets could not be compared ({type(error).__name__}): a defect of Schema Sync. "
                 "The log of the task diff says where; report it together with the run's id.",
             )
+
+    def _charts(
+        self, reports: Sequence[OrganizationReport], application: Connection, settings: Settings
+    ) -> Mapping[str, Sequence[Chart]]:
+        """Of organizations with findings that charts may read; their absence never costs a report."""
+        from include.schema_sync.application.charts import fetch_charts
+        from include.schema_sync.compare.charts import wanted_sources
+        from include.schema_sync.errors import SchemaSyncError
+
+        wanted = {report.organization_id: sources for report in reports if (sources := wanted_sources(report))}
+        if settings.impact == "off" or not wanted:
+            return {}
+        try:
+            return fetch_charts(application, wanted) or {}
+        except SchemaSyncError as error:
+            self.log.warning("schema-sync impact: the saved charts cannot be read: %s", error)
+            return {}
 
     def _log(self, report: OrganizationReport) -> None:
         from include.schema_sync.report.task_log import discrepancy_table, patch_text, report_line

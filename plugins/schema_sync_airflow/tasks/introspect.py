@@ -41,6 +41,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
         from schema_sync_airflow.connections import application_db, source_access
+        from schema_sync_airflow.run.memory import with_memory
         from schema_sync_airflow.run.metrics import record_introspection
 
         settings = Settings.from_environment()
@@ -60,7 +61,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         self._raise_to_retry(introspection, context)
         if not any(snapshot.reached for snapshot in introspection.snapshots):
             self._fail([report_to_json(bounded(unreachable_report(each))) for each in introspection.snapshots], context)
-        return [snapshot_to_json(snapshot) for snapshot in introspection.snapshots]
+        return [snapshot_to_json(snapshot) for snapshot in with_memory(introspection.snapshots, context)]
 
     def _log_queries(self, introspection: Introspection) -> None:
         """Each distinct statement once, folded in the UI: every group of a dialect runs the same one."""

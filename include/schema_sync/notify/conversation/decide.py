@@ -8,7 +8,6 @@ what this run itself has reserved, which it takes over.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from ...nouns.discrepancy import Severity
 from ...nouns.report import OrganizationReport
@@ -23,10 +22,10 @@ from ..incidents import (
     run_moment,
     time_between,
 )
+from ..messages.conversation import REMIND_AFTER
 from .memory import Conversation, Memory, Remembered
 
-# A check that keeps failing is told anew so often: a week, less what a daily run may be early.
-TELL_AGAIN_AFTER = timedelta(days=7) - timedelta(hours=12)
+TELL_AGAIN_AFTER = REMIND_AFTER  # a check that keeps failing is told anew so often
 
 LATER_RUN = "a later run has spoken already: this one says nothing"
 

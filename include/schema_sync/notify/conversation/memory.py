@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from ..messages.layout import Message
 
 VERSION = 1
+# JSON's keys are older than the names of today.
+_KEYS = {
+    "told": "delivered",
+    "opens": "started_here",
+    "asked": "requested_channel",
+    "digest": "digest",
+    "step": "revision",
+    "reply": "reply",
+    "reply_kind": "reply_kind",
+    "superseded": "superseded",
+    "acknowledged": "acknowledged",
+}
 
 # A transaction's own lock, so it works behind a transaction pooler; two integrations that share a number only take
 # turns.
@@ -62,6 +74,7 @@ class Memory:
     :ivar digest: of the first message's text and blocks, as they are in Slack.
     :ivar revision: 0, and one more for each time that the run spoke again because it found something else.
     :ivar reply, reply_kind: the main message when it is a reply: its row's id and kind.
+    :ivar acknowledged: (reaction, user, since) of who wants to hear less, or None.
     :ivar superseded: why the conversation goes on elsewhere (Slack's word), or None.
     """
 
@@ -76,6 +89,7 @@ class Memory:
     reply: str | None = None
     reply_kind: str = str(MessageKind.SCHEMA_SYNC)
     superseded: str | None = None
+    acknowledged: Sequence[str] | None = None
     blocks: tuple[dict[str, Any], ...] = field(default=(), hash=False)
 
     @property
@@ -88,20 +102,10 @@ class Memory:
         return {problem.fingerprint: problem.first_seen for problem in self.state.problems}
 
     def to_json(self) -> dict[str, Any]:
-        """What the row's content has beside what every message's has. The keys are older than the names above."""
-        return {
-            "version": VERSION,
-            "state": state_to_json(self.state),
-            "before": None if self.before is None else state_to_json(self.before),
-            "told": self.delivered,
-            "opens": self.started_here,
-            "asked": self.requested_channel,
-            "digest": self.digest,
-            "step": self.revision,
-            "reply": self.reply,
-            "reply_kind": self.reply_kind,
-            "superseded": self.superseded,
-        }
+        """What the row's content has beside what every message's has."""
+        own = {key: getattr(self, attribute) for key, attribute in _KEYS.items()}
+        before = None if self.before is None else state_to_json(self.before)
+        return {"version": VERSION, "state": state_to_json(self.state), "before": before, **own}
 
 
 def memory_of(content: object) -> Memory | None:
@@ -115,20 +119,8 @@ def memory_of(content: object) -> Memory | None:
     state, before = state_from_json(value.get("state")), state_from_json(value.get("before"))
     if state is None:
         return None
-    return Memory(
-        text=str(value.get("text") or ""),
-        state=state,
-        before=before,
-        delivered=bool(value.get("told")),
-        started_here=bool(value.get("opens")),
-        requested_channel=str(value.get("asked") or ""),
-        digest=str(value.get("digest") or ""),
-        revision=int(value.get("step") or 0),
-        reply=value.get("reply"),
-        reply_kind=str(value.get("reply_kind") or MessageKind.SCHEMA_SYNC),
-        superseded=value.get("superseded"),
-        blocks=tuple(value.get("blocks") or ()),
-    )
+    own = {attribute: value[key] for key, attribute in _KEYS.items() if key in value}
+    return Memory(str(value.get("text") or ""), state, before, **own, blocks=tuple(value.get("blocks") or ()))
 
 
 @dataclass(frozen=True, slots=True)

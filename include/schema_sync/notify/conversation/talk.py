@@ -27,13 +27,25 @@ from ..delivery import rows
 from ..delivery.outbox import SETTLE_S, OvertakenError, Sender
 from ..delivery.outgoing import Addressee
 from ..delivery.unfinished import Unfinished, settle
-from ..incidents import IncidentChange
+from ..incidents import IncidentChange, run_moment
 from ..messages.conversation import Turn, turn
 from ..messages.layout import MessageKind
 from ..messages.organization import error_notice
+from .acknowledgements import Acknowledgement, acknowledged, quieted
 from .carry_out import ConversationGoneError, carry_out
 from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
-from .memory import Memory, Remembered, content_of, digest, lock_integration, lock_memory, recall, remember, unused_id
+from .memory import (
+    Conversation,
+    Memory,
+    Remembered,
+    content_of,
+    digest,
+    lock_integration,
+    lock_memory,
+    recall,
+    remember,
+    unused_id,
+)
 from .plan import ConversationOutcome, Plan, Speech
 
 if TYPE_CHECKING:
@@ -116,6 +128,8 @@ class Talk:
     def _plan(self) -> Plan | ConversationOutcome:
         known: dict[str, str] = {}
         notes: list[str] = []
+        reactions: list[tuple[str, str]] | None = None
+        asked = False
         integration_id = str(self.to.integration_id)
         while True:
             with rows.row_errors("read a conversation from slack_message_tracking", whom=self.to.whom):
@@ -123,14 +137,24 @@ class Talk:
                 lock_integration(self.connection, integration_id)
                 remembered = recall(self.connection, [integration_id], lock=True)[integration_id]
                 left = to_settle(remembered, self.run, self.report, min_severity=self.min_severity)
-                if not left:
+                may_ask = not asked and self._may_be_acknowledged(remembered.drift)
+                if not left and not may_ask:
                     drift = replace(remembered.drift, known=known)
-                    plan = self._write(replace(remembered, drift=drift), notes)
+                    plan = self._write(replace(remembered, drift=drift), notes, reactions)
                     self.connection.commit()
                     return plan
             rows.roll_back(self.connection)
             for row in left:
                 known |= self._settle(row, remembered, notes)
+            if may_ask:
+                reactions, asked = self.sender.slack.reactions(remembered.drift.channel, remembered.drift.ts), True
+
+    def _may_be_acknowledged(self, drift: Conversation) -> bool:
+        """A retry says what it said, and an older run nothing: neither asks."""
+        memory = drift.memory
+        if memory is None or not drift.ts or memory.superseded is not None or self.report.error is not None:
+            return False
+        return bool(memory.state.problems) and memory.state.as_of < run_moment(self.run)
 
     def _settle(self, row: Unfinished, remembered: Remembered, notes: list[str]) -> dict[str, str]:
         """Is the message of a dead attempt in Slack? If not, its row is removed.
@@ -155,7 +179,9 @@ class Talk:
             notes.append(f"{seen.note}; whether run {row.run_id} had posted is not known")
         return memory.dates()
 
-    def _write(self, remembered: Remembered, notes: list[str]) -> Plan | ConversationOutcome:
+    def _write(
+        self, remembered: Remembered, notes: list[str], reactions: list[tuple[str, str]] | None
+    ) -> Plan | ConversationOutcome:
         kind, decision = self.decide(remembered)
         about = remembered.notice if kind is MessageKind.SCHEMA_SYNC_ERROR else remembered.drift
         ended = self._ended_streak(remembered)
@@ -167,7 +193,7 @@ class Talk:
                     remember(self.connection, about.id, memory, kind)
                 return ConversationOutcome(False, change, kind, note or "; ".join(notes) or None, about.ts or None)
             case Continue():
-                return self._write_turn(kind, decision)
+                return self._write_turn(kind, decision, reactions)
             case Open() | TakeOver():
                 return self._reserve(kind, decision, notes)
 
@@ -179,11 +205,20 @@ class Talk:
         ended = self._decide_notice(remembered, failed=False) if self._is_whole else None
         return ended.remembered if isinstance(ended, Silent) else None
 
-    def _turn(self, kind: MessageKind, change: IncidentChange, before: Continue | None = None) -> Turn:
+    def _turn(
+        self,
+        kind: MessageKind,
+        change: IncidentChange,
+        before: Continue | None = None,
+        ack: Acknowledgement | None = None,
+    ) -> Turn:
         if kind is MessageKind.SCHEMA_SYNC_ERROR:
             return Turn(error_notice(self.report, self.run), None, kind, False, change.state)
         previous = None if before is None else before.previous
-        return turn(previous, change, self.report, self.run, self.mention(change))
+        active = ack if ack is not None and ack.holds(self.run) else None
+        loud = active is None or any(found.severity is Severity.CRITICAL for found in change.new)
+        mention, sentence = self.mention(change) if loud else "", "" if active is None else active.sentence()
+        return quieted(turn(previous, change, self.report, self.run, mention, sentence), change, active, self.run)
 
     def _reserve(self, kind: MessageKind, decision: Open | TakeOver, notes: list[str]) -> Plan:
         """Reserve the first message of a new conversation, or take over this run's own reservation."""
@@ -210,11 +245,13 @@ class Talk:
             remember(self.connection, row_id, memory, kind)
         return replace(plan, reservation=reservation)
 
-    def _write_turn(self, kind: MessageKind, decision: Continue) -> Plan:
+    def _write_turn(self, kind: MessageKind, decision: Continue, reactions: list[tuple[str, str]] | None) -> Plan:
         about, memory = decision.conversation, decision.conversation.memory
         assert memory is not None  # noqa: S101 - decided upon; for the type checker
         started_here = decision.repeats and memory.started_here
-        said = self._turn(kind, decision.change, None if started_here else decision)
+        known = None if memory.acknowledged is None else Acknowledgement(*memory.acknowledged)
+        ack = acknowledged(reactions, known, self.run)
+        said = self._turn(kind, decision.change, None if started_here else decision, ack)
         fresh = replace(
             memory,
             text=said.parent.text,
@@ -226,6 +263,7 @@ class Talk:
             revision=decision.revision,
             reply=None if said.reply is None else self._speech.id_of(said.reply_kind, "reply", decision.revision),
             reply_kind=str(said.reply_kind),
+            acknowledged=None if ack is None else (ack.reaction, ack.user, ack.since),
         )
         remember(self.connection, about.id, fresh, kind)
         return Plan(

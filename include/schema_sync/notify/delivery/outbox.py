@@ -304,16 +304,7 @@ class Sender:
                 self.slack.take_turn(outgoing)
             posted = self._post(connection, outgoing, seen)
         try:
-            tracking_rows.confirm(
-                connection,
-                outgoing,
-                ts=posted.ts,
-                channel=posted.channel,
-                kept=posted.kept,
-                note=seen.note,
-                now=self.now(),
-                also=also,
-            )
+            tracking_rows.confirm(connection, outgoing, posted, note=seen.note, now=self.now(), also=also)
         except SchemaSyncError:
             # Whoever cannot confirm has lost its row, perhaps before Slack took the message.
             if seen.ts is None:

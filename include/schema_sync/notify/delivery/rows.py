@@ -28,6 +28,7 @@ from .outgoing import Outgoing, content_of, sender_info
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
+    from ..slack.web_api import Posted
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 
@@ -61,7 +62,8 @@ UPDATE slack_message_tracking
 """
 
 _LOCK = """
-SELECT slack_message_ts, slack_channel_id, slack_thread_ts, sender_info ->> 'attempt', sender_info ->> 'kept',
+SELECT slack_message_ts, slack_channel_id, slack_thread_ts, sender_info ->> 'attempt',
+       (sender_info ->> 'kept')::int,
        extract(epoch FROM coalesce(created_at, sent_at))::float8,
        extract(epoch FROM clock_timestamp() - greatest((sender_info ->> 'earlier')::timestamptz,
                                                        (sender_info ->> 'unanswered')::timestamptz))::float8,
@@ -126,6 +128,7 @@ class Row:
     :ivar waited: another worker held the row.
     """
 
+    waited: bool
     ts: str
     channel: str
     thread_ts: str | None
@@ -134,7 +137,6 @@ class Row:
     reserved_at: float
     quiet_s: float | None
     tried_at: float
-    waited: bool
 
     @property
     def posted_between(self) -> tuple[float, float]:
@@ -221,19 +223,8 @@ def reserve(connection: Connection, outgoing: Outgoing, attempt: str, now: datet
 
 def insert_reservation(connection: Connection, outgoing: Outgoing, attempt: str, now: datetime) -> Reservation:
     """The row, as part of the caller's transaction; one that another attempt made is taken over."""
-    reserved = connection.execute(
-        _RESERVE,
-        {
-            "id": outgoing.id,
-            "integration_id": outgoing.to.integration_id,
-            "channel": outgoing.channel,
-            "thread_ts": outgoing.thread_ts,
-            "kind": str(outgoing.kind),
-            "content": content_of(outgoing),
-            "sender": sender_info(outgoing, "reserved", attempt=attempt),
-            "now": now,
-        },
-    )
+    values = _values(outgoing, sender_info(outgoing, "reserved", attempt=attempt), now)
+    reserved = connection.execute(_RESERVE, values)
     if not reserved.rowcount:
         take_over(connection, outgoing.id, attempt)
     return Reservation(attempt, made=bool(reserved.rowcount))
@@ -251,45 +242,23 @@ def lock(connection: Connection, id_: str, *, whom: str) -> Row | None:
         found: Any = connection.execute(_LOCK, {"id": id_}).fetchone()
     if found is None:
         return None
-    ts, channel, thread_ts, attempt, kept, reserved_at, quiet_s, tried_at = found
-    return Row(
-        ts=ts,
-        channel=channel,
-        thread_ts=thread_ts,
-        attempt=attempt,
-        kept=None if kept is None else int(kept),
-        reserved_at=reserved_at,
-        quiet_s=quiet_s,
-        tried_at=tried_at,
-        waited=time.monotonic() - began > 0.05,
-    )
+    return Row(time.monotonic() - began > 0.05, *found)
 
 
 def confirm(
     connection: Connection,
     outgoing: Outgoing,
+    posted: Posted,
     *,
-    ts: str,
-    channel: str,
-    kept: int | None,
     note: str | None,
     now: datetime,
     also: Callable[[Connection], None] | None,
 ) -> None:
     """The message is in Slack. ``also`` is what becomes true in the same transaction. Commits."""
+    info = sender_info(outgoing, "sent", note=note, kept=posted.kept)
+    values = _values(outgoing, info, now) | {"ts": posted.ts, "channel": posted.channel}
     with application_errors(f"record message {outgoing.id}, which is in Slack"):
-        connection.execute(
-            _CONFIRM,
-            {
-                "id": outgoing.id,
-                "ts": ts,
-                "channel": channel,
-                "thread_ts": outgoing.thread_ts,
-                "content": content_of(outgoing),
-                "sender": sender_info(outgoing, "sent", note=note, kept=kept),
-                "now": now,
-            },
-        )
+        connection.execute(_CONFIRM, values)
         if also is not None:
             also(connection)
         connection.commit()
@@ -303,20 +272,21 @@ def says(connection: Connection, outgoing: Outgoing) -> bool:
 
 def record(connection: Connection, outgoing: Outgoing, *, ts: str, note: str | None, now: datetime) -> None:
     """The row of something that needed no reservation, because doing it twice is doing it once."""
-    connection.execute(
-        _RECORD,
-        {
-            "id": outgoing.id,
-            "integration_id": outgoing.to.integration_id,
-            "channel": outgoing.channel,
-            "ts": ts,
-            "thread_ts": outgoing.thread_ts,
-            "kind": str(outgoing.kind),
-            "content": content_of(outgoing),
-            "sender": sender_info(outgoing, "sent", note=note),
-            "now": now,
-        },
-    )
+    values = _values(outgoing, sender_info(outgoing, "sent", note=note), now)
+    connection.execute(_RECORD, values | {"ts": ts})
+
+
+def _values(outgoing: Outgoing, sender: str, now: datetime) -> dict[str, Any]:
+    return {
+        "id": outgoing.id,
+        "integration_id": outgoing.to.integration_id,
+        "channel": outgoing.channel,
+        "thread_ts": outgoing.thread_ts,
+        "kind": str(outgoing.kind),
+        "content": content_of(outgoing),
+        "sender": sender,
+        "now": now,
+    }
 
 
 def note_unanswered(connection: Connection, id_: str) -> None:

@@ -63,7 +63,12 @@ class Turn:
 
 
 def turn(
-    previous: IncidentState | None, change: IncidentChange, report: OrganizationReport, run: RunFacts, mention: str = ""
+    previous: IncidentState | None,
+    change: IncidentChange,
+    report: OrganizationReport,
+    run: RunFacts,
+    mention: str = "",
+    acknowledged: str = "",
 ) -> Turn:
     """What is said after ``run``.
 
@@ -71,19 +76,20 @@ def turn(
         gone. Then everything that is open is told in a first post, with pages in its thread, and there is no reply.
     :param mention: who is called by name for what is new, in Slack's own markup; never in an edited or resolved
         message.
+    :param acknowledged: who wants to hear less, and until when, in Slack's own markup; for the first message.
     """
     if previous is not None and not continues(previous, run):
         previous = None
     now = run_moment(run)
     all_gone = not change.state.problems
-    said = _Said(change, report, run, mention if change.new else "")
+    said = _Said(change, report, run, called_by_name(mention) if change.new else "")
     reply: Message | None = None
     if previous is None and not all_gone:
         return Turn(said.open(paged=True), None, MessageKind.SCHEMA_SYNC, False, replace(change.state, spoke=now))
     if all_gone:
         parent, reply = said.resolved(), said.resolved_notice()
     else:
-        parent = replace(said, mention="").open(paged=False)
+        parent = replace(said, mention=acknowledged).open(paged=False)
         if change.new or change.resolved or change.ignored:
             reply = said.news()
         elif report.error is None and time_between(change.state.spoke, now) >= REMIND_AFTER:
@@ -214,7 +220,7 @@ class _Said:
             facts.append("The last check failed: nothing new is known. The data team looks into it.")
         elif shown:
             facts.append(what_to_do(shown, self._fixes))
-        facts += called_by_name(self.mention)
+        facts += [self.mention] if self.mention else []
         return (*(() if is_reply else (header(title),)), *([section("\n".join(facts))] if facts else []))
 
     def _foot(self, shown: Sequence[Discrepancy]) -> tuple[Block, ...]:

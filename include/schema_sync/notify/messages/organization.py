@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ...nouns.report import OrganizationReport, UncheckedSource
+from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
 from ...text import counted
 from .blocks import date, header, name, prose, section
@@ -18,10 +16,9 @@ def error_notice(report: OrganizationReport, run: RunFacts) -> Message:
     Says that it is no drift report, and calls nothing clean. Reads right in a channel and in an incident's thread. Why
     it failed is for the data team, whose summary says so.
     """
-    unchecked: Sequence[UncheckedSource] = report.unchecked
     if report.error is None:
         title = f"⚠️ Schema check incomplete: {report.organization_name}"
-        happened = f"{counted(len(unchecked), 'data source was', 'data sources were')} not checked."
+        happened = f"{counted(len(report.unchecked), 'data source was', 'data sources were')} not checked."
     else:
         title = f"⚠️ Schema check failed: {report.organization_name}"
         happened = "Nothing was checked this time."
@@ -33,7 +30,7 @@ def error_notice(report: OrganizationReport, run: RunFacts) -> Message:
         text=f"{prose(title, 200)}. {happened} This is not a drift report.",
         title=f"Not checked: {name(report.organization_name)}",
         head=(header(title), section("\n".join(facts))),
-        listings=(unchecked_listing(unchecked),),
+        listings=(unchecked_listing(report.unchecked),),
         foot=details(
             run,
             report.organization_id,

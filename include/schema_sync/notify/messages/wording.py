@@ -120,12 +120,12 @@ def datasets_line(report: OrganizationReport) -> str:
     return f"{line} · {left_out:,} more findings are counted only" if left_out else line
 
 
-def called_by_name(mention: str) -> list[str]:
-    """A line that calls people, or none. Slack's own markup, so it is cut between two names only."""
+def called_by_name(mention: str) -> str:
+    """A line that calls people, or nothing. Slack's own markup, so it is cut between two names only."""
     names = mention.split()
     while names and units(" ".join(names)) > _MENTION_LENGTH:
         names.pop()
-    return [" ".join(names)] if names else []
+    return " ".join(names)
 
 
 def severity_counts(critical: int, warnings: int, infos: int) -> str:

@@ -1,6 +1,7 @@
-"""Is the message in Slack already? Its marker, metadata or the id of its first block, tells.
+"""What Slack knows of messages that were sent: whether one is there, and who has reacted to it.
 
-Asked only after an attempt that did not finish. The ordinary case needs no history, and no scope for it.
+Whether one is there, its marker tells: metadata, or the id of its first block. That is asked only after an attempt that
+did not finish; the ordinary case needs no history, and no scope for it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAGE, _PAGES = 200, 5
+# The reactions that mean something, the strongest first (:mod:`acknowledgements` says what).
+REACTIONS = SLEEP, MUTED, EYES = "zzz", "no_bell", "eyes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def look_up(client: WebClient, outgoing: Outgoing, between: tuple[float, float])
     :raises TransientError: Slack could not answer; posting now could post twice.
     """
     cursor: str | None = None
-    found = LookUp()
+    found, read = LookUp(), 0
     for _ in range(_PAGES):
         failure: SchemaSyncError | None = None
         try:
@@ -60,13 +63,36 @@ def look_up(client: WebClient, outgoing: Outgoing, between: tuple[float, float])
             return LookUp(note=f"history not readable ({code})")
         if failure is not None:
             raise failure
-        for message in page.get("messages") or []:
+        messages = page.get("messages") or []
+        read += len(messages)
+        for message in messages:
             if _is_marked(message, outgoing) and (found.ts is None or str(message["ts"]) < found.ts):
                 found = LookUp(ts=str(message["ts"]), blocks=len(message.get("blocks") or []))
         cursor = (page.get("response_metadata") or {}).get("next_cursor")
         if found.ts is not None or not cursor:
             return found
-    return LookUp(note=f"history longer than {_PAGES * _PAGE} messages")
+    return LookUp(note=f"history longer than {read} messages")
+
+
+def read_reactions(client: WebClient, channel: str, ts: str) -> list[tuple[str, str]] | None:
+    """The reactions that mean something, as (reaction, user); the app's own are none.
+
+    :return: None when Slack does not tell, so that what was known goes on.
+    """
+    failure: SchemaSyncError | None = None
+    found: list[tuple[str, str]] = []
+    try:
+        message: Any = client.reactions_get(channel=channel, timestamp=ts, full=True).get("message") or {}
+        names = {each["name"].partition("::")[0]: each.get("users") or [] for each in message.get("reactions") or []}
+        if names.keys() & set(REACTIONS):
+            own = client.auth_test().get("user_id")
+            found = [(name, user) for name in REACTIONS for user in names.get(name, ()) if user != own]
+    except Exception as error:  # noqa: BLE001 - its frames may hold the token; translated and logged
+        failure = translate(error, what="Reactions to an alert were not read")
+    if failure is None:
+        return found
+    log.info("%s", failure)  # no scope, too old for the workspace's plan, or Slack is busy: the alert matters more
+    return [] if isinstance(failure, SlackRefusedError) and failure.code == "missing_scope" else None
 
 
 def withdraw_second(client: WebClient, outgoing: Outgoing, *, ts: str) -> bool:
