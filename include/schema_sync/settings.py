@@ -139,6 +139,7 @@ class Settings(_FromEnvironment):
     :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
     :ivar results_url: where messages say that the details are, None: Airflow's own base address.
     :ivar host_concurrency: connections to one server at once, from one process.
+    :ivar compile_expressions: let the warehouse compile, and not run, what the datasets' queries consist of.
     :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
     :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
@@ -148,6 +149,7 @@ class Settings(_FromEnvironment):
     :ivar denied_networks, allowed_networks: where hosts of vault credentials may not, and may all the same, be.
     :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
     :ivar data_team_webhook_url: a secret: whoever knows it can post.
+    :ivar notifier: one of Airflow's for the data team's messages, as JSON text; may hold a secret.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
     :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
@@ -163,6 +165,7 @@ class Settings(_FromEnvironment):
     source_concurrency: int = _whole_number("SCHEMA_SYNC_SOURCE_CONCURRENCY", 4, low=1, high=64)
     organization_concurrency: int = _whole_number("SCHEMA_SYNC_ORGANIZATION_CONCURRENCY", 4, low=1, high=64)
     host_concurrency: int = _whole_number("SCHEMA_SYNC_HOST_CONCURRENCY", 4, low=1, high=64)
+    compile_expressions: bool = _yes_or_no("SCHEMA_SYNC_COMPILE", default=True)
     confirm_missing: bool = _yes_or_no("SCHEMA_SYNC_CONFIRM_MISSING", default=True)
     reading_timeout_s: int = _whole_number("SCHEMA_SYNC_READING_TIMEOUT_SECONDS", 60, low=1, high=3600)
     most_columns: int = _whole_number("SCHEMA_SYNC_MOST_COLUMNS", 2_000_000, low=1_000, high=100_000_000)
@@ -178,6 +181,7 @@ class Settings(_FromEnvironment):
     results_url: str | None = _text("SCHEMA_SYNC_RESULTS_URL")
     data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
     data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
+    notifier: str | None = _text("SCHEMA_SYNC_NOTIFIER", secret=True)
     mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
     patch_undocumented: bool = _yes_or_no("SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False)
     emf_namespace: str | None = _cloudwatch_namespace("SCHEMA_SYNC_EMF_NAMESPACE")

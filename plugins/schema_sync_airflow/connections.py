@@ -30,11 +30,15 @@ from schema_sync_airflow.airflow_versions import AirflowNotFoundException
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, warehouse_hook
 
 if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.webhook import WebhookClient
+
     from include.schema_sync.application.rows import Connection as ApplicationConnection
 
 APPLICATION_DB = "app_db"
 DATA_TEAM_SLACK = "data_team_slack"
-_NO_TOKENS = (APPLICATION_DB, DATA_TEAM_SLACK, "data_source_")
+SLACK_DEFAULT = "slack_default"  # Airflow's own name; vault tokens use its proxy
+_NO_TOKENS = (APPLICATION_DB, DATA_TEAM_SLACK, SLACK_DEFAULT, "data_source_")
 _SLACK_TOKEN = re.compile(r"xox[a-z](?:\.xox[a-z])?-\S+")  # https://docs.slack.dev/authentication/tokens
 
 
@@ -99,21 +103,26 @@ def source_access(
     )
 
 
-def slack_token(key: str | None, organization_name: str, application: ApplicationConnection) -> tuple[str, str | None]:
-    """Look up an organization's Slack token.
+def organization_slack(
+    key: str | None, organization_name: str, application: ApplicationConnection, settings: Settings
+) -> WebClient:
+    """Look up an organization's Slack.
 
-    :return: (token, base_url of the Airflow connection or None).
-    :raises TerminalError: there is none; says what to create.
+    :raises TerminalError: there is no token; says what to create.
     """
+    from include.schema_sync.notify.slack.client import slack_client
+
     # The tenant writes the key: it must not name a connection of ours, or anybody's database.
     if key and not key.lower().startswith(_NO_TOKENS):
         connection = _airflow_connection(key)
         if connection is not None and connection.conn_type == "slack" and connection.password:
-            return connection.password, connection.extra_dejson.get("base_url")
+            return _slack_of(connection, settings)
         token = vault_secret(application, key)
         if token and _SLACK_TOKEN.fullmatch(token.strip()):
             mask_secret(token)
-            return token, None
+            shared = _airflow_connection(SLACK_DEFAULT)
+            proxy = shared.extra_dejson.get("proxy") if shared is not None else None
+            return slack_client(token, base_url=settings.slack_base_url, proxy=proxy)
     raise TerminalError(
         f"The Slack integration of {visible(organization_name)} is active but has no token. Create the Airflow "
         f"connection {key!r} of type slack with the bot token as its password, or the vault secret of that name; "
@@ -121,12 +130,37 @@ def slack_token(key: str | None, organization_name: str, application: Applicatio
     )
 
 
-def data_team_token() -> tuple[str, str | None] | None:
-    """The data team's (token, base_url), or None when ``data_team_slack`` is not set up."""
+def data_team_slack(settings: Settings) -> WebClient | WebhookClient | None:
+    """The data team's Slack; a connection of type ``slackwebhook`` is a webhook. None when there is none."""
     connection = _airflow_connection(DATA_TEAM_SLACK)
     if connection is None or not connection.password:
         return None
-    return connection.password, connection.extra_dejson.get("base_url")
+    if connection.conn_type != "slackwebhook":
+        return _slack_of(connection, settings)
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+    return SlackWebhookHook(slack_webhook_conn_id=DATA_TEAM_SLACK, timeout=_timeout_s(connection)).client
+
+
+def _slack_of(connection: Connection, settings: Settings) -> WebClient:
+    """The connection as Slack's own hook reads it, with its proxy, timeout and address; repeating stays ours."""
+    from airflow.providers.slack.hooks.slack import SlackHook
+
+    from include.schema_sync.notify.slack.client import slack_client
+
+    theirs = SlackHook(slack_conn_id=connection.conn_id, timeout=_timeout_s(connection)).client
+    return slack_client(
+        theirs.token or "",
+        base_url=settings.slack_base_url or theirs.base_url,
+        timeout_s=theirs.timeout,
+        proxy=theirs.proxy,
+    )
+
+
+def _timeout_s(connection: Connection) -> int:
+    from include.schema_sync.notify.slack.client import TIMEOUT_S
+
+    return int(connection.extra_dejson.get("timeout") or TIMEOUT_S)
 
 
 def redactor(connection: Connection) -> Callable[[str], str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from include.schema_sync.settings import Settings
+
 pytestmark = pytest.mark.airflow
 
 
@@ -67,6 +69,7 @@ NOBODY: Any = None  # the application database, which is not asked
         ("APP_DB", "postgresql://u:the-product-s-password@h/d"),
         ("data_source_other", '{"conn_type": "slack", "password": "another-tenant-s-password"}'),
         ("data_team_slack", '{"conn_type": "slack", "password": "xoxb-of-the-data-team"}'),
+        ("slack_default", '{"conn_type": "slack", "password": "xoxb-of-the-operator"}'),
         ("smtp_default", '{"conn_type": "smtp", "password": "the-mail-server-s-password"}'),
     ],
 )
@@ -79,7 +82,7 @@ def test_a_tenants_key_names_no_connection_but_a_slack_token(monkeypatch, key, c
     monkeypatch.setenv(f"AIRFLOW_CONN_{key.upper()}", connection)
     monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: None)
     with pytest.raises(TerminalError, match="has no token") as refused:
-        connections.slack_token(key, "Acme", NOBODY)
+        connections.organization_slack(key, "Acme", NOBODY, Settings.from_environment({}))
     assert "password" not in str(refused.value).replace("as its password", "")
 
 
@@ -91,8 +94,9 @@ def test_a_vault_row_that_is_no_slack_token_is_not_sent_to_slack(monkeypatch, st
 
     from include.schema_sync.errors import TerminalError
 
+    settings = Settings.from_environment({})
     monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: stored)
     with pytest.raises(TerminalError, match="has no token"):
-        connections.slack_token("11111111-1111-1111-1111-111111111111", "Acme", NOBODY)
+        connections.organization_slack("11111111-1111-1111-1111-111111111111", "Acme", NOBODY, settings)
     monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: "xoxb-1-of-acme")
-    assert connections.slack_token("slack-acme", "Acme", NOBODY) == ("xoxb-1-of-acme", None)
+    assert connections.organization_slack("slack-acme", "Acme", NOBODY, settings).token == "xoxb-1-of-acme"

@@ -86,18 +86,23 @@ def _check(asked: argparse.Namespace) -> int:
 
 
 def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckResult:
+    from dataclasses import replace
+
     from ..repair.suggest import PatchOptions
     from ..settings import Settings
     from .files import Selection
     from .progress import progress
     from .run import check_paths
 
+    settings = Settings.from_environment()
+    if asked.no_compile:
+        settings = replace(settings, compile_expressions=False)
     selection = Selection(configuration.root, tuple(asked.select), (*configuration.exclude, *asked.exclude))
     with progress(quiet=asked.quiet) as now:
         return check_paths(
             asked.paths or configuration.paths,
             configuration,
-            Settings.from_environment(),
+            settings,
             selection,
             options=PatchOptions(asked.add_undocumented, asked.remove_missing, asked.include_probable),
             now=now,
@@ -240,5 +245,9 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     output.add_argument(
         "--include-probable", action="store_true",
         help="suggest renames that are only probable too, in patches of their own: look at each before you apply it",
+    )  # fmt: skip
+    output.add_argument(
+        "--no-compile", action="store_true",
+        help="compare names and types alone: do not let the warehouse compile (and not run) expressions and joins",
     )  # fmt: skip
     output.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is clean or skipped")

@@ -108,7 +108,7 @@ def find_datasets(
         own = defaults(path)
         dataset = Dataset(
             id=str(uuid5(NAMESPACE_URL, f"schema-sync:check:{key}")),
-            name=path.stem,
+            name=_name_of(text) or path.stem,
             organization_id=ORGANIZATION_ID,
             data_source_id=own.data_source_id,
             database_identifier=own.database,
@@ -165,6 +165,13 @@ def _names(dataset: Dataset) -> Iterator[str]:
         return  # its file's name is all that there is; the comparison reports it
 
 
+def _name_of(text: str) -> str | None:
+    """What a file with one dataset calls it; the product's row would be called so."""
+    names = _NAME_LINE.findall(text)
+    return names[0][1] if len(names) == 1 else None
+
+
+_NAME_LINE = re.compile(r"""^name:[ \t]*(['"]?)([^'"#\n{}\[\]&*!|>]+?)\1[ \t\r]*(?:#.*)?$""", re.MULTILINE)
 _SUFFIXES = (".yml", ".yaml")
 _DATASET_KEYS = (
     "models", "semantic_models", "dimensions", "measures", "metrics", "filters", "relationships", "entities", "columns",

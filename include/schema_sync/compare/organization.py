@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from ..errors import InvalidDatasetYml, TerminalError
 from ..needs.budget import ReadingBudget
@@ -24,6 +25,7 @@ from .differences import differences
 from .discrepancies import broken_view, invalid_yml, missing_schema, place_name, undocumented
 from .history import changes_of, with_change
 from .impact import Users
+from .proof import proof_differences, with_queries
 from .subjects import Subject, Targets, Unreached
 from .tables import KnownGroup, KnownTable
 
@@ -222,11 +224,11 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
         if finder.budget.is_over(dataset_id):
             reasons[dataset_id] = finder.budget.unread[dataset_id]
             continue
-        for finding in differences(subject, targets, dialect):
+        for finding in chain(differences(subject, targets, dialect), proof_differences(subject, targets, dialect)):
             silence = subject.placement.definition.silence
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
-                remembered = with_change(finding, users.table_of(finding), dialect)
+                remembered = with_change(with_queries(finding, subject), users.table_of(finding), dialect)
                 report.add(_weighed(users.failing_with(remembered, subject), subject), ignored=ignored)
             elif not ignored:
                 reasons.setdefault(dataset_id, finding.reason)

@@ -57,6 +57,7 @@ class SlackStandIn:
     :ivar calls: every call by method name, refused and failed ones included.
     :ivar channels: {channel: ``joined``, ``public`` (the app may join it), ``private``, ``archived`` or ``unknown``};
         one that is not named is joined.
+    :ivar channel_names: {name without #: id} of ``conversations.list``.
     :ivar message_total: how many characters all blocks of a message may have together.
     :ivar most_a_page: messages of history, 15 for many apps.
     :ivar oldest_shown: what is older is hidden, as from workspaces that do not pay; None: nothing is.
@@ -70,6 +71,7 @@ class SlackStandIn:
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     channels: dict[str, str] = field(default_factory=dict)
+    channel_names: dict[str, str] = field(default_factory=dict)
     message_total: int = MAX_TOTAL
     one_a_second: bool = False
     oldest_shown: float | None = None
@@ -126,6 +128,9 @@ class SlackStandIn:
             case "chat.delete":
                 found = self._delete(str(arguments.get("channel")), str(arguments.get("ts")))
                 return {"ok": True} if found else _refusal("message_not_found")
+            case "conversations.list":
+                named = [{"id": id_, "name": name} for name, id_ in self.channel_names.items()]
+                return {"ok": True, "channels": named}
             case "conversations.join":
                 return self._join(str(arguments.get("channel")))
             case "reactions.get":

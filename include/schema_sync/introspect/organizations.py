@@ -183,7 +183,7 @@ def _run(jobs: Sequence[Job], settings: Settings, *, ends: float) -> tuple[Sourc
     def run_organization(own: Sequence[Job]) -> list[SourceResult]:
         # One after another: reading is work for this process, whatever the number of threads.
         budget = ReadingBudget(settings.reading_timeout_s, ends)
-        asked = [(job, *_requests(job, budget)) for job in own]
+        asked = [(job, *_requests(job, budget, compile_parts=settings.compile_expressions)) for job in own]
         tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
         outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
         return [_result(job, outcome) for job, outcome in zip(own, outcomes, strict=True)]
@@ -275,7 +275,7 @@ def _introspect(
     return SourceResult(job.organization, snapshot, outcome.groups, transient)
 
 
-def _requests(job: Job, budget: ReadingBudget) -> tuple[list[GroupRequest], dict[str, str]]:
+def _requests(job: Job, budget: ReadingBudget, *, compile_parts: bool) -> tuple[list[GroupRequest], dict[str, str]]:
     """What to ask, and {dataset id: why it was not read}."""
     own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
@@ -287,7 +287,9 @@ def _requests(job: Job, budget: ReadingBudget) -> tuple[list[GroupRequest], dict
         except InvalidDatasetYml:
             continue  # the diff reports it, with its line; here it only means: no table to ask for
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
-    requests = group_requests(job.source.id, placements, dialect, budget)
+    proofs = job.access.dialect.proofs if job.access and compile_parts else None
+    compiler = None if proofs is None else proofs.compiler
+    requests = group_requests(job.source.id, placements, dialect, budget, compiler)
     own = {dataset.id for dataset in job.datasets}
     return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
 
@@ -318,7 +320,8 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         _counted(outcome.tables_requested, "table"),
         result,
         outcome.statements,
-        f", {outcome.probes} probe(s)" if outcome.probes else "",
+        (f", {outcome.probes} probe(s)" if outcome.probes else "")
+        + (f", compiled in {outcome.compiled}" if outcome.compiled else ""),
         outcome.elapsed_s * 1000,
     )
 

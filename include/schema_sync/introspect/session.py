@@ -12,6 +12,7 @@ from ..errors import MissingSchemaError, SchemaSyncError, TransientError
 from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked, fold, unquote
+from ..warehouses.proofs import Compiler
 from .limits import Limits
 from .pipeline import STATEMENTS_PER_ROUND_TRIP, can_pipeline, run_in_pipeline
 from .watch import Watch
@@ -169,12 +170,36 @@ class Session:
             return [error]
         return [None]
 
-    def _try_in_pipeline(self, connection: Connection, statements: Sequence[str]) -> list[DriverError | None]:
+    def compile_some(self, compiler: Compiler, statements: Sequence[str]) -> Sequence[DriverError | None]:
+        """As :meth:`try_some`, for SELECTs that the warehouse shall compile, and not run; what cannot be sent safely
+        has no answer."""
+        connection = self.open()
+        try:
+            if compiler.only_parse and self.pipelined:
+                return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP], only_parse=True)
+            if compiler.only_parse:
+                return [DriverError(Failure.TRANSIENT, "")] * len(statements)
+            self._begin(connection.cursor())
+            with compiler.guarded(connection) as check:
+                statement = compiler.statement(statements[0])
+                if not check(statement):
+                    return [DriverError(Failure.TRANSIENT, "")]
+                for _ in self._fetched(connection, self._execute(connection, statement)):
+                    pass
+        except DriverError as error:
+            return [error]
+        except Exception as error:  # noqa: BLE001 (drivers share no base class)
+            return [self._failed(connection, error)]
+        return [None]
+
+    def _try_in_pipeline(
+        self, connection: Connection, statements: Sequence[str], *, only_parse: bool = False
+    ) -> list[DriverError | None]:
         self._job.watch.begin_step()
         try:
             self._begin(connection.cursor())
             encoded = [each.encode() for each in statements]
-            errors = run_in_pipeline(connection, encoded, only_parse=False, progress=self._job.watch.begin_step)
+            errors = run_in_pipeline(connection, encoded, only_parse=only_parse, progress=self._job.watch.begin_step)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             raise self._failed(connection, error) from None
         return [None if error is None else self._explain(error, "cannot read") for error in errors]
@@ -339,5 +364,5 @@ def _failure_of(error: SchemaSyncError) -> Failure:
 
 def _code_of(error: Exception) -> str | None:
     """The code that a driver's error carries: SQLSTATE (psycopg 3 and 2), or the engine's own number."""
-    codes = (getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno"))
+    codes = (getattr(error, name, None) for name in ("errno", "sqlstate", "pgcode"))
     return next((str(code) for code in codes if code is not None), None)

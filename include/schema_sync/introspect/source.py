@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,8 +18,10 @@ from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked
 from .bisect import Refusal
+from .compile import Tables
 from .confirm import Asking, confirm_missing
 from .limits import Limits
+from .prove import prove
 from .rows import snapshot_of_rows
 from .session import Connect, DriverError, Job, Session
 from .views import confirm_views
@@ -38,6 +40,7 @@ class GroupOutcome:
     :ivar failure: what ``snapshot.error`` means (terminal or transient); None when the group was read, a missing
         schema or database included. Transient too when the group was read but a probe may be answered another time.
     :ivar statements: columns queries sent for this group: 1, or 0 when nothing could or had to be asked.
+    :ivar compiled: statements that compiled what the datasets' queries consist of.
     :ivar probes: further statements, sent because something was absent; rows are never asked for.
     :ivar sql: the statement, without its parameters; empty when none was built.
     """
@@ -47,6 +50,7 @@ class GroupOutcome:
     failure: Failure | None = None
     statements: int = 0
     probes: int = 0
+    compiled: int = 0
     elapsed_s: float = 0.0
     sql: str = ""
 
@@ -136,8 +140,14 @@ def _work(job: Job, groups: Sequence[GroupRequest]) -> None:
     try:
         for database, indexes in by_database.items():
             with Session(job, database) as session:
+                read: list[tuple[int, GroupOutcome, GroupRequest]] = []
                 for index in indexes:
-                    job.watch.keep(index, _read_group(job, session, groups[index]))
+                    outcome, spelled = _read_group(job, session, groups[index])
+                    job.watch.keep(index, outcome)
+                    if outcome.snapshot.exists and outcome.snapshot.error is None:
+                        read.append((index, outcome, spelled))
+                for index, outcome in _proved(job, session, read):
+                    job.watch.keep(index, outcome)
     except LeftBehindError:
         pass  # nobody waits for this thread any more; what it had opened is closed
     except BaseException as error:  # noqa: BLE001 (ours, not a driver's: the caller's thread raises it)
@@ -146,14 +156,33 @@ def _work(job: Job, groups: Sequence[GroupRequest]) -> None:
         job.watch.done.set()
 
 
-def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutcome:
+def _proved(
+    job: Job, session: Session, read: Sequence[tuple[int, GroupOutcome, GroupRequest]]
+) -> Iterator[tuple[int, GroupOutcome]]:
+    """Let the warehouse compile what the groups' datasets consist of, now that all their tables are known."""
+    proofs = job.dialect.proofs
+    if proofs is None or proofs.compiler is None:
+        return
+    tables = Tables([(spelled, outcome.snapshot) for _, outcome, spelled in read], job.dialect)
+    for index, outcome, spelled in read:
+        before = proofs.compiler.before(spelled)
+        if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
+            ask = _Probing(job, session, partial(session.compile_some, proofs.compiler))
+            proof = prove(spelled, tables, proofs.compiler, ask)
+            snapshot = replace(outcome.snapshot, proof=proof)
+            yield index, replace(outcome, snapshot=snapshot, compiled=ask.statements)
+
+
+def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[GroupOutcome, GroupRequest]:
+    """One group, and its request with the schema as further statements spell it."""
+    spelled = request
     started = time.monotonic()
     if request.database is not None and not can_be_asked(request.database):
-        return GroupOutcome(request, _absent(request))
+        return GroupOutcome(request, _absent(request)), request
     query: Query | None = None
     asked_before = session.queries
     failure = None
-    probing = _Probing(job, session)
+    probing = _Probing(job, session, session.try_some)
     try:
         if not can_be_asked(request.schema):
             session.open()  # only a connection tells whether this is absent or unknown
@@ -163,8 +192,13 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutco
             tables = tuple(filter(session.can_be_asked, request.tables))
             query = job.dialect.columns_query(replace(request, tables=tables))
             snapshot, stored_schema = snapshot_of_rows(request, session.rows(query), job.dialect)
+            if snapshot.exists:
+                schema = job.dialect.spelling_of(
+                    request.schema, stored_schema or request.schema, job.dialect.table_case
+                )
+                spelled = replace(request, schema=schema)
             if job.confirm:
-                snapshot = _confirmed(snapshot, request, stored_schema or request.schema, job, probing)
+                snapshot = _confirmed(snapshot, spelled, job, probing)
                 if probing.transient:
                     failure = Failure.TRANSIENT
                 elif snapshot.error is not None:
@@ -178,7 +212,7 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutco
         else:
             failure = Failure.TRANSIENT if error.failure is Failure.TRANSIENT else Failure.TERMINAL
             snapshot = _failed(request, failure, str(error)).snapshot
-    return GroupOutcome(
+    outcome = GroupOutcome(
         request,
         snapshot,
         failure,
@@ -187,17 +221,13 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> GroupOutco
         elapsed_s=time.monotonic() - started,
         sql="" if query is None else query.sql,
     )
+    return outcome, spelled
 
 
-def _confirmed(
-    snapshot: GroupSnapshot, request: GroupRequest, stored_schema: str, job: Job, probing: _Probing
-) -> GroupSnapshot:
+def _confirmed(snapshot: GroupSnapshot, request: GroupRequest, job: Job, probing: _Probing) -> GroupSnapshot:
     """What the warehouse itself says of views, and of what its catalogue does not list."""
     dialect = job.dialect
-    schema = request.schema
-    if snapshot.exists:
-        schema = dialect.spelling_of(schema, stored_schema, dialect.table_case)
-    asking = Asking(replace(request, schema=schema), dialect, probing, probing.session.can_be_asked)
+    asking = Asking(request, dialect, probing, probing.session.can_be_asked)
 
     def read(query: Query) -> dict[str, Table]:
         found, _ = snapshot_of_rows(request, probing.session.rows(query), dialect)
@@ -209,7 +239,11 @@ def _confirmed(
 class _Probing:
     """The probes of one group: how many there were, and for how long there may be more."""
 
-    def __init__(self, job: Job, session: Session) -> None:
+    def __init__(
+        self, job: Job, session: Session, send: Callable[[Sequence[str]], Sequence[DriverError | None]]
+    ) -> None:
+        """:param send: statements → the answers to the first of them."""
+        self._send = send
         self.statements = 0
         self.transient = False
         self.session = session
@@ -235,7 +269,7 @@ class _Probing:
                 self.transient |= error.failure is Failure.TRANSIENT
                 answers.append(Refusal(Failure.TRANSIENT, str(error)))
                 continue
-            some = self.session.try_some(statements[len(answers) :])
+            some = self._send(statements[len(answers) :])
             self.statements += len(some)
             self.transient |= any(error is not None and error.failure is Failure.TRANSIENT for error in some)
             answers += [

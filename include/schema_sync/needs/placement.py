@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..nouns.dataset import Dataset
+from ..nouns.proof import Part, PartTable
 from ..nouns.snapshot import GroupRequest
 from ..sql.expressions import words_of
+from ..warehouses.proofs import Compiler
 from ..yml.dataset import DatasetDefinition
 from .budget import BeyondBudgetError, ReadingBudget
 from .needs import Need, Needs, folded, needs_of
+from .parts import Owner, parts_of
 from .qualifiers import DatasetNames, Whereabouts, first_part, names_for_relationships
 
 # Datasets of one name on more tables than these mean nothing that could be judged.
@@ -67,7 +70,11 @@ def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str 
 
 
 def group_requests(
-    data_source_id: str, placements: Iterable[Placement], dialect: str, budget: ReadingBudget | None = None
+    data_source_id: str,
+    placements: Iterable[Placement],
+    dialect: str,
+    budget: ReadingBudget | None = None,
+    compiler: Compiler | None = None,
 ) -> list[GroupRequest]:
     """One request per (database, schema), whatever the number of datasets; sorted, so runs can be compared.
 
@@ -75,6 +82,7 @@ def group_requests(
     to the tables that it may mean afterwards.
 
     :param dialect: the data source's dialect, in which the datasets' expressions are written.
+    :param compiler: how the engine compiles; None: nothing is to be compiled.
     :param budget: what reading them may cost; a dataset beyond it is in its ``unread``, and in no request.
     """
     budget = budget or ReadingBudget()
@@ -102,6 +110,7 @@ def group_requests(
             table = groups[group][name]
             table.columns.update(column for column in columns if not aliases or folded(column) not in aliases)
             table.named.update(map(folded, columns))
+    parts = {} if compiler is None else _parts(needs, datasets, dialect, compiler)
     return [
         GroupRequest(
             data_source_id,
@@ -110,9 +119,37 @@ def group_requests(
             tables=tuple(sorted(tables)),
             columns={table: tuple(sorted(wanted.columns)) for table, wanted in sorted(tables.items())},
             named={table: frozenset(wanted.named) for table, wanted in tables.items()},
+            parts=tuple(parts[database, schema][0]) if parts else (),
+            left_out=tuple(parts[database, schema][1]) if parts else (),
         )
         for (database, schema), tables in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     ]
+
+
+_Parts = dict[tuple[str | None, str], tuple[list[Part], list[tuple[str, str, str]]]]
+
+
+def _parts(
+    needs: Iterable[tuple[Placement, Needs]],
+    datasets: DatasetNames[tuple[Placement, Needs]],
+    dialect: str,
+    compiler: Compiler,
+) -> _Parts:
+    found: _Parts = defaultdict(lambda: ([], []))
+
+    def tables_of(word: str) -> Iterator[PartTable]:
+        return (_part_table(target) for target, _ in datasets.find(word))
+
+    for placement, own in needs:
+        owner = Owner(placement.dataset.id, placement.definition, _part_table(placement), own)
+        parts, left_out = parts_of(owner, tables_of, dialect, compiler)
+        found[placement.group][0].extend(parts)
+        found[placement.group][1].extend((placement.dataset.id, placement.table, user) for user in left_out)
+    return found
+
+
+def _part_table(placement: Placement) -> PartTable:
+    return PartTable(placement.database, placement.schema, placement.table, None, ())
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .dataset import DataSource
 from .discrepancy import ChangeKind
+from .proof import Part, PartOutcome
 
 
 class Column(NamedTuple):
@@ -73,6 +74,8 @@ class GroupRequest:
         statement: they tell which columns have to be confirmed before they are called missing.
     :ivar named: {table: every name that a dataset may mean a column of it by, without quotes and letter case}: these
         columns are kept, of the others only some.
+    :ivar parts: what the warehouse may compile of its datasets.
+    :ivar left_out: (dataset id, table, who) of what cannot be sent.
     """
 
     data_source_id: str
@@ -81,6 +84,8 @@ class GroupRequest:
     tables: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     named: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False, repr=False)
+    parts: tuple[Part, ...] = field(default=(), hash=False, repr=False)
+    left_out: tuple[tuple[str, str, str], ...] = field(default=(), hash=False, repr=False)
 
 
 class ProbeAnswer(StrEnum):
@@ -119,6 +124,7 @@ class GroupSnapshot:
         in ``tables``, or a column that is not in its table, is missing unless it is named here; of a table that is
         named here as running, every needed column that runs is named too.
     :ivar error: reason why nothing is known (then the group is *unchecked*), else None.
+    :ivar proof: whatever its datasets offer compiles, except for what is named here; None: nothing was compiled.
     """
 
     data_source_id: str
@@ -129,6 +135,7 @@ class GroupSnapshot:
     neighbours: tuple[str, ...] = ()
     error: str | None = None
     probes: tuple[Probe, ...] = ()
+    proof: tuple[PartOutcome, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

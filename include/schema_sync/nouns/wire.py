@@ -15,6 +15,7 @@ from typing import Any
 
 from .dataset import DataSource, Organization
 from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
+from .proof import Outcome, PartOutcome
 from .report import (
     LeftOut,
     OrganizationReport,
@@ -229,6 +230,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             for probe in group.probes
         ],
         "reasons": list(reasons),
+        **({} if group.proof is None else {"proof": [list(outcome) for outcome in group.proof]}),
     }
 
 
@@ -287,6 +289,15 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             Probe(table, column, ProbeAnswer(answer), value["reasons"][reason])
             for table, column, answer, reason in value["probes"]
         ),
+        proof=_proof_from_json(value.get("proof")),
+    )
+
+
+def _proof_from_json(value: list[list[str]] | None) -> tuple[PartOutcome, ...] | None:
+    if value is None:
+        return None
+    return tuple(
+        PartOutcome(dataset, table, user, Outcome(outcome), words) for dataset, table, user, outcome, words in value
     )
 
 

@@ -46,6 +46,21 @@ class ColumnName(NamedTuple):
     of_value: bool = False
 
 
+class Shape(NamedTuple):
+    """What an expression is, besides its columns.
+
+    :ivar one_value: it can stand in brackets as a value.
+    :ivar aggregates: it makes one row of many. :ivar queries: there are queries in it.
+    """
+
+    one_value: bool = True
+    aggregates: bool = False
+    queries: bool = False
+
+
+_PLAIN_SHAPE = Shape()
+
+
 @dataclass(frozen=True, slots=True)
 class References:
     """The columns that an expression reads.
@@ -59,6 +74,7 @@ class References:
     columns: frozenset[str]
     names: tuple[ColumnName, ...] = ()
     problem: str | None = None
+    shape: Shape = _PLAIN_SHAPE
 
 
 NOTHING = References(frozenset())
@@ -150,22 +166,23 @@ def _read(text: str, engine: str) -> References:
         return _problem("it holds a NUL character, which no engine takes")
     try:
         masked = mask(text)
-        paths = read(masked, engine)
+        paths, shape = read(masked, engine)
     except (UnsafeTemplateError, UnreadableError, TooComplexError) as error:
         return _problem(str(error))
     if masked.templated and not paths:
         return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
-    return _references(paths)
+    return _references(paths, shape)
 
 
-def _references(paths: Iterable[tuple[list[tuple[str, str]], bool]]) -> References:
+def _references(paths: Iterable[tuple[list[tuple[str, str]], bool]], shape: Shape) -> References:
     columns: set[str] = set()
     names: set[ColumnName] = set()
     for path, of_value in paths:
         columns.add(".".join(name for _, name in path))
         *qualifier, last = (written for written, _ in path)
         names.add(ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier)))
-    return References(frozenset(columns), tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))))
+    ordered = tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name)))
+    return References(frozenset(columns), ordered, shape=shape)
 
 
 def _problem(reason: str) -> References:

@@ -16,6 +16,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 
 from ..warehouses.names import can_be_asked, unquote
+from .expressions import Shape
 from .scopes import AmbiguousError, Path, in_scope, names_of_ctes, walk
 from .template import Masked
 from .tokens import (
@@ -46,11 +47,11 @@ def engine_of(word: str) -> str:
     return word if Dialect.get(word) is not None else ""
 
 
-def read(masked: Masked, engine: str) -> list[tuple[Path, bool]]:
+def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     """Find the columns of an expression.
 
     :return: each column as its parts, the name last: (as written, without quotes); and whether the first part stands in
-        brackets, so that it is a value.
+        brackets, so that it is a value; and the shape of it all.
     :raises UnreadableError: not SQL, not one expression, or columns that nobody can tell the table of.
     :raises TooComplexError: beyond the bounds.
     :raises RecursionError: the caller's own stack leaves too little room.
@@ -67,15 +68,34 @@ def read(masked: Masked, engine: str) -> list[tuple[Path, bool]]:
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise UnreadableError("it is several statements")
     if not tokens:
-        return []
+        return [], Shape()
     within_bounds(tokens)
     tokens = without_sequences(tokens)
     _refuse_glued(tokens, masked)
     tree = _parse(dialect, tokens, text, engine)
     try:
-        return list(_columns(tree, _Source(text, masked, engine, unit_positions(tokens, engine))))
+        source = _Source(text, masked, engine, unit_positions(tokens, engine))
+        return list(_columns(tree, source)), _shape_of(tree)
     except AmbiguousError as error:
         raise UnreadableError(str(error)) from None
+
+
+def _shape_of(tree: exp.Expr) -> Shape:
+    no_value = (exp.Alias, exp.Distinct, exp.Ordered, exp.Tuple, exp.Star, exp.Query)
+    return Shape(
+        not isinstance(tree, no_value),
+        any(not _is_windowed(each) for each in tree.find_all(exp.AggFunc)),
+        tree.find(exp.Query, exp.Table) is not None,
+    )
+
+
+def _is_windowed(aggregate: exp.Expr) -> bool:
+    """An aggregate OVER a window, or one of a query within: the expression's own rows stay as many."""
+    outer: Any = aggregate
+    while isinstance(outer.parent, exp.Filter | exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls | exp.Order):
+        outer = outer.parent
+    window = outer.parent
+    return (isinstance(window, exp.Window) and window.this is outer) or aggregate.find_ancestor(exp.Select) is not None
 
 
 def parse_query(text: str, engine: str) -> exp.Query:

@@ -7,15 +7,18 @@ Catalogue: https://duckdb.org/docs/stable/sql/meta/duckdb_table_functions
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
-from .proofs import Proofs
+from .proofs import Compiler, Proofs, by_text
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family
@@ -105,6 +108,31 @@ def lacks(_code: str | None, text: str) -> bool:
     return _LACKS.match(text) is not None
 
 
+@contextmanager
+def _guarded(connection: Any) -> Iterator[Callable[[str], bool]]:
+    """Binding opens the files that a FROM names: none is sent, and none could be opened. One statement a call."""
+    raw = connection.raw
+    raw.execute("SET enable_external_access = false")
+    yield lambda statement: len(raw.extract_statements(statement)) == 1
+
+
+# PREPARE binds, and runs nothing: https://duckdb.org/docs/stable/sql/query_syntax/prepared_statements
+_COMPILER = Compiler(
+    never_sent=re.compile(r"[?$#@]"),
+    meaning=by_text(
+        (Outcome.LACKING, _LACKS.pattern),
+        (Outcome.BROKEN, r"Binder Error: (?:No function matches|Cannot (?:compare|mix) values of type)"),
+        (
+            Outcome.BROKEN,
+            r"Binder Error: (?:Cannot extract field|Could not find key|Unnest can|UNNEST|Unimplemented type)",
+        ),
+        (Outcome.BROKEN, r"Catalog Error: (?:\w+ )*(?:Function|Macro|Type) with name .* does not exist"),
+    ),
+    statement=lambda select: f"PREPARE schema_sync AS {select}",
+    guarded=_guarded,
+    queries=False,
+)
+
 _quote = quote_with('"')
 
 
@@ -162,7 +190,7 @@ class DuckDBConnection:
     """
 
     def __init__(self, raw: Any) -> None:
-        self._raw = raw
+        self.raw = self._raw = raw
 
     def cursor(self) -> _DuckDBCursor:
         return _DuckDBCursor(self._raw)
@@ -236,6 +264,7 @@ DUCKDB = Dialect(
     # Binding tells all of a view; its columns are known (from 1.5 on) only when it was bound.
     proofs=Proofs(
         relation=qualified_relation(_quote, qualify_database=True),
+        compiler=_COMPILER,
         view=lambda select: f"PREPARE schema_sync AS {select}",
         lacks=lacks,
         view_columns=columns_query,

@@ -16,12 +16,13 @@ from dataclasses import replace
 from ssl import get_default_verify_paths
 from typing import Any
 
+from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
-from .proofs import Proofs
+from .proofs import Compiler, Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Carrier, Family, Zone
@@ -118,6 +119,8 @@ _FAILURES: dict[int, Failure] = {
             1045, 1130, 1251, 1396, 1524, 1698, 1820, 1862, 3118, 3159, 4151,  # login refused, locked, expired
             2026, 2049, 2054, 2058, 2059, 2061,  # TLS or authentication that the client cannot do
             1064, 1103, 1149, 1193, 1231, 1235, 1271, 1267, 1300, 1305, 1582,  # a statement that this server cannot run
+            1052, 1056, 1060, 1064, 1110, 1111, 1140, 1222, 1241, 1242, 1247, 1248, 1270, 1318, 1327, 1335, 1582, 1583,
+            1630, 3593, 4015, 4016, 4074, 4078, 4079, 4161,
         ),
         Failure.TERMINAL,
     ),
@@ -194,6 +197,25 @@ def _prepare(select: str) -> str:
 def _key_of(column: str) -> str:
     return f"CONVERT(LOWER({column}) USING utf8mb4) COLLATE utf8mb4_bin"
 
+
+# PREPARE resolves tables, functions and types, and neither optimizes nor runs: EXPLAIN and LIMIT 0 run functions of
+# derived tables. A function without a database's name is one of the current database.
+_BROKEN = frozenset({"1305", "1318", "1582", "1583", "1267", "1270", "1271", "4078", "4079"})
+
+
+def _meaning(code: str | None, words: str) -> Outcome:
+    number = _NUMBER.match(words)
+    code = number[1] if number else code
+    return Outcome.LACKING if code == "1370" else Outcome.BROKEN if code in _BROKEN else Outcome.UNPROVEN
+
+
+_COMPILER = Compiler(
+    never_sent=re.compile(r"[#?@]|:="),
+    meaning=_meaning,
+    statement=_prepare,
+    before=lambda request: f"USE {quote_with('`')(_place(request))}",
+    backticks=True,
+)
 
 _quote = quote_with("`")
 _zero_rows = zero_row_select(_quote, qualify_database=False)
@@ -298,6 +320,7 @@ MYSQL = Dialect(
     ),
     proofs=Proofs(
         relation=lambda request, table: _relation(replace(request, schema=_quote(_place(request))), table),
+        compiler=_COMPILER,
         view=_prepare,
     ),
     driver=_DRIVER,

@@ -13,12 +13,13 @@ from math import ceil
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
+from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
-from .proofs import Proofs
+from .proofs import Compiler, Proofs
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family
@@ -250,6 +251,30 @@ def absent_tables(_request: GroupRequest, names: Sequence[str]) -> str:
     return f"SELECT 1 / (CASE WHEN count(to_regclass(name)) = 0 THEN 1 ELSE 0 END) FROM unnest(ARRAY[{listed}]) AS name"  # noqa: S608 (literals are quoted)
 
 
+# Of these alone it is certain that the expression is at fault. Not here: 42703 and 42P01 (told as missing), 42803 and
+# 42P20 (how a query groups is the query's), 42601 (brackets of ours), 42P18 (an argument of unknown type).
+_BROKEN = frozenset({
+    "42883",  # undefined_function, operators too
+    "42804",  # datatype_mismatch
+    "42846",  # cannot_coerce
+    "42704",  # undefined_object: a type
+    "22P02", "22007", "22008", "22003",  # a literal that is none of its type: an enum's label that was renamed
+})  # fmt: skip
+
+
+def _meaning(code: str | None, words: str) -> Outcome:
+    if code == "42703" and " not found in data type " in words:  # a field of a composite type
+        return Outcome.BROKEN
+    return Outcome.LACKING if code == "42501" else Outcome.BROKEN if code in _BROKEN else Outcome.UNPROVEN
+
+
+# Parse analysis resolves names, functions and operators and runs none of them: planning (EXPLAIN) and executing fold
+# immutable functions. The extended protocol takes one statement.
+# https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
+_COMPILER = Compiler(
+    never_sent=re.compile(r"U&", re.IGNORECASE), meaning=_meaning, only_parse=True, argument=lambda number: f"${number}"
+)
+
 _quote = quote_with('"')
 
 # https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
@@ -354,7 +379,9 @@ POSTGRES = Dialect(
         units_are_texts=True,
         rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
-    proofs=Proofs(relation=qualified_relation(_quote, qualify_database=False), absent_tables=absent_tables),
+    proofs=Proofs(
+        relation=qualified_relation(_quote, qualify_database=False), absent_tables=absent_tables, compiler=_COMPILER
+    ),
     denies_only_what_exists=True,
     lists_everything=True,
     reconnects_per_database=True,

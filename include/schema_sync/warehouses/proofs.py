@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..nouns.proof import Outcome
 
 if TYPE_CHECKING:
     from ..nouns.snapshot import GroupRequest
@@ -12,10 +16,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Compiler:
+    """How an engine compiles a SELECT and executes nothing: no function, no sequence, no file, no row.
+
+    :ivar never_sent: signs that mean something else to this engine than an operator: a placeholder, a comment.
+    :ivar meaning: (code, the engine's words) of a refusal → what it tells. Only what surely is the expression's fault
+        is BROKEN.
+    :ivar statement: a SELECT → what is sent; nothing is sent but the protocol's Parse message where ``only_parse``.
+    :ivar guarded: (connection) → a context in which nothing else can happen; it yields whether a
+        statement may be sent.
+    :ivar argument: (number from 1 on) → a value that is not known yet.
+    :ivar before: (request) → a statement to run first, or None.
+    :ivar queries: a query within an expression may be sent: resolving it opens nothing.
+    :ivar backticks: they quote names.
+    """
+
+    never_sent: re.Pattern[str]
+    meaning: Callable[[str | None, str], Outcome]
+    statement: Callable[[str], str] = str
+    only_parse: bool = False
+    guarded: Callable[[Any], AbstractContextManager[Callable[[str], bool]]] = lambda _: nullcontext(
+        lambda _statement: True
+    )
+    argument: Callable[[int], str] = lambda _: "NULL"
+    before: Callable[[GroupRequest], str | None] = lambda _: None
+    queries: bool = True
+    backticks: bool = False
+
+
+def by_text(*meanings: tuple[Outcome, str]) -> Callable[[str | None, str], Outcome]:
+    """Outcomes of engines whose errors are only texts: the first pattern that the text begins with."""
+    patterns = [(outcome, re.compile(pattern, re.DOTALL)) for outcome, pattern in meanings]
+    return lambda _code, text: next((each for each, found in patterns if found.match(text)), Outcome.UNPROVEN)
+
+
+@dataclass(frozen=True, slots=True)
 class Proofs:
     """Statements of one engine that tell whether something would run, and return no row.
 
     :ivar relation: (request, table) → what a FROM clause calls it; names as :attr:`Dialect.probe` takes them.
+    :ivar compiler: None: nothing is known by which the engine compiles and surely runs nothing.
     :ivar view: a SELECT without rows (``LIMIT 0``) from views → the statement that tells whether they can be selected
         from, rights included.
     :ivar lacks: (code, text) → True where a refusal tells what this session lacks (an extension, access to files,
@@ -27,6 +67,7 @@ class Proofs:
     """
 
     relation: Callable[[GroupRequest, str], str]
+    compiler: Compiler | None = None
     view: Callable[[str], str] = str
     lacks: Callable[[str | None, str], bool] = lambda _code, _text: False
     view_columns: Callable[[GroupRequest], Query] | None = None

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
-from .proofs import Proofs
+from .proofs import Compiler, Proofs, by_text
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
 from .type_vocabulary import Carrier, Family, Word
@@ -71,7 +73,15 @@ _FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
         (r"no such column: ", Failure.MISSING_COLUMN),
         (r"not authorized|access to .* is prohibited", Failure.DENIED),
         (r"file is not a database|file is encrypted|unsupported file format", Failure.TERMINAL),
-        (r"near .*: syntax error|no such function: |no such module: |malformed database schema", Failure.TERMINAL),
+        (r"near .*: syntax error|no such (?:function|module|collation)|malformed database schema", Failure.TERMINAL),
+        (
+            r"wrong number of arguments|misuse of |ambiguous column|row value|sub-select |unrecognized token",
+            Failure.TERMINAL,
+        ),
+        (
+            r"a GROUP BY|aggregate functions|DISTINCT |too many |Expression tree|parser stack|unsupported ",
+            Failure.TERMINAL,
+        ),
     )
 )
 
@@ -96,6 +106,49 @@ def classify(_code: str | None, text: str) -> Failure:
 def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
     return _zero_rows(replace(request, schema="main"), table, columns)
 
+
+# Functions that SQLite has only as an extension, or as an option of its build: another session may have them.
+_OF_EXTENSIONS = re.compile(
+    r"no such function: (?:st_|spatialite|load_extension|regexp|sqrt|pow|power|exp|ln|log|log10|log2|mod|ceil|ceiling|"
+    r"floor|trunc|pi|radians|degrees|a?(?:sin|cos|tan)h?|atan2|median|percentile|stddev|variance|uuid|sha1|sha3|md5|"
+    r"levenshtein|soundex|vec_|fts|icu_|unaccent|crypto_)",
+    re.IGNORECASE,
+)
+
+
+@contextmanager
+def _guarded(connection: Any) -> Iterator[Callable[[str], bool]]:
+    """While it compiles, SQLite itself refuses whatever is not reading.
+
+    Source: https://www.sqlite.org/c3ref/set_authorizer.html
+    """
+    import sqlite3
+
+    allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+    def authorize(action: int, _one: object, function: object, *_: object) -> int:
+        harmless = action in allowed and str(function).lower() != "load_extension"
+        return int(sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY)
+
+    connection.set_authorizer(authorize)
+    try:
+        yield lambda _statement: True  # the driver takes one statement only
+    finally:
+        connection.set_authorizer(None)
+
+
+# EXPLAIN makes the program of a statement and does not run it: https://www.sqlite.org/lang_explain.html
+_COMPILER = Compiler(
+    never_sent=re.compile(r"[?@$#\[]|:(?=\w)"),
+    meaning=by_text(
+        (Outcome.LACKING, _OF_EXTENSIONS.pattern),
+        (Outcome.LACKING, "no such module|no such collation|not authorized"),
+        (Outcome.BROKEN, "no such function: |wrong number of arguments to function "),
+    ),
+    statement=lambda select: f"EXPLAIN {select}",
+    guarded=_guarded,
+    backticks=True,
+)
 
 # Backticks, because "no_such_column" is a string literal to SQLite: https://www.sqlite.org/quirks.html#dblquote
 _quote = quote_with("`")
@@ -185,6 +238,7 @@ SQLITE = Dialect(
     sql=SqlWords(quotes='"`[', units_are_texts=True),
     proofs=Proofs(
         relation=lambda request, table: _relation(replace(request, schema="main"), table),
+        compiler=_COMPILER,
         view=lambda select: f"EXPLAIN {select}",
         lacks=lambda _code, text: text.startswith(("no such module", "not authorized")),
         view_columns=_view_columns,

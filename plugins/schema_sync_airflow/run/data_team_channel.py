@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from schema_sync_airflow.run.notifier import tell_others
+
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection
     from include.schema_sync.notify.delivery.outgoing import Occasion
@@ -24,20 +26,24 @@ def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, 
     :return: False when there is nobody to tell: then the message is in the log.
     :raises TerminalError, TransientError: it could not be delivered.
     """
+    from slack_sdk.webhook import WebhookClient
+
+    from include.schema_sync.errors import TerminalError
     from include.schema_sync.notify.delivery.outbox import Sender, deliver, is_delivered
     from include.schema_sync.notify.delivery.outgoing import DATA_TEAM
     from include.schema_sync.notify.messages.layout import render_text
-    from include.schema_sync.notify.slack.client import slack_client
+    from include.schema_sync.notify.slack.channels import channel_id
     from include.schema_sync.notify.slack.transports import WebApi, Webhook
-    from schema_sync_airflow.connections import data_team_token
+    from schema_sync_airflow.connections import data_team_slack
 
     text = render_text(message)
-    found = data_team_token()
+    client = data_team_slack(settings)
     channel = settings.data_team_channel
     slack: Slack
-    if found is not None and channel is not None:
-        token, base_url = found
-        slack = WebApi(slack_client(token, base_url=settings.slack_base_url or base_url))
+    if isinstance(client, WebhookClient):
+        slack, channel = Webhook(client.url, message, client.timeout, client.proxy), channel or "webhook"
+    elif client is not None and channel is not None:
+        slack, channel = WebApi(client), channel_id(client, channel)
     elif (url := settings.data_team_webhook_url) is not None:
         slack, channel = Webhook(url, message), channel or "webhook"
     else:
@@ -46,16 +52,22 @@ def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, 
             "DATA_TEAM_SLACK_WEBHOOK_URL is set. The data team's message:\n%s",
             text,
         )
+        tell_others(text, occasion.run_id, settings)
         return False
     with _application_if_reachable(settings) as application:
         if unless is not None and application is not None and is_delivered(application, DATA_TEAM, unless):
             log.info("The data team was told before: nothing is sent")
             return True
-        delivery = deliver(Sender(application, slack), DATA_TEAM, message, occasion, channel)
+        try:
+            delivery = deliver(Sender(application, slack), DATA_TEAM, message, occasion, channel)
+        except TerminalError:
+            tell_others(text, occasion.run_id, settings)
+            raise
     if delivery.already_sent:
         log.info("The data team was told before: nothing is sent")
     else:
         log.info("Told the data team:\n%s", text)
+        tell_others(text, occasion.run_id, settings)
     return True
 
 

@@ -1,27 +1,6 @@
 """What Schema Sync counts, through Airflow's own metrics: StatsD, Datadog or OpenTelemetry, whichever is switched on.
 
-======================================= ======= =======================================================================
-name, after the prefix of Airflow       kind    what
-======================================= ======= =======================================================================
-schema_sync.organizations.clean         gauge   organizations without a problem after the run
-schema_sync.organizations.drifted       gauge   … with something critical or to warn of
-schema_sync.organizations.partial       gauge   … with a data source that was not checked
-schema_sync.organizations.failed        gauge   … of which nothing could be checked
-schema_sync.organizations.no_datasets   gauge   … with nothing to check
-schema_sync.discrepancies.critical      gauge   discrepancies of that severity, over all organizations
-schema_sync.discrepancies.warning       gauge   as above
-schema_sync.discrepancies.info          gauge   as above
-schema_sync.datasets.checked            gauge   datasets with a verdict
-schema_sync.datasets.unchecked          gauge   datasets of which nothing is known
-schema_sync.runs.succeeded              counter runs that ended well
-schema_sync.runs.failed                 counter runs that failed at their summary; see airflow's own dagrun.* for others
-schema_sync.messages.sent               counter organizations that were told of drift
-schema_sync.messages.failed             counter organizations that could not be told
-schema_sync.run.duration                timing  from the run's start to its summary, ms
-schema_sync.introspect.source.duration  timing  one data source with all of its groups, ms
-schema_sync.introspect.group.duration   timing  one (data source, database, schema), ms
-schema_sync.introspect.groups.unchecked counter groups that gave no answer; every try counts
-======================================= ======= =======================================================================
+docs/operations.md has the table of names.
 
 State and severity are part of the name, not a tag: plain StatsD has no tags, and a gauge would overwrite its sister.
 For the same reason nothing is counted per organization or per data source: the log lines and the run result tell that.

@@ -83,14 +83,12 @@ def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, contex
 
 
 def _desk(application: Connection, settings: Settings, context: Context, *, quiet: bool) -> Desk:
-    from include.schema_sync.notify.slack.client import slack_client
     from include.schema_sync.notify.tell import Desk
     from include.schema_sync.nouns.discrepancy import Severity
-    from schema_sync_airflow.connections import slack_token
+    from schema_sync_airflow.connections import organization_slack
 
     def client_of(integration: SlackIntegration, organization_name: str) -> WebClient:
-        token, base_url = slack_token(integration.token_vault_key, organization_name, application)
-        return slack_client(token, base_url=settings.slack_base_url or base_url)
+        return organization_slack(integration.token_vault_key, organization_name, application, settings)
 
     return Desk(
         application=application,

@@ -133,9 +133,8 @@ def test_the_parser_takes_no_more_steps_than_it_is_given():
     ids=lambda text: text[:12],
 )
 def test_long_and_deep_expressions_of_everyday_are_read(text):
-    assert referenced_columns(text, "duckdb") == expressions.References(
-        frozenset({"a"}), (expressions.ColumnName(None, "a"),)
-    )
+    found = referenced_columns(text, "duckdb")
+    assert (found.names, found.problem) == ((expressions.ColumnName(None, "a"),), None)
 
 
 @pytest.mark.parametrize("text", ["a" * 1_000_000, "(" * 1_000_000, "\0" * 1_000_000, "{{" * 500_000])
@@ -257,7 +256,7 @@ def test_quotes_comments_spaces_and_brackets_change_nothing(pieces, dialect):
 def test_the_way_without_a_parser_says_what_the_parser_says(text, dialect):
     engine = DIALECTS[dialect].sqlglot
     try:
-        parsed = expressions._references(read(mask(text), engine))
+        parsed = expressions._references(*read(mask(text), engine))
     except reader.UnreadableError:
         assert not re.fullmatch(r"[a-z]_\w*", text)  # a word of the grammar, which alone can only be a name
         return

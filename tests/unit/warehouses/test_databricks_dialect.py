@@ -106,6 +106,10 @@ def test_the_old_metastore_is_unchecked_with_what_to_do_and_never_missing(catalo
     [
         (("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`sales`.`refunds` cannot be found. Verify the spelling "
          "and correctness of the schema and catalog. SQLSTATE: 42P01; line 1 pos 14"), Failure.MISSING_TABLE),
+        # A view over a table that was changed under it, as real Spark says it.
+        (("[INCOMPATIBLE_VIEW_SCHEMA_CHANGE] The SQL query of view `main`.`sales`.`v` has an incompatible "
+         "schema change and column `gone` cannot be resolved. Expected 1 columns … SQLSTATE: 51024"),
+         Failure.MISSING_TABLE),
         (("[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column, variable, or function parameter with name `t`.`coupon` cannot "
          "be resolved. Did you mean one of the following? [`t`.`channel`]. SQLSTATE: 42703"), Failure.MISSING_COLUMN),
         ("[UNRESOLVED_COLUMN.WITHOUT_SUGGESTION] … SQLSTATE: 42703", Failure.MISSING_COLUMN),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TIMEOUT_S = 15
 # HTTP 429: how often a request waits for Retry-After; longer waits are the scheduler's.
 RATE_LIMIT_RETRIES = 3
 
@@ -107,13 +108,16 @@ class SlackRefusedError(TerminalError):
         self.code = code
 
 
-def slack_client(token: str, *, base_url: str | None, timeout_s: int = 15) -> WebClient:
+def slack_client(
+    token: str, *, base_url: str | None, timeout_s: int = TIMEOUT_S, proxy: str | None = None
+) -> WebClient:
     """Build a Web API client that waits on HTTP 429 and repeats nothing else.
 
     The SDK's default handler repeats a request whose connection was lost, although Slack may have accepted it.
 
     :param base_url: Web API address, None means Slack's own.
     :param timeout_s: for connecting and for each read, seconds.
+    :param proxy: None: what the environment says.
     :raises TerminalError: the token cannot be one; the message does not show it.
     """
     from slack_sdk import WebClient
@@ -133,6 +137,7 @@ def slack_client(token: str, *, base_url: str | None, timeout_s: int = 15) -> We
         token=token.strip(),
         base_url=base_url or WebClient.BASE_URL,
         timeout=timeout_s,
+        proxy=proxy,
         logger=_silent_logger(),
         retry_handlers=[_rate_limit_handler()],
     )
@@ -157,7 +162,12 @@ class _Deferred:
 
 
 def post_webhook(
-    url: str, message: Message, *, timeout_s: int = 15, sleep: Callable[[float], None] = time.sleep
+    url: str,
+    message: Message,
+    *,
+    timeout_s: int = TIMEOUT_S,
+    proxy: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Post to an incoming webhook. It knows no threads, so replies follow as messages of their own.
 
@@ -167,11 +177,11 @@ def post_webhook(
     :raises TransientError: rate limit, HTTP 5xx, timeout, connection lost.
     :raises TerminalError: refused.
     """
-    _post_webhook_once(url, message, timeout_s)
+    _post_webhook_once(url, message, timeout_s, proxy)
     for number, reply in enumerate(message.replies, start=1):
         sleep(SECONDS_PER_MESSAGE)
         try:
-            _post_webhook_once(url, reply, timeout_s)
+            _post_webhook_once(url, reply, timeout_s, proxy)
         except SchemaSyncError as error:
             log.warning("Page %d of %d was not posted: %s", number, len(message.replies), error)
             break
@@ -230,7 +240,7 @@ def _code(response: Any) -> str | None:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
-def _post_webhook_once(url: str, message: Message, timeout_s: int) -> None:
+def _post_webhook_once(url: str, message: Message, timeout_s: int, proxy: str | None) -> None:
     from slack_sdk.webhook import WebhookClient
 
     what = "The message to the data team's webhook was not posted"
@@ -239,7 +249,9 @@ def _post_webhook_once(url: str, message: Message, timeout_s: int) -> None:
         raise TerminalError(f"{what}: DATA_TEAM_SLACK_WEBHOOK_URL is not a web address. Copy it again from Slack.")
     failure: SchemaSyncError | None = None
     try:
-        client = WebhookClient(url, timeout=timeout_s, logger=_silent_logger(), retry_handlers=[_rate_limit_handler()])
+        client = WebhookClient(
+            url, timeout_s, proxy=proxy, logger=_silent_logger(), retry_handlers=[_rate_limit_handler()]
+        )
         response = client.send(text=message.text, blocks=list(message.blocks), unfurl_links=False, unfurl_media=False)
     except Exception as error:  # noqa: BLE001 - its text may hold the address; translated, never swallowed
         failure = translate(error, what=what)

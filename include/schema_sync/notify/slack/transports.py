@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from . import history as look_up
 from . import rate_limits as turns
 from . import web_api
-from .client import post_webhook
+from .client import TIMEOUT_S, post_webhook
 from .history import LookUp
 from .web_api import Posted
 
@@ -83,6 +83,8 @@ class Webhook(Slack):
 
     url: str
     message: Message
+    timeout_s: int = TIMEOUT_S
+    proxy: str | None = None
     has_threads: ClassVar[bool] = False
 
     def look_up(self, outgoing: Outgoing, between: tuple[float, float]) -> LookUp:  # noqa: ARG002 (the interface's)
@@ -90,5 +92,5 @@ class Webhook(Slack):
 
     def post(self, outgoing: Outgoing, check: Callable[[], None]) -> Posted:
         check()
-        post_webhook(self.url, self.message)
+        post_webhook(self.url, self.message, timeout_s=self.timeout_s, proxy=self.proxy)
         return Posted("webhook", outgoing.channel)

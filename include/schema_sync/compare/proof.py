@@ -1,0 +1,139 @@
+"""What the warehouse refused to compile → findings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType
+from ..nouns.proof import Outcome, PartOutcome
+from ..nouns.snapshot import Column
+from ..text import cut
+from ..types.compare import Family, type_family
+from ..warehouses.engine import Dialect
+from ..yml.definitions import Field, Relationship
+from .discrepancies import discrepancy
+from .subjects import Subject, Targets
+
+# Families that a join compares as people expect. Text that stands for an identifier or an enum is one of them.
+_KINDS = {
+    **dict.fromkeys((Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.MONEY), "number"),
+    **dict.fromkeys((Family.STRING, Family.TEXTUAL, Family.ENUM, Family.UUID), "text"),
+    **{family: str(family) for family in (Family.DATE, Family.TIME, Family.TIMESTAMP)},
+}
+
+
+def proof_differences(subject: Subject, targets: Targets, dialect: Dialect) -> Iterator[Discrepancy]:
+    """What of a definition does not compile although every name is there, and keys of different families."""
+    outcomes = outcomes_of(subject)
+    if outcomes is None:
+        return
+    definition = subject.placement.definition
+    items: list[Field | Relationship] = [*definition.fields, *definition.relationships]
+    for item in items:
+        user = f"{item.kind} `{item.name}`"
+        outcome = outcomes.get(user)
+        if outcome is None:
+            if isinstance(item, Relationship):
+                yield from _key_mismatches(subject, item, targets, dialect)
+        elif outcome.outcome is Outcome.BROKEN:
+            yield _broken(subject, item, outcome)
+        elif outcome.outcome is Outcome.LACKING:
+            yield discrepancy(
+                subject,
+                DiscrepancyType.UNVERIFIABLE_EXPRESSION,
+                message=f"Whether {cut(user)} still runs is not known: this session lacks something that another may "
+                f"have: {cut(outcome.words)}.",
+                declared=_declared(item),
+                line=_line(item),
+                subject_text=f"session {user}",
+            )
+
+
+def outcomes_of(subject: Subject) -> dict[str, PartOutcome] | None:
+    """{who did not simply compile: what was said}; None: nothing was compiled."""
+    proof = subject.group.snapshot.proof
+    if proof is None:
+        return None
+    own = (subject.placement.dataset.id, subject.placement.table)
+    return {outcome.user: outcome for outcome in proof if (outcome.dataset_id, outcome.table) == own}
+
+
+def with_queries(found: Discrepancy, subject: Subject) -> Discrepancy:
+    """A type that differs: do the queries that use the column still compile?"""
+    outcomes = outcomes_of(subject)
+    if found.type is not DiscrepancyType.TYPE_MISMATCH or outcomes is None or subject.table is None:
+        return found
+    resolve = subject.table.names.resolve
+    users = {need.by for need in subject.needs.columns if resolve(need.column).name == found.column}
+    refused = sorted(user for user in users if user in outcomes and outcomes[user].outcome is Outcome.BROKEN)
+    if refused:
+        sentence = f"What no longer compiles: {', '.join(map(cut, refused))}."
+    elif users.isdisjoint(outcomes):
+        sentence = "Its queries still compile."
+    else:
+        return found
+    return replace(found, message=f"{found.message} {sentence}")
+
+
+def _broken(subject: Subject, item: Field | Relationship, outcome: PartOutcome) -> Discrepancy:
+    of_join = isinstance(item, Relationship)
+    column = item.name
+    if isinstance(item, Relationship):
+        column = item.source[0] if len(item.source) == 1 else ""
+        if subject.table is None or subject.table.names.resolve(column).name is None:
+            column = ""
+    found = discrepancy(
+        subject,
+        DiscrepancyType.BROKEN_RELATIONSHIP if of_join else DiscrepancyType.BROKEN_EXPRESSION,
+        message=f"The warehouse refuses to compile {cut(outcome.user)}: {outcome.words}.",
+        table=None if subject.table is None else subject.table.table.name,
+        column=column or None,
+        declared=_declared(item),
+        line=_line(item),
+        subject_text=outcome.user,
+    )
+    return replace(found, actual=outcome.words, users=(f"{item.kind} {item.name}",))
+
+
+def _key_mismatches(
+    subject: Subject, relationship: Relationship, targets: Targets, dialect: Dialect
+) -> Iterator[Discrepancy]:
+    target = targets.of(relationship.target).table
+    if target is None or subject.table is None or len(relationship.source) != len(relationship.target_columns):
+        return
+    for written, far in zip(relationship.source, relationship.target_columns, strict=True):
+        own = subject.table.names.resolve(written).name
+        other = target.names.resolve(far.rpartition(".")[2]).name
+        if own is None or other is None:
+            continue
+        one, two = subject.table.columns[own], target.columns[other]
+        if _kind(dialect, one) and _kind(dialect, two) and _kind(dialect, one) != _kind(dialect, two):
+            yield discrepancy(
+                subject,
+                DiscrepancyType.KEY_TYPE_MISMATCH,
+                message=f"Relationship `{cut(relationship.name)}` compares `{cut(own)}` ({cut(one.type)}) with "
+                f"`{cut(other)}` ({cut(two.type)}): it compiles, but may match less than it seems to, or fail on some "
+                "row.",
+                table=subject.table.table.name,
+                column=own,
+                declared=one.type,
+                actual=two.type,
+                line=relationship.source_line,
+                subject_text=f"{relationship.target}.{other}",
+            )
+
+
+def _kind(dialect: Dialect, column: Column) -> str | None:
+    return _KINDS.get(type_family(dialect.name, column.base_type or column.type))
+
+
+def _declared(item: Field | Relationship) -> str:
+    if isinstance(item, Relationship):
+        return f"{', '.join(item.source)} = {', '.join(item.target_columns)}"
+    expression = item.name if item.expr is None else item.expr
+    return expression if item.agg is None else f"{item.agg} of {expression}"
+
+
+def _line(item: Field | Relationship) -> int:
+    return item.source_line if isinstance(item, Relationship) else item.expr_line

@@ -1,0 +1,199 @@
+"""What a query builder would run of each definition, as parts of SQL that are safe to send. Pure.
+
+Per dimension, measure, metric and filter its expression as it is used, with the joins of the relationships that it
+refers to; per relationship its join. A plain column is no part: the catalogue tells all of it. What may mean something
+else than it seems to (another field's name, a row, a nested field, a template) is left out: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from ..nouns.proof import ColumnOf, Part, PartTable, Sql
+from ..sql.compilable import Value, value_of
+from ..sql.expressions import ColumnName, referenced_columns
+from ..warehouses.proofs import Compiler
+from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
+from .needs import Need, Needs, folded
+
+# How measures aggregate, in SQL that every engine has; what is not here is compiled without.
+_AGGREGATES = {
+    "sum": ("SUM(", ")"),
+    "count": ("COUNT(", ")"),
+    "count_distinct": ("COUNT(DISTINCT ", ")"),
+    "avg": ("AVG(", ")"),
+    "average": ("AVG(", ")"),
+    "mean": ("AVG(", ")"),
+    "min": ("MIN(", ")"),
+    "max": ("MAX(", ")"),
+    "sum_boolean": ("SUM(CASE WHEN ", " THEN 1 ELSE 0 END)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A definition, where it is placed, and what it needs."""
+
+    dataset_id: str
+    definition: DatasetDefinition
+    table: PartTable
+    needs: Needs
+
+
+def parts_of(
+    owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
+) -> tuple[list[Part], list[str]]:
+    """(the parts of one definition, who of it was left out).
+
+    :param tables_of: a relationship's target → the tables that it may mean.
+    """
+    return _Maker(owner, tables_of, dialect, compiler).made()
+
+
+class _Maker:
+    def __init__(
+        self, owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
+    ) -> None:
+        self._owner, self._tables_of, self._dialect, self._compiler = owner, tables_of, dialect, compiler
+        definition, needs = owner.definition, owner.needs
+        self._own: dict[str, list[Need]] = defaultdict(list)
+        self._far: dict[str, dict[str, list[Need]]] = defaultdict(dict)
+        everybody: list[Field | Relationship] = [*definition.fields, *definition.relationships]
+        users = Counter(map(_user, everybody))
+        self._unsure = {user for user, number in users.items() if number > 1}
+        self._unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
+        for need in needs.columns:
+            self._own[need.by].append(need)
+        for target, on_target in needs.on_targets.items():
+            for need in on_target:
+                self._far[need.by].setdefault(target, []).append(need)
+        for need in chain(needs.columns, *needs.on_targets.values()):
+            if need.maybe_alias or "." in (need.qualifier or ""):
+                self._unsure.add(need.by)
+
+    def made(self) -> tuple[list[Part], list[str]]:
+        parts: list[Part] = []
+        left_out: list[str] = []
+        for item in self._owner.definition.fields:
+            if self._has_something_to_prove(item):
+                self._add(_user(item), self._of_field(item), parts, left_out)
+        for relationship in self._owner.definition.relationships:
+            if relationship.source and relationship.target_columns:
+                self._add(_user(relationship), self._of_relationship(relationship), parts, left_out)
+        return parts, left_out
+
+    def _add(self, user: str, part: Part | None, parts: list[Part], left_out: list[str]) -> None:
+        if part is None or user in self._unsure:
+            left_out.append(user)
+        else:
+            parts.append(part)
+
+    def _has_something_to_prove(self, item: Field) -> bool:
+        if item.expr == "*":
+            return False
+        if item.expr is None or self._plain(item.expr) is not None:
+            return item.kind is FieldKind.FILTER or (item.agg or "").lower() in _AGGREGATES
+        return True
+
+    def _plain(self, expression: str) -> str | None:
+        """The name of the own column that the expression is, if it is nothing else."""
+        names = referenced_columns(expression, self._dialect).names
+        return names[0].name if len(names) == 1 and names[0] == ColumnName(None, expression.strip()) else None
+
+    def _of_field(self, item: Field) -> Part | None:
+        user = _user(item)
+        tables = self._tables(user)
+        name = item.name if item.expr is None else self._plain(item.expr)
+        value = (
+            Value((ColumnOf(0, name),), aggregates=False)
+            if name is not None
+            else value_of(item.expr or "", self._dialect, self._compiler, item.args)
+        )
+        if value is None or tables is None:
+            return None
+        sql, aggregates = value
+        around = _AGGREGATES.get((item.agg or "").lower())
+        if item.kind is FieldKind.FILTER:
+            sql = ("CASE WHEN ", *sql, " THEN 1 END")
+        elif around is not None and not aggregates:
+            sql, aggregates = (around[0], *sql, around[1]), True
+        return Part(self._owner.dataset_id, user, sql, tables, aggregates)
+
+    def _tables(self, user: str) -> tuple[PartTable, ...] | None:
+        """The own table, and those of the relationships that somebody refers to; None: it cannot be told how."""
+        own = self._named(self._owner.table, self._own.get(user, ()))
+        tables = [own]
+        for target, needs in self._far.get(user, {}).items():
+            ways = {
+                (each.source, each.target_columns)
+                for each in self._owner.definition.relationships
+                if each.target == target
+            }
+            far = list(dict.fromkeys(self._tables_of(target)))
+            if len(ways) != 1 or len(far) != 1:
+                return None
+            keys = self._keys(*ways.pop(), table=len(tables), expressions=False)
+            joined = self._named(far[0], needs)
+            if keys is None or joined is None:
+                return None
+            tables.append(joined._replace(keys=keys))
+        found = [table for table in tables if table is not None]
+        aliases = [folded(table.alias) for table in found if table.alias is not None]
+        if (
+            len(found) < len(tables)
+            or len(set(aliases)) < len(aliases)
+            or (len(found) > 1 and len(aliases) < len(found) - 1)
+        ):
+            return None
+        return tuple(found)
+
+    def _named(self, table: PartTable, needs: Iterable[Need]) -> PartTable | None:
+        """The table by the word that a user has for it, with what it needs; None: it has several words."""
+        needs = list(needs)
+        aliases = {need.qualifier for need in needs if need.qualifier is not None}
+        if len({folded(alias) for alias in aliases}) > 1:
+            return None
+        return table._replace(
+            alias=next(iter(sorted(aliases)), None), columns=tuple(dict.fromkeys(need.column for need in needs))
+        )
+
+    def _of_relationship(self, relationship: Relationship) -> Part | None:
+        user = _user(relationship)
+        far = list(dict.fromkeys(self._tables_of(relationship.target)))
+        keys = self._keys(relationship.source, relationship.target_columns, table=1, expressions=True)
+        if keys is None or len(far) != 1 or set(self._far.get(user, {})) - {relationship.target}:
+            return None
+        own = self._owner.table._replace(columns=tuple(need.column for need in self._own.get(user, ())))
+        needed = self._far.get(user, {}).get(relationship.target, ())
+        target = far[0]._replace(columns=tuple(need.column for need in needed), keys=keys)
+        return Part(self._owner.dataset_id, user, (), (own, target))
+
+    def _keys(
+        self, source: Sequence[str], target: Sequence[str], *, table: int, expressions: bool
+    ) -> tuple[tuple[Sql, Sql], ...] | None:
+        if len(source) != len(target):
+            return None
+        pairs = []
+        for one, other in zip(source, target, strict=True):
+            pair = (self._key(one, 0, expressions=expressions), self._key(other, table, expressions=expressions))
+            if pair[0] is None or pair[1] is None:
+                return None
+            pairs.append((pair[0], pair[1]))
+        return tuple(pairs)
+
+    def _key(self, expression: str, table: int, *, expressions: bool) -> Sql | None:
+        references = referenced_columns(expression, self._dialect)
+        names = references.names
+        if len(names) == 1 and expression.strip() in (names[0].name, f"{names[0].qualifier}.{names[0].name}"):
+            return (ColumnOf(table, names[0].name),)
+        if not expressions or any(name.qualifier is not None for name in names):
+            return None
+        value = value_of(expression, self._dialect, self._compiler)
+        return None if value is None or value.aggregates else value.sql
+
+
+def _user(item: Field | Relationship) -> str:
+    return f"{item.kind} `{item.name}`"
