@@ -250,7 +250,12 @@ DUCKDB = Dialect(
             types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
             types.FLOAT_32,
         ),
-        carriers=(types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
+        carriers=(
+            types.JSON_IN_TEXT,
+            types.VECTOR_IN_ARRAY,
+            types.Carrier(Family.STRING, Family.JSON),
+            types.Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"})),
+        ),
     ),
     driver=_DRIVER,
     sql=SqlWords(

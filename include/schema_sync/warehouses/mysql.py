@@ -315,6 +315,7 @@ MYSQL = Dialect(
             Carrier(Family.BOOLEAN, Family.BIT, lengths=frozenset({1, None})),
             Carrier(Family.JSON, Family.STRING, kinds=frozenset({"longtext"})),
             Carrier(Family.UUID, Family.STRING, lengths=frozenset({32, 36})),
+            types.ENUM_IN_TEXT,
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
     ),

@@ -371,7 +371,12 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
-    vocabulary=types.Vocabulary(*types.sides(TYPE_WORDS), flat_arrays=True),
+    vocabulary=types.Vocabulary(
+        *types.sides(TYPE_WORDS),
+        # pgvector casts these to real[] implicitly.
+        carriers=(types.Carrier(Family.ARRAY, Family.VECTOR, kinds=frozenset({"", "halfvec"})),),
+        flat_arrays=True,
+    ),
     driver=_DRIVER,
     sql=SqlWords(
         values=word_set("current_catalog current_role current_schema system_user"),

@@ -22,6 +22,7 @@ from sqlglot import expressions as exp
 from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.databricks import DATABRICKS, classify, columns_query, probe
 from include.schema_sync.warehouses.engine import Failure
+from tests.examples import examples
 
 PLACE = {"database": "main", "schema": "sales"}
 EXISTS = [("sales", None, None, None, None, None, None, None)]
@@ -84,7 +85,7 @@ def test_without_a_catalog_the_connections_own_is_meant() -> None:
     assert parameters["tables_view"] == "information_schema.tables"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.text(), st.text(), st.lists(st.text(), max_size=3))
 def test_hostile_names_never_appear_in_the_sql(catalog: str, schema: str, tables: list[str]) -> None:
     query = columns_query(GroupRequest("s", catalog, schema, tuple(tables)))
