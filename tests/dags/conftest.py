@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from include.schema_sync.demo.slack import SlackStandIn, running_slack
+from tests.airflow_names import airflow_name, dag_bag
 
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 
@@ -32,9 +33,7 @@ def airflow_database() -> None:
 @pytest.fixture
 def dag(airflow_database):
     """The DAG, parsed anew: a run's configuration changes the params of the object that ran."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag()
+    bag = dag_bag()
     assert bag.import_errors == {}
     return bag.dags["schema_sync"]
 
@@ -176,7 +175,10 @@ class World:
     def after(self, task_id: str, action: Callable[[], object]) -> Iterator[None]:
         """Do something in mid-run, as soon as an instance of a task has succeeded: Airflow's listeners tell when."""
         from airflow.listeners import hookimpl
-        from airflow.sdk.listener import get_listener_manager
+
+        get_listener_manager = airflow_name(
+            "get_listener_manager", "airflow.sdk.listener", "airflow.listeners.listener"
+        )
 
         done: list[str] = []
 

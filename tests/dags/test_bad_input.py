@@ -11,6 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.airflow_names import airflow_name
+
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 
 ORDERS = "CREATE TABLE orders (order_id bigint, amount numeric(12,2), status text)"
@@ -50,7 +52,7 @@ def as_yml(**keys: object) -> str:
 
 
 def test_a_malformed_organization_id_is_refused_before_anything_runs(world):
-    from airflow.sdk.exceptions import ParamValidationError
+    ParamValidationError = airflow_name("ParamValidationError", "airflow.sdk.exceptions", "airflow.exceptions")  # noqa: N806
 
     organization = world.customer("Acme", ORDERS, DRIFTED)
     for ids in [[organization, "not-an-id"], [f"{organization}' OR true --"], organization, [], [None]]:

@@ -20,6 +20,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.airflow_names import airflow_name, dag_bag
 from tests.page import seeding
 
 START_TIMEOUT_S = 120.0
@@ -29,14 +30,14 @@ START_TIMEOUT_S = 120.0
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of Airflow's that knows the DAG and no run; tests take copies."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.settings import engine
     from airflow.utils.db import initdb
 
     initdb()
     DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag()
+    bag = dag_bag()
     assert bag.import_errors == {}
+    sync_bag_to_db = airflow_name("sync_bag_to_db", "airflow.dag_processing.dagbag", "airflow.models.dagbag")
     sync_bag_to_db(bag, "dags-folder", None)
     path = tmp_path_factory.mktemp("airflow-database") / "template.db"
     with closing(sqlite3.connect(str(engine.url.database))) as source, closing(sqlite3.connect(path)) as target:
