@@ -145,7 +145,8 @@ def test_postgres_compiles_and_runs_nothing(fresh_database: str, run: Callable[.
 
 def files_of(engine: str, path: Path) -> Callable[[], Any]:
     if engine == "duckdb":
-        return lambda: DuckDBConnection(duckdb.connect(str(path), read_only=True))
+        config: Any = {"enable_external_access": False, "lock_configuration": True}
+        return lambda: DuckDBConnection(duckdb.connect(str(path), read_only=True, config=config))
     return lambda: sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
 
 

@@ -125,6 +125,8 @@ class _Maker:
     def _tables(self, user: str) -> tuple[PartTable, ...] | None:
         """The own table, and those of the relationships that somebody refers to; None: it cannot be told how."""
         own = self._named(self._owner.table, self._own.get(user, ()))
+        if own is None or user not in self._far:
+            return None if own is None else (own,)
         tables = [own]
         for target, needs in self._far.get(user, {}).items():
             ways = {
@@ -137,18 +139,11 @@ class _Maker:
                 return None
             keys = self._keys(*ways.pop(), table=len(tables), expressions=False)
             joined = self._named(far[0], needs)
-            if keys is None or joined is None:
+            if keys is None or joined is None or joined.alias is None:
                 return None
             tables.append(joined._replace(keys=keys))
-        found = [table for table in tables if table is not None]
-        aliases = [folded(table.alias) for table in found if table.alias is not None]
-        if (
-            len(found) < len(tables)
-            or len(set(aliases)) < len(aliases)
-            or (len(found) > 1 and len(aliases) < len(found) - 1)
-        ):
-            return None
-        return tuple(found)
+        aliases = [folded(table.alias) for table in tables if table.alias is not None]
+        return tuple(tables) if len(set(aliases)) == len(aliases) else None
 
     def _named(self, table: PartTable, needs: Iterable[Need]) -> PartTable | None:
         """The table by the word that a user has for it, with what it needs; None: it has several words."""
