@@ -65,6 +65,7 @@ class _Maker:
         users = Counter(map(_user, everybody))
         self._unsure = {user for user, number in users.items() if number > 1}
         self._unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
+        self._measures = {folded(item.name) for item in definition.fields if item.agg is not None}
         for need in needs.columns:
             self._own[need.by].append(need)
         for target, on_target in needs.on_targets.items():
@@ -95,7 +96,7 @@ class _Maker:
         if item.expr == "*":
             return False
         if item.expr is None or self._plain(item.expr) is not None:
-            return item.kind is FieldKind.FILTER or (item.agg or "").lower() in _AGGREGATES
+            return (item.agg or "").lower() in _AGGREGATES
         return True
 
     def _plain(self, expression: str) -> str | None:
@@ -112,7 +113,7 @@ class _Maker:
             if name is not None
             else value_of(item.expr or "", self._dialect, self._compiler, item.args)
         )
-        if value is None or tables is None:
+        if value is None or tables is None or (item.kind is FieldKind.METRIC and self._is_of_measures(user, value)):
             return None
         sql, aggregates = value
         around = _AGGREGATES.get((item.agg or "").lower())
@@ -121,6 +122,10 @@ class _Maker:
         elif around is not None and not aggregates:
             sql, aggregates = (around[0], *sql, around[1]), True
         return Part(self._owner.dataset_id, user, sql, tables, aggregates)
+
+    def _is_of_measures(self, user: str, value: Value) -> bool:
+        """``revenue / orders`` may mean the measures of these names, aggregated, and not the columns."""
+        return not value.aggregates and any(folded(need.column) in self._measures for need in self._own.get(user, ()))
 
     def _tables(self, user: str) -> tuple[PartTable, ...] | None:
         """The own table, and those of the relationships that somebody refers to; None: it cannot be told how."""
