@@ -73,6 +73,9 @@ MIGRATIONS = {
     "rename and retype": Migration(
         (_rename("amount", "amount_usd"), ("retype", "amount_usd", "decimal")), {"amount": "amount_usd"}
     ),
+    "rename and make it another sort": Migration(
+        (_rename("amount", "amount_usd"), ("retype", "amount_usd", "text")), {"amount": "amount_usd"}
+    ),
     "rename and another like it comes": Migration(
         (_rename("amount", "gross"), ("add", "amount_usd", "integer")), {"amount": "gross"}
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..application.charts import Chart
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Impact
@@ -40,21 +40,19 @@ def with_impact(
 
     :param charts: the organization's. :param names: False: counts only.
     """
+    own: dict[str, list[Chart]] = {}
+    for chart in charts:
+        own.setdefault(chart.data_source_id, []).append(chart)
+    sources = {each.data_source.id: _Source(each, own.get(each.data_source.id, ())) for each in snapshot.sources}
     ends = time.thread_time() + _READING_S
-    readers = {
-        source.data_source.id: _Source(
-            source, [each for each in charts if each.data_source_id == source.data_source.id]
-        )
-        for source in snapshot.sources
-        if any(each.data_source_id == source.data_source.id for each in charts)
-    }
-    found = [
-        replace(each, impact=readers[each.data_source_id].impact_of(each, ends=ends, names=names))
-        if each.type in _ABOUT and each.data_source_id in readers
-        else each
-        for each in report.discrepancies
-    ]
-    return replace(report, discrepancies=tuple(sorted(found, key=lambda each: each.sort_key)))
+
+    def told(found: Discrepancy) -> Discrepancy:
+        if found.type not in _ABOUT or found.data_source_id not in own:
+            return found
+        hit, unread = sources[found.data_source_id].readers_of(found, ends)
+        return replace(found, impact=_impact(hit, unread, names=names)) if hit or unread else found
+
+    return replace(report, discrepancies=tuple(sorted(map(told, report.discrepancies), key=lambda each: each.sort_key)))
 
 
 class _Source:
@@ -62,65 +60,55 @@ class _Source:
 
     def __init__(self, source: SourceSnapshot, charts: Sequence[Chart]) -> None:
         self._dialect = dialect_for(source.data_source.type)
-        self._charts = charts
+        self._charts = [(chart, words_of(chart.sql)) for chart in charts]
         self._readings: dict[str, QueryReading] = {}
-        self._words = [words_of(chart.sql) for chart in charts]
+        tables = [table for group in source.groups for table in group.tables]
+        self._places = Counter(table.name.casefold() for table in tables)
         self._columns = {
-            (table.name.casefold()): None if table.more else {column.name.casefold() for column in table.columns}
-            for group in source.groups
-            for table in group.tables
+            table.name.casefold(): None if table.more else {column.name.casefold() for column in table.columns}
+            for table in tables
         }
-        self._places = Counter(table.name.casefold() for group in source.groups for table in group.tables)
 
-    def impact_of(self, found: Discrepancy, *, ends: float, names: bool) -> Impact | None:
-        mentioned = [chart for chart, words in zip(self._charts, self._words, strict=True) if _words_of(found) <= words]
+    def readers_of(self, found: Discrepancy, ends: float) -> tuple[list[Chart], int]:
+        """(the charts that read it, how many may)."""
+        names = (found.column, found.table or found.schema)
+        words = {word for name in names if name for word in words_of(name)}
         hit: list[Chart] = []
         unread = 0
-        for chart in mentioned:  # a text without the names cannot read them
-            reading = self._readings.get(chart.sql)
-            if reading is None:
-                reading = read_query(chart.sql, self._dialect.name) if time.thread_time() < ends else _LATE
-                self._readings[chart.sql] = reading
-            is_hit = None if reading.problem is not None else self._is_hit(reading, found)
-            if is_hit:
-                hit.append(chart)
-            unread += is_hit is None
-        return _impact(hit, unread, names=names) if hit or unread else None
+        for chart, own in self._charts:
+            if words <= own:  # a text without the names cannot read them
+                if chart.sql not in self._readings:
+                    is_late = time.thread_time() > ends
+                    self._readings[chart.sql] = _LATE if is_late else read_query(chart.sql, self._dialect.name)
+                is_hit = self._is_hit(self._readings[chart.sql], found)
+                hit += [chart] if is_hit else []
+                unread += is_hit is None
+        return hit, unread
 
     def _is_hit(self, reading: QueryReading, found: Discrepancy) -> bool | None:
         """None: it may be."""
         if found.column is None:
             answers = [self._means(path, found) for path in reading.tables]
         else:
-            wanted = found.column
-            answers = [
-                self._reads(each.tables, found)
-                for each in reading.columns
-                if _same(each.name, wanted, self._dialect.column_case, self._dialect)
-            ]
-        return True if True in answers else None if None in answers else False
+            case, wanted = self._dialect.column_case, found.column
+            columns = [each for each in reading.columns if _same(each.name, wanted, case, self._dialect)]
+            answers = [self._reads(each.tables, found) for each in columns]
+        return True if True in answers else None if reading.problem is not None or None in answers else False
 
     def _reads(self, tables: Iterable[Path], found: Discrepancy) -> bool | None:
         means = {path: self._means(path, found) for path in tables}
-        if not any(answer is not False for answer in means.values()):
-            return False
         column = unquote(found.column or "")[0].casefold()
-        for path, answer in means.items():
-            if answer is False:  # another table in the same query: is the column its own?
-                known = self._columns.get(unquote(path[-1])[0].casefold())
-                if known is None:
-                    return None
-                if column in known:
-                    return False
-        return True if True in means.values() else None
+        others = [self._columns.get(unquote(path[-1])[0].casefold()) for path in means if means[path] is False]
+        if len(others) == len(means) or any(column in known for known in others if known is not None):
+            return False  # of another table in the same query
+        return True if None not in others and True in means.values() else None
 
     def _means(self, path: Path, found: Discrepancy) -> bool | None:
         """Whether a table as a query writes it is the finding's; None: another schema has one of that name."""
         *around, name = path
-        wanted = (found.database, found.schema, found.table)
         if found.table is not None and not _same(name, found.table, self._dialect.table_case, self._dialect):
             return False
-        pairs = zip(reversed(around), (wanted[1], wanted[0]), strict=False)
+        pairs = zip(reversed(around), (found.schema, found.database), strict=False)
         if any(place is not None and unquote(part)[0].casefold() != place.casefold() for part, place in pairs):
             return False
         if found.table is None:
@@ -133,32 +121,16 @@ def _same(written: str, stored: str, case: NameCase, dialect: Dialect) -> bool:
     return one in (other, stored) or (case is NameCase.INSENSITIVE and one.casefold() == other.casefold())
 
 
-def _words_of(found: Discrepancy) -> set[str]:
-    return {word for name in (found.column, found.table or found.schema) if name for word in words_of(name)}
-
-
-@dataclass(slots=True)
-class _Use:
-    title: str
-    uses: int = 0
-
-
 def _impact(hit: Sequence[Chart], unread: int, *, names: bool) -> Impact:
-    shown: dict[str, dict[str, _Use]] = {"dashboards": {}, "reports": {}}
-    uses = [_Use(chart.title, len(chart.dashboards) + len(chart.reports)) for chart in hit]
-    for chart in hit:
-        for where, titles in (("dashboards", chart.dashboards), ("reports", chart.reports)):
-            for id_, title in titles.items():
-                shown[where].setdefault(id_, _Use(title)).uses += 1
+    uses: Counter[tuple[str, str]] = Counter()
+    titles: dict[tuple[str, str], str] = {}
+    for number, chart in enumerate(hit):
+        shown = {("dashboard", id_): title for id_, title in chart.dashboards.items()}
+        shown |= {("report", id_): title for id_, title in chart.reports.items()}
+        uses.update([*shown, *[("chart", str(number))] * len(shown)])
+        titles |= {("chart", str(number)): chart.title, **shown}
+    kinds = Counter(what for what, _ in titles)
+    named = dict.fromkeys(cut(titles[key]) for key in sorted(titles, key=lambda key: (-uses[key], titles[key])))
     return Impact(
-        charts=len(hit),
-        dashboards=len(shown["dashboards"]),
-        reports=len(shown["reports"]),
-        names=tuple(_most_used([*uses, *shown["dashboards"].values(), *shown["reports"].values()])) if names else (),
-        unread=unread,
+        kinds["chart"], kinds["dashboard"], kinds["report"], tuple(named)[:MOST_NAMES] if names else (), unread
     )
-
-
-def _most_used(uses: Sequence[_Use]) -> Iterator[str]:
-    titles = dict.fromkeys(cut(each.title) for each in sorted(uses, key=lambda each: (-each.uses, each.title)))
-    yield from list(titles)[:MOST_NAMES]

@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType
+from ..nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Verdict
 from ..nouns.report import TableChanges
 from ..nouns.snapshot import Column, ColumnChange, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 from ..text import cut
+from ..types.compare import compare_types
 from ..warehouses.engine import Dialect
 from ..warehouses.names import NameIndex
 from .tables import KnownTable
@@ -95,7 +96,10 @@ def with_change(found: Discrepancy, table: KnownTable | None, dialect: Dialect) 
         came = {each.name for each in table.table.changes if _came_after(each, change)}
         return found if found.suggestion in came else replace(found, suggestion=None)
     if change.kind is ChangeKind.RENAMED and change.to in table.columns:
-        return replace(found, changed=told, suggestion=told.to)
+        # Of another sort now, an expression that compiled with it may compile no more: then there is no patch.
+        now = table.columns[change.to].type
+        retyped = compare_types(dialect.name, now, change.was) is Verdict.MISMATCH
+        return replace(found, changed=told, suggestion=told.to, actual=cut(now) if retyped else None)
     return replace(found, changed=told, suggestion=None) if change.kind is ChangeKind.DROPPED else found
 
 

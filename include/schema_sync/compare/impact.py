@@ -65,12 +65,9 @@ class Users:
         :param subject: the definition that it was found in.
         """
         seeds = frozenset(self._seeds(discrepancy, subject))
-        if not seeds:
-            return discrepancy
         # Several definitions of one dataset tell the same finding: it belongs to the one that is about the table.
-        tables = self._tables_called(discrepancy)
-        owners = (self._owners.get((subject.placement.dataset.id, id(table))) for table in tables)
-        return self._told(discrepancy, seeds, next(filter(None, owners), subject))
+        owner = self._owners.get((subject.placement.dataset.id, id(self.table_of(discrepancy))), subject)
+        return self._told(discrepancy, seeds, owner) if seeds else discrepancy
 
     def failing_with_schema(self, discrepancy: Discrepancy, subjects: Iterable[Subject]) -> Discrepancy:
         """As :meth:`failing_with`, for a schema that is not there and the definitions in it."""
@@ -78,7 +75,7 @@ class Users:
 
     def table_of(self, discrepancy: Discrepancy) -> KnownTable | None:
         """The table that a finding is about, where there is one."""
-        return next(iter(self._tables_called(discrepancy)), None)
+        return self._tables.get((discrepancy.database, discrepancy.schema, discrepancy.table))
 
     def _seeds(self, discrepancy: Discrepancy, subject: Subject) -> Iterator[Hashable]:
         for user in discrepancy.users:
@@ -86,31 +83,23 @@ class Users:
             yield self._user(subject, kind, name)
         if discrepancy.users:
             return
-        if discrepancy.column is not None and discrepancy.type in _OF_COLUMN:
-            for table in self._tables_called(discrepancy):
-                yield self._column(table, discrepancy.column)
+        table = self.table_of(discrepancy)
+        if discrepancy.column is not None and discrepancy.type in _OF_COLUMN and table is not None:
+            yield self._column(table, discrepancy.column)
         elif discrepancy.column is None and discrepancy.type in _OF_TABLE:
             yield self._table(subject)
 
     @cached_property
     def _owners(self) -> dict[tuple[str, int], Subject]:
-        return {(each.placement.dataset.id, id(each.table)): each for each in reversed(self._subjects)}
-
-    def _tables_called(self, discrepancy: Discrepancy) -> Iterable[KnownTable]:
-        key = (discrepancy.database, discrepancy.schema, discrepancy.table)
-        return self._tables.get(key, ())
+        return {(each.placement.dataset.id, id(each.table)): each for each in reversed(self._subjects) if each.table}
 
     @cached_property
-    def _tables(self) -> dict[tuple[str | None, str, str | None], list[KnownTable]]:
+    def _tables(self) -> dict[tuple[str | None, str, str | None], KnownTable]:
         """As discrepancies name them."""
-        found: dict[tuple[str | None, str, str | None], list[KnownTable]] = {}
-        for each in self._subjects:
-            if each.table is not None:
-                database = None if each.placement.database is None else cut(each.placement.database)
-                own = found.setdefault((database, cut(each.placement.schema), cut(each.table.table.name)), [])
-                if each.table not in own:
-                    own.append(each.table)
-        return found
+        places = ((each.placement, each.table) for each in self._subjects if each.table is not None)
+        return {
+            (at.database and cut(at.database), cut(at.schema), cut(table.table.name)): table for at, table in places
+        }
 
     def _told(self, discrepancy: Discrepancy, seeds: frozenset[Hashable], reader: Subject | None) -> Discrepancy:
         if self._left <= 0:

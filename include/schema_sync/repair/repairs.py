@@ -79,7 +79,12 @@ def is_dropped(discrepancy: Discrepancy) -> bool:
 
 
 def certain_name(discrepancy: Discrepancy) -> str | None:
-    """What a column is called now, where that is certain: proven by its identity, or the same letters."""
+    """What a column is called now, where that is certain: proven by its identity, or the same letters.
+
+    None too where it was renamed and is of another sort now: what was built on it may not compile.
+    """
+    if discrepancy.type is DiscrepancyType.MISSING_COLUMN and discrepancy.actual is not None:
+        return None
     if discrepancy.changed is not None and discrepancy.changed.kind is not ChangeKind.RETYPED:
         return discrepancy.changed.to if discrepancy.changed.kind is ChangeKind.RENAMED else None
     if discrepancy.suggestion is None or not same_spelling(discrepancy.column or "", discrepancy.suggestion):

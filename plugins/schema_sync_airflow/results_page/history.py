@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.models.xcom import XComModel
 from sqlalchemy import and_, or_, select
@@ -24,8 +23,7 @@ REMEMBERED_RUNS = 90
 _HEIGHT, _WIDTH = 60, 16  # of the chart, and of a day in it, in SVG's units
 
 
-@dataclass(frozen=True, slots=True)
-class TableNews:
+class TableNews(NamedTuple):
     """What one run was the first to see of one table. :ivar said: in words."""
 
     run: stored.Run
@@ -33,8 +31,7 @@ class TableNews:
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One day of the chart, in SVG's units from its upper left corner."""
 
     day: date
@@ -82,16 +79,17 @@ def bars(runs: Sequence[stored.Run]) -> list[Bar]:
             days.setdefault(run.moment.date(), run.counts)
     most = max((counts.critical + counts.warnings for counts in days.values()), default=0) or 1
     first = min(days, default=date.min)
+    scale = _HEIGHT / most
     return [
         Bar(
             day,
-            counts.critical,
-            counts.warnings,
+            of.critical,
+            of.warnings,
             (day - first).days * _WIDTH,
-            round(counts.critical / most * _HEIGHT, 1),
-            round(counts.warnings / most * _HEIGHT, 1),
+            round(of.critical * scale, 1),
+            round(of.warnings * scale, 1),
         )
-        for day, counts in sorted(days.items())
+        for day, of in sorted(days.items())
     ]
 
 

@@ -78,7 +78,8 @@ columns AS (
   ) AS form
 )
 SELECT n.name, answer.name, answer.kind, CAST(answer.readable AS bit),
-       answer.column_name, answer.type, answer.base_type, CAST(answer.column_readable AS bit)
+       answer.column_name, answer.type, answer.base_type, CAST(answer.column_readable AS bit),
+       CASE WHEN answer.kind = 'table' AND answer.object_id > 0 THEN answer.object_id END, answer.column_id
 FROM namespace AS n
 CROSS JOIN (
   SELECT NULL AS object_id, NULL AS name, NULL AS kind, NULL AS readable,

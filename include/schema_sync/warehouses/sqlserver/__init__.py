@@ -35,6 +35,8 @@ from .connection import DRIVER
 # - What the role has no right on at all is not listed ("metadata visibility"): it looks absent, and the probe tells.
 # - max_length counts bytes: two for each character of nchar and nvarchar. -1 is max.
 # - Rows are ordered by object, not by name: in a case-insensitive order two names could mix.
+# - Tables alone have a number: ALTER VIEW gives its columns new ones, and a synonym can be pointed elsewhere. That of a
+#   dropped column is never used again (sys.tables.max_column_id_used).
 # - Bare NULLs, because a typed one would bring the connection's collation into the UNION.
 _COLUMNS_SQL = """\
 WITH
@@ -117,7 +119,8 @@ columns AS (
   ) AS form
 )
 SELECT n.name, answer.name, answer.kind, CAST(answer.readable AS bit),
-       answer.column_name, answer.type, answer.base_type, CAST(answer.column_readable AS bit)
+       answer.column_name, answer.type, answer.base_type, CAST(answer.column_readable AS bit),
+       CASE WHEN answer.kind = 'table' AND answer.object_id > 0 THEN answer.object_id END, answer.column_id
 FROM namespace AS n
 CROSS JOIN (
   SELECT NULL AS object_id, NULL AS name, NULL AS kind, NULL AS readable,
@@ -220,16 +223,10 @@ SQLSERVER = Dialect(
     # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
     vocabulary=types.Vocabulary(
         *types.sides(
-            {
-                **types.BIT_IS_BOOLEAN,
-                **types.words(Family.OTHER, "sql_variant, variant", kind="sqlvariant"),
-            },
+            {**types.BIT_IS_BOOLEAN, **types.words(Family.OTHER, "sql_variant, variant", kind="sqlvariant")},
             {**types.FLOAT_64, **types.words(Family.BINARY, "timestamp", kind="rowversion")},
         ),
-        carriers=(
-            Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})),
-            types.ENUM_IN_TEXT,
-        ),
+        carriers=(Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})), types.ENUM_IN_TEXT),
         money_is_decimal=True,
         boolean_is_number=True,
     ),
