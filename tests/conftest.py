@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
+from tests.examples import PROFILE, examples
+
 # A landing must never fail by chance: the same examples every time. ``scripts/test --explore`` looks for new ones.
 # How long an example takes says more about the machine's other work than about the code, so there is no deadline.
 settings.register_profile("schema-sync", deadline=None, derandomize=True, database=None)
-settings.register_profile("explore", deadline=None, derandomize=False, max_examples=5_000)
+settings.register_profile("explore", deadline=None, derandomize=False, max_examples=examples(100))
 settings.register_profile("explicit", deadline=None, derandomize=True, database=None, phases=[Phase.explicit])
-settings.load_profile(os.environ.get("SCHEMA_SYNC_TEST_PROFILE", "schema-sync"))
+settings.load_profile(PROFILE)
 
 ROOT = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)

@@ -22,6 +22,7 @@ SCRIPTS = [
     "scripts/bootstrap",
     "scripts/check-installation",
     "scripts/demo",
+    "scripts/install-emulators",
     "scripts/test",
     ".ci/run",
 ]

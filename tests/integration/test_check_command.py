@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -225,3 +226,57 @@ def test_as_a_user_runs_it_from_the_projects_root(repository, sqlite_uri, projec
     assert not [line for line in done.stderr.splitlines() if line.rpartition("|")[2].strip() == "airflow"]
     assert "check" in python("--help").stdout
     assert "usage" in python().stderr
+
+
+def test_an_assumed_schema_is_told_with_where_the_table_really_is(repository):
+    import duckdb
+
+    with duckdb.connect("shop.duckdb") as connection:
+        connection.execute("CREATE SCHEMA sales")
+        connection.execute(TABLE.replace("orders", "sales.orders"))
+    done = run("models", uri="duckdb:///shop.duckdb")
+    assert "No schema is named, so `main` was assumed; `orders` exists in `sales`: --schema sales." in done.stdout
+    assert "was assumed" not in run("models", "--schema", "main", uri="duckdb:///shop.duckdb").stdout
+    assert "missing_table" not in run("models", "--schema", "sales", uri="duckdb:///shop.duckdb").stdout
+
+
+@pytest.mark.postgres
+def test_a_wrong_password_is_told_once_whatever_the_number_of_files_and_schemas(repository, postgres_uri):
+    for number in range(3):
+        text = f"name: t{number}\nschema: s{number % 2}\ndimensions: [{{name: id}}]\n"
+        (repository / "models" / f"t{number}.yml").write_text(text)
+    done = run("models", uri=postgres_uri.replace("postgres:", "nobody:", 1))
+    assert done.exit_code == 2
+    assert done.stdout.count("NOT CHECKED models/orders.yml, models/t0.yml, models/t1.yml, models/t2.yml: cannot") == 1
+    assert done.stdout.count("cannot connect") == 1
+
+
+def test_a_link_that_leads_nowhere_is_not_checked_and_the_rest_goes_on(repository, sqlite_uri):
+    (repository / "models" / "gone.yml").symlink_to("nowhere.yml")
+    for paths in (("models",), ("models/gone.yml", "models/orders.yml")):
+        done = run(*paths, uri=sqlite_uri)
+        assert done.exit_code == 2
+        assert "NOT CHECKED models/gone.yml: cannot be read: No such file or directory" in done.stdout
+        assert "models/orders.yml:5: critical missing_column" in done.stdout
+
+
+def test_a_dash_is_standard_input(repository, sqlite_uri, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ORDERS.encode())))
+    done = run("-", "--patch", "-", uri=sqlite_uri)
+    assert "-:5: critical missing_column" in done.stderr
+    assert done.stdout.startswith("--- a/-\n")
+
+
+def test_an_empty_file_is_no_sqlite_database(repository):
+    Path("shop.db").touch()
+    done = run("models", uri="sqlite:///shop.db")
+    assert done.exit_code == 2
+    assert "NOT CHECKED models/orders.yml" in done.stdout
+    assert "the SQLite file is empty. A copy that failed?" in done.stdout
+
+
+def test_a_file_of_another_tool_that_is_named_is_told_what_it_is(repository, sqlite_uri):
+    Path("api.yml").write_text("openapi: 3.1.0\nfilters: [open]\n")
+    done = run("api.yml", uri=sqlite_uri)
+    assert done.exit_code == 1
+    assert "this is an OpenAPI description; expected `name`" in done.stdout

@@ -93,7 +93,7 @@ def found(report: OrganizationReport) -> set[tuple[str, str | None, str | None]]
     return {
         (each.type.value, each.table, name)
         for each in report.discrepancies
-        for name in ([name for name, _ in each.columns] or (each.column,))
+        for name in ([column.name for column in each.columns] or (each.column,))
     }
 
 

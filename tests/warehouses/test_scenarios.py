@@ -132,7 +132,7 @@ class Checked:
         return frozenset(
             Found(found.type, _lower(found.table), _lower(column))
             for found in self.report.discrepancies
-            for column in ([name for name, _ in found.columns] or (found.column,))
+            for column in ([column.name for column in found.columns] or (found.column,))
             if scenario in (found.dataset_id, _SCENARIO_OF_TYPE.get(found.type))
         )
 

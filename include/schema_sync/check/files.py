@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +18,7 @@ from ..yml.dataset import parse_dataset_yml
 from ..yml.document import MAX_BYTES, Mapping, read_documents
 from ..yml.document import Sequence as ListNode
 
+STANDARD_INPUT = Path("-")
 ORGANIZATION_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check"))
 DATA_SOURCE_ID = str(uuid5(NAMESPACE_URL, "schema-sync:check:connection"))
 
@@ -31,6 +33,7 @@ class DatasetFile:
     path: str
     key: str
     dataset: Dataset
+    schema_is_assumed: bool = False
 
 
 class Defaults(NamedTuple):
@@ -39,6 +42,7 @@ class Defaults(NamedTuple):
     data_source_id: str
     database: str | None
     schema: str
+    schema_is_assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def find_datasets(
         own = defaults(path)
         dataset = Dataset(
             id=str(uuid5(NAMESPACE_URL, f"schema-sync:check:{key}")),
-            name=_name_of(text) or path.stem,
+            name=_name_of(text) or ("stdin" if path == STANDARD_INPUT else path.stem),
             organization_id=ORGANIZATION_ID,
             data_source_id=own.data_source_id,
             database_identifier=own.database,
@@ -116,7 +120,7 @@ def find_datasets(
             yml=text,
         )
         if selection.takes(dataset, shown, key):
-            files.append(DatasetFile(shown, key, dataset))
+            files.append(DatasetFile(shown, key, dataset, own.schema_is_assumed))
     return Found(tuple(files), tuple(skipped), tuple(unreadable))
 
 
@@ -194,7 +198,7 @@ def candidates(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
         if path.is_dir():
             inside = sorted(each for each in _walk(path) if each.suffix.lower() in _SUFFIXES)
             found = [(each, False) for each in inside]
-        elif path.exists():
+        elif path == STANDARD_INPUT or path.exists() or path.is_symlink():
             found = [(path, True)]
         else:
             raise TerminalError(f"There is no file or folder {path}. Name dataset YML files, or folders with them.")
@@ -213,6 +217,6 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> str:
     """The whole text, line ends as they are; of a file beyond the limit just enough to be refused for its size."""
-    with path.open("rb") as file:
+    with sys.stdin.buffer if path == STANDARD_INPUT else path.open("rb") as file:
         data = file.read(MAX_BYTES + 4)
     return data.decode(errors="ignore") if len(data) > MAX_BYTES else data.decode()

@@ -17,10 +17,11 @@ from ..nouns.discrepancy import Discrepancy, Severity
 from ..nouns.report import OrganizationReport, SuggestedPatch
 from ..repair.suggest import PatchOptions, with_patches
 from ..settings import Settings
-from ..text import counted
-from ..yml.dataset import parse_dataset_yml
+from ..text import counted, cut
+from ..yml.dataset import DatasetDefinition, parse_dataset_yml
 from .configuration import Configuration, Where
 from .connections import Place, place_from_uri
+from .elsewhere import with_other_schemas
 from .files import (
     DATA_SOURCE_ID,
     ORGANIZATION_ID,
@@ -44,6 +45,7 @@ class Finding:
     key: str
     line: int
     discrepancy: Discrepancy
+    dataset: str | None = None  # as its YML calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +115,17 @@ class Sources:
         source_id = self._id(where)
         place = self._places.get(source_id) or place_from_uri(where.uri(), where.dialect, self._settings)
         self._places[source_id] = place
-        return Defaults(source_id, where.database, where.schema or place.schema or "")
+        return Defaults(source_id, where.database, where.schema or place.schema or "", where.schema is None)
 
     def __getitem__(self, source_id: str) -> Place:
         return self._places[source_id]
 
     def data_sources(self) -> tuple[DataSource, ...]:
         return tuple(DataSource(each, "the connection", place.type) for each, place in self._places.items())
+
+    @property
+    def access(self) -> dict[str, SourceAccess]:
+        return {source_id: place.access for source_id, place in self._places.items()}
 
     @property
     def labels(self) -> str:
@@ -189,24 +195,40 @@ def check_paths(
 def _findings(report: OrganizationReport, files: Sequence[DatasetFile], sources: Sources) -> Iterator[Finding]:
     order = {file.path: number for number, file in enumerate(files)}
     by_id = {file.dataset.id: file for file in files}
+    definitions: dict[str, list[DatasetDefinition]] = {}
     found = []
-    for discrepancy in report.discrepancies:
+    for discrepancy in with_other_schemas(report.discrepancies, by_id, sources.access):
         if discrepancy.dataset_id is not None:
             file = by_id[discrepancy.dataset_id]
         else:  # of a whole schema: told where it is needed first
             file = _first_in(discrepancy, files, sources[discrepancy.data_source_id].access.own_database)
-        found.append(Finding(file.path, file.key, max(discrepancy.line or 1, 1), discrepancy))
+        if file.key not in definitions:
+            definitions[file.key] = _definitions(file)
+        dataset = discrepancy.dataset_id and _dataset_name(discrepancy, definitions[file.key])
+        found.append(Finding(file.path, file.key, max(discrepancy.line or 1, 1), discrepancy, dataset))
     yield from sorted(found, key=lambda each: (order[each.path], each.discrepancy.severity.rank, each.line))
+
+
+def _definitions(file: DatasetFile) -> list[DatasetDefinition]:
+    try:
+        return parse_dataset_yml(file.dataset.yml, name=file.dataset.name)
+    except InvalidDatasetYml:  # told already
+        return []
+
+
+def _dataset_name(discrepancy: Discrepancy, definitions: Sequence[DatasetDefinition]) -> str | None:
+    """What the definition is called that a finding is about: by its line, else by its table."""
+    if discrepancy.line is None:
+        about = [each for each in definitions if cut(each.table).casefold() == (discrepancy.table or "").casefold()]
+    else:
+        about = [each for each in definitions if each.line <= discrepancy.line][-1:]
+    return about[0].name if about else discrepancy.dataset_name
 
 
 def _first_in(discrepancy: Discrepancy, files: Sequence[DatasetFile], own_database: str | None) -> DatasetFile:
     own = [file for file in files if file.dataset.data_source_id == discrepancy.data_source_id]
     for file in own:
-        try:
-            definitions = parse_dataset_yml(file.dataset.yml, name=file.dataset.name)
-        except InvalidDatasetYml:
-            continue
-        for definition in definitions:
+        for definition in _definitions(file):
             at = place_definition(file.dataset, definition, own_database=own_database)
             if at.group == (discrepancy.database, discrepancy.schema):
                 return file

@@ -134,30 +134,24 @@ def _column_differences(
     if need.type is None:
         return
     verdict = column_verdict(dialect, column, need.type)
-    if verdict is Verdict.MISMATCH:
-        yield discrepancy(
-            subject,
-            DiscrepancyType.TYPE_MISMATCH,
-            message=f"The YML says `{cut(need.type)}`, the warehouse has `{cut(column.type)}`.",
-            at=at,
-            table=table.table.name,
-            column=column.name,
-            declared=need.type,
-            actual=column.type,
-            line=need.type_line,
-        )
-    elif verdict is Verdict.UNKNOWN:
-        yield discrepancy(
-            subject,
-            DiscrepancyType.UNVERIFIABLE_TYPE,
-            message=f"`{cut(need.type)}` against `{cut(column.type)}`: one of them is no type that can be judged.",
-            at=at,
-            table=table.table.name,
-            column=column.name,
-            declared=need.type,
-            actual=column.type,
-            line=need.type_line,
-        )
+    if verdict not in (Verdict.MISMATCH, Verdict.UNKNOWN):
+        return
+    yours, theirs = f"`{cut(need.type)}`", f"`{cut(column.type)}`"
+    kind, message = DiscrepancyType.TYPE_MISMATCH, f"The YML says {yours}, the warehouse has {theirs}."
+    if verdict is Verdict.UNKNOWN:
+        kind = DiscrepancyType.UNVERIFIABLE_TYPE
+        message = f"{yours} against {theirs}: one of them is no type that can be judged."
+    yield discrepancy(
+        subject,
+        kind,
+        message=message,
+        at=at,
+        table=table.table.name,
+        column=column.name,
+        declared=need.type,
+        actual=column.type,
+        line=need.type_line,
+    )
 
 
 def _not_listed_column(

@@ -162,7 +162,7 @@ def undocumented(subject: Subject, table: KnownTable, columns: Sequence[Column],
         if alone is not None
         else sha256("\0".join(column.name for column in columns).encode("utf-8", "replace")).hexdigest(),
     )
-    return replace(found, columns=tuple((cut(column.name), cut(column.type)) for column in columns))
+    return replace(found, columns=tuple(columns))
 
 
 def invalid_yml(dataset: Dataset, source: SourceSnapshot, error: InvalidDatasetYml) -> Discrepancy:

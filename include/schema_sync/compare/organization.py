@@ -181,6 +181,8 @@ def _subjects(
 ) -> list[Subject]:
     """Every definition whose group answered; of the others, their datasets' reasons, here and for who needs them."""
     subjects: list[Subject] = []
+    errors = {group.snapshot.error for group in finder.groups.values()}
+    of_all = errors.pop() if len(errors) == 1 < len(finder.groups) else None  # a wrong password is told once
     for dataset_id, placements in read.items():
         for placement in placements:
             placement = finder.found(placement)
@@ -188,7 +190,8 @@ def _subjects(
             needs = None
             if group is None or group.snapshot.error is not None:
                 why = "it was not asked for" if group is None else group.snapshot.error
-                reasons[dataset_id] = f"{place_name(placement.database, placement.schema)}: {why}"
+                where = place_name(placement.database, placement.schema)
+                reasons[dataset_id] = why if why and why == of_all else f"{where}: {why}"
             elif (needs := placement.needs(finder.dialect.name, finder.budget)) is None:
                 reasons[dataset_id] = finder.budget.unread[dataset_id]
             if group is None or needs is None:

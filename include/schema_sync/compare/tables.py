@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ..nouns.discrepancy import Verdict
 from ..nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
@@ -30,9 +30,9 @@ class KnownTable:
         self.documented: set[str] = set()
         self.mentioned: set[str] = set()
 
-    @cached_property
+    @property
     def alike(self) -> Names:
-        return Names(self.columns)
+        return _names_of(self)
 
     @cached_property
     def unclaimed(self) -> list[Column]:
@@ -49,6 +49,11 @@ class KnownTable:
             and column.name.lower() not in self.mentioned
             and ("." not in column.name or column.name.partition(".")[0] not in self.columns)
         ]
+
+
+@lru_cache(maxsize=32)  # of the tables at hand: of thousands they are the most of what the diff remembers
+def _names_of(table: KnownTable) -> Names:
+    return Names(table.columns)
 
 
 class KnownGroup:

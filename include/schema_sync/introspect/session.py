@@ -292,19 +292,11 @@ class _Stream:
         from psycopg import capabilities
 
         size = _ROWS_PER_PORTION if capabilities.has_stream_chunked() else 1
-        self._cursor = cursor
         self._rows = cursor.stream(sql, *parameters, size=size)
-        self._first = [next(self._rows, None)]  # runs the statement
+        self.execute, self.close = cursor.execute, cursor.close
 
     def fetchmany(self, size: int) -> Sequence[Any]:
-        first, self._first = [row for row in self._first if row is not None], []
-        return first or list(islice(self._rows, size))
-
-    def execute(self, sql: Any, parameters: Any = None) -> object:
-        raise NotImplementedError
-
-    def close(self) -> object:
-        return self._cursor.close()
+        return list(islice(self._rows, size))
 
 
 def _message_of(error: Exception) -> str | None:

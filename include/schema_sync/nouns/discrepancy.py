@@ -6,6 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .snapshot import Column
 
 
 class Severity(StrEnum):
@@ -130,7 +134,7 @@ class Discrepancy:
         into the fingerprint, never into a message.
     :ivar users: every field, metric, filter and relationship that fails with it, as ``metric revenue``; those of
         another dataset as ``metric revenue of orders``.
-    :ivar columns: of undocumented columns, which are one finding a table: (name, type) of each, at most 200.
+    :ivar columns: of undocumented columns, which are one finding a table: at most 200; the wire has names and types.
     :ivar own_severity: what the dataset's author wants this problem to count as, or None: as its type says.
     """
 
@@ -153,7 +157,7 @@ class Discrepancy:
     users: tuple[str, ...] = ()
     impact: Impact | None = None
     changed: Change | None = None
-    columns: tuple[tuple[str, str], ...] = ()
+    columns: tuple[Column, ...] = ()
 
     @property
     def severity(self) -> Severity:

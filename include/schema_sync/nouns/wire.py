@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from itertools import count, repeat
 from typing import Any
 
+from ..text import cut
 from .dataset import DataSource, Organization
 from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from .proof import Outcome, PartOutcome
@@ -178,7 +179,8 @@ def _timing_from_json(value: Json | None) -> SourceTiming | None:
 
 
 def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
-    value = asdict(discrepancy)
+    value = asdict(replace(discrepancy, columns=()))
+    value["columns"] = [[cut(column.name), cut(column.type)] for column in discrepancy.columns]
     del value["organization_id"]  # the report says it once
     value["users"] = list(discrepancy.users)
     if discrepancy.impact is not None:
@@ -190,7 +192,7 @@ def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
     derived = {"severity", "fingerprint", "type"}
     rest = {key: item for key, item in value.items() if key not in derived}
     rest["users"] = tuple(rest["users"])
-    rest["columns"] = tuple((name, type_) for name, type_ in rest.get("columns", ()))
+    rest["columns"] = tuple(Column(name, type_) for name, type_ in rest.get("columns", ()))
     if (impact := rest["impact"]) is not None:
         rest["impact"] = Impact(**{**impact, "names": tuple(impact["names"])})
     if (changed := rest["changed"]) is not None:

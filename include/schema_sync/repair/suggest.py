@@ -24,6 +24,7 @@ from ..nouns.dataset import Dataset
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..nouns.report import OrganizationReport, SuggestedPatch
 from ..nouns.snapshot import OrganizationSnapshot
+from ..text import cut
 from ..warehouses import dialect_for
 from .before_and_after import Context, Reading
 from .repairs import Repair, Sheet, certain_name, is_dropped, may_have_a_name
@@ -87,7 +88,7 @@ def _by_column(found: Discrepancy) -> list[Discrepancy]:
     """A table's undocumented columns are one finding, and a repair each."""
     if found.type is not DiscrepancyType.UNDOCUMENTED_COLUMN or found.column is not None:
         return [found]
-    return [replace(found, column=name, actual=type_, columns=()) for name, type_ in found.columns]
+    return [replace(found, column=cut(each.name), actual=cut(each.type), columns=()) for each in found.columns]
 
 
 def _fixing_whole_findings(patch: SuggestedPatch, parts: Mapping[str, Sequence[Discrepancy]]) -> SuggestedPatch:

@@ -128,6 +128,8 @@ def _compare(vocabulary: Vocabulary, actual: ColumnType, declared: ColumnType) -
         return Verdict.MATCH
     if Family.UNKNOWN in families:
         return Verdict.UNKNOWN
+    if actual.kind == "sqlvariant" != declared.kind:
+        return Verdict.COMPATIBLE  # a value of any type
     if declared.kind == "categorical":
         return _compatible_if(actual.family not in _NOT_SCALAR)
     if _NUMERIC.issuperset(families):
@@ -229,6 +231,8 @@ def _compare_inner(vocabulary: Vocabulary, actual: ColumnType, declared: ColumnT
 
 
 def _compare_containers(actual: ColumnType, declared: ColumnType) -> Verdict:
+    if {actual.family, declared.family} == {Family.STRUCT, Family.MAP}:
+        return Verdict.MISMATCH  # fields by name against values by key: neither's functions take the other
     if _KEYED.issuperset((actual.family, declared.family)):
         return _match_unless(declared.kind != "object" or bool(declared.inner))
     return _compatible_if(actual.family in _SCHEMALESS or declared.family in _SCHEMALESS)

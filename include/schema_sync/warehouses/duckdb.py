@@ -223,9 +223,10 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return DuckDBConnection(duckdb.connect(**options))
 
 
+_VAULT_KEYS = "path|default_database token?"
 _DRIVER = Driver(
     "duckdb",
-    "path|default_database token?",
+    _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
     lambda _settings: {},
@@ -250,7 +251,12 @@ DUCKDB = Dialect(
             types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
             types.FLOAT_32,
         ),
-        carriers=(types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
+        carriers=(
+            types.JSON_IN_TEXT,
+            types.VECTOR_IN_ARRAY,
+            types.Carrier(Family.STRING, Family.JSON),
+            types.Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"})),
+        ),
     ),
     driver=_DRIVER,
     sql=SqlWords(

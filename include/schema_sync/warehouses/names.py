@@ -6,7 +6,7 @@ Source of the rules: contract, section 8, and each warehouse's own page on ident
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -97,11 +97,11 @@ class NameIndex:
     __slots__ = ("_by_casefold", "_case", "_is_folded", "_max_bytes", "_names")
 
     def __init__(self, names: Iterable[str], case: NameCase, max_bytes: int | None = None) -> None:
-        self._names = frozenset(names)
+        self._names: Collection[str] = names if isinstance(names, dict) else frozenset(names)
         self._case = case
         self._is_folded = _IS_FOLDED[case]
         self._max_bytes = max_bytes
-        self._by_casefold: dict[str, list[str]] | None = None
+        self._by_casefold: dict[str, tuple[str, ...]] | None = None
 
     def __contains__(self, name: object) -> bool:
         """True when a name is stored letter for letter."""
@@ -132,14 +132,16 @@ class NameIndex:
             return Resolution(hits[0])
         if len(hits) == 1:
             return Resolution(hits[0], case_differs=True)
-        return Resolution(None, case_differs=True, rivals=tuple(hits))
+        return Resolution(None, case_differs=True, rivals=hits)
 
-    def _other_cases(self, name: str) -> list[str]:
+    def _other_cases(self, name: str) -> tuple[str, ...]:
         if self._by_casefold is None:
             self._by_casefold = {}
-            for stored in sorted(self._names):
-                self._by_casefold.setdefault(stored.casefold(), []).append(stored)
-        return self._by_casefold.get(name.casefold(), [])
+            for stored in self._names:  # those that are their own key need no entry: mostly all
+                if (key := stored.casefold()) != stored:
+                    self._by_casefold[key] = (*self._by_casefold.get(key, ()), stored)
+        key = name.casefold()
+        return tuple(sorted((*self._by_casefold.get(key, ()), *((key,) if key in self._names else ()))))
 
 
 def _fold_ascii(name: str, case: NameCase) -> str:

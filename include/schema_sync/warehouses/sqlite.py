@@ -17,7 +17,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote as decoded
+from urllib.parse import urlsplit
 
+from ..errors import TerminalError
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
@@ -209,12 +212,16 @@ def _read_only(path: Path) -> str:
 def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
     import sqlite3
 
+    path = Path(decoded(urlsplit(options["database"]).path))
+    if path.is_file() and path.stat().st_size == 0:  # SQLite takes it for a database without tables
+        raise TerminalError("the SQLite file is empty. A copy that failed? Copy the database again")
     return sqlite3.connect(**options)
 
 
+_VAULT_KEYS = "path|database|default_database"
 _DRIVER = Driver(
     "(nothing: the driver is Python's own)",
-    "path|database|default_database",
+    _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
     lambda settings: {"timeout": settings.connect_timeout_s},

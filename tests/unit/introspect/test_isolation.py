@@ -35,6 +35,7 @@ from include.schema_sync.nouns.snapshot import (
 from include.schema_sync.nouns.wire import report_from_json, report_to_json, snapshot_from_json, snapshot_to_json
 from include.schema_sync.report.task_log import discrepancy_table, report_line
 from include.schema_sync.yml.dataset import parse_dataset_yml
+from tests.examples import examples
 
 RUN = RunFacts("manual__1", "2026-01-15T07:00:00Z", None)
 
@@ -183,7 +184,7 @@ def as_text(message: Message) -> str:
     return json.dumps([[part.text, part.blocks] for part in parts], ensure_ascii=False).lower()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(everybody=customers())
 def test_reports_and_messages_hold_no_name_of_another_organization(everybody: list[Customer]) -> None:
     for own in everybody:
@@ -196,7 +197,7 @@ def test_reports_and_messages_hold_no_name_of_another_organization(everybody: li
         assert all(own.marker in text for text in told)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(everybody=customers())
 def test_a_report_names_its_own_organization_sources_and_datasets_only(everybody: list[Customer]) -> None:
     for own in everybody:
@@ -209,7 +210,7 @@ def test_a_report_names_its_own_organization_sources_and_datasets_only(everybody
         assert report.datasets_checked + report.datasets_unchecked == len(own.datasets)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(everybody=customers())
 def test_what_others_have_changes_nothing_in_a_report(everybody: list[Customer]) -> None:
     """Neither comparing them before, in one batch, nor being handed their datasets as well."""
@@ -225,7 +226,7 @@ def test_what_others_have_changes_nothing_in_a_report(everybody: list[Customer])
     assert crossed == alone
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(everybody=customers())
 def test_no_two_organizations_share_an_open_problem(everybody: list[Customer]) -> None:
     """Fingerprints remember what was told already: a shared one would silence the second organization."""
@@ -233,7 +234,7 @@ def test_no_two_organizations_share_an_open_problem(everybody: list[Customer]) -
     assert len(fingerprints) == len(set(fingerprints))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(everybody=customers())
 def test_every_line_of_the_summary_is_about_one_organization(everybody: list[Customer]) -> None:
     reports = [own.report() for own in everybody]

@@ -24,6 +24,7 @@ from include.schema_sync.notify.incidents import (
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
+from tests.examples import examples
 from tests.unit.message_checks import HOSTILE, discrepancy
 
 KINDS = DiscrepancyType
@@ -309,7 +310,7 @@ def fingerprints(problems: Iterable[Any]) -> set[str]:
     return set(values)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(a_day, min_size=1, max_size=25))
 def test_every_sequence_of_runs_ends_where_a_plain_model_does(days: list[dict[str, Any]]) -> None:
     known: dict[str, str] = {}  # the model: {open fingerprint: first seen}

@@ -12,6 +12,7 @@ from include.schema_sync.nouns.bounds import MOST_FINDINGS, bounded
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
+from include.schema_sync.nouns.snapshot import Column
 from include.schema_sync.nouns.wire import report_from_json, report_to_json
 
 MIB = 2**20
@@ -23,7 +24,7 @@ def finding(number: int, kind: DiscrepancyType, text: str) -> Discrepancy:
     name = f"{number}{text}"[:256]
     return Discrepancy(
         kind, "org", "source", f"dataset-{number}", name, name, name, name, name, name, name, f"{text} {name}" * 3,
-        users=(name,) * 100, columns=((name, name),) * 200 if kind is KINDS[2] else (),
+        users=(name,) * 100, columns=(Column(name, name),) * 200 if kind is KINDS[2] else (),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from include.schema_sync.nouns.snapshot import Column, Table
 from include.schema_sync.repair.suggest import PatchOptions
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.yml.dataset import parse_dataset_yml
+from tests.examples import examples
 from tests.unit.repair.patching import apply, check, suggested
 
 # Each column with one that looks like it: dropping the first must never make anything read the second.
@@ -82,7 +83,7 @@ def test_a_column_dropped_beside_a_lookalike_is_in_no_patch():
         assert patches_keep_values([other, name], {other: None}, PatchOptions()) == 0, other
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @example(seed=0, remove=True)
 @given(seed=st.integers(0, 2**32), remove=st.booleans())
 def test_no_patch_changes_what_a_metric_says(seed, remove):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.nouns.snapshot import Column, Table
 from include.schema_sync.repair.suggest import PatchOptions
+from tests.examples import examples
 from tests.unit.repair.patching import EVERYTHING, apply, check, suggested
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -127,7 +128,7 @@ def sample() -> tuple[str, list[Table]]:
     return (SAMPLES / "patch-breaks-another-dataset.yml").read_text(), tables
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @example(case=sample(), source="postgres", options=PatchOptions())
 @example(case=sample(), source="postgres", options=EVERYTHING)
 @given(

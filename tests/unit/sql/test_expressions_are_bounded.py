@@ -22,6 +22,7 @@ from include.schema_sync.sql.template import mask
 from include.schema_sync.sql.tokens import TooComplexError
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.names import unquote
+from tests.examples import examples
 
 MUTATIONS = 20_000
 WORDS = [*DIALECTS, "motherduck", "tsql", "oracle", "clickhouse", "nonsense"]
@@ -149,7 +150,7 @@ def test_any_sign_ten_thousand_times_is_survived(piece):
 
 
 @given(st.text(), st.sampled_from(WORDS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_it_takes_any_text(text, dialect):
     found = referenced_columns(text, dialect)
     assert {name.name for name in found.names} or not found.columns
@@ -230,7 +231,7 @@ def generated(draw):
 
 
 @given(generated(), st.sampled_from(list(DIALECTS)))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 def test_quotes_comments_spaces_and_brackets_change_nothing(pieces, dialect):
     wanted = {piece for piece in pieces if piece.startswith("c_")}
     left, right = QUOTE.get(dialect, '""')
@@ -252,7 +253,7 @@ def test_quotes_comments_spaces_and_brackets_change_nothing(pieces, dialect):
 
 
 @given(st.from_regex(r"[A-Za-z_][\w]{0,12}(\.[A-Za-z_][\w]{0,12})?", fullmatch=True), st.sampled_from(list(DIALECTS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_the_way_without_a_parser_says_what_the_parser_says(text, dialect):
     engine = DIALECTS[dialect].sqlglot
     try:

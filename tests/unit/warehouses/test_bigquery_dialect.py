@@ -21,6 +21,7 @@ from sqlglot import expressions as exp
 from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.bigquery import BIGQUERY, classify, columns_query, probe, quote
 from include.schema_sync.warehouses.engine import Failure
+from tests.examples import examples
 
 PLACE = {"database": "shop-prod", "schema": "sales"}
 EXISTS = [("sales", None, None, None, None, None, None, None)]
@@ -89,7 +90,7 @@ def test_without_a_project_the_clients_own_is_meant() -> None:
     assert "FROM `sales`.INFORMATION_SCHEMA.TABLES" in columns_query(GroupRequest("s", None, "`sales`", ("o",))).sql
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.text(), st.text(), st.lists(st.text(), max_size=3))
 def test_hostile_names_never_appear_in_the_sql(project: str, dataset: str, tables: list[str]) -> None:
     """What could be a project or a dataset is an identifier; what could not is nowhere."""

@@ -22,6 +22,7 @@ from sqlglot import expressions as exp
 from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.databricks import DATABRICKS, classify, columns_query, probe
 from include.schema_sync.warehouses.engine import Failure
+from tests.examples import examples
 
 PLACE = {"database": "main", "schema": "sales"}
 EXISTS = [("sales", None, None, None, None, None, None, None)]
@@ -84,7 +85,7 @@ def test_without_a_catalog_the_connections_own_is_meant() -> None:
     assert parameters["tables_view"] == "information_schema.tables"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.text(), st.text(), st.lists(st.text(), max_size=3))
 def test_hostile_names_never_appear_in_the_sql(catalog: str, schema: str, tables: list[str]) -> None:
     query = columns_query(GroupRequest("s", catalog, schema, tuple(tables)))
@@ -106,6 +107,10 @@ def test_the_old_metastore_is_unchecked_with_what_to_do_and_never_missing(catalo
     [
         (("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`sales`.`refunds` cannot be found. Verify the spelling "
          "and correctness of the schema and catalog. SQLSTATE: 42P01; line 1 pos 14"), Failure.MISSING_TABLE),
+        # A view over a table that was changed under it, as real Spark says it.
+        (("[INCOMPATIBLE_VIEW_SCHEMA_CHANGE] The SQL query of view `main`.`sales`.`v` has an incompatible "
+         "schema change and column `gone` cannot be resolved. Expected 1 columns … SQLSTATE: 51024"),
+         Failure.MISSING_TABLE),
         (("[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column, variable, or function parameter with name `t`.`coupon` cannot "
          "be resolved. Did you mean one of the following? [`t`.`channel`]. SQLSTATE: 42703"), Failure.MISSING_COLUMN),
         ("[UNRESOLVED_COLUMN.WITHOUT_SUGGESTION] … SQLSTATE: 42703", Failure.MISSING_COLUMN),

@@ -23,6 +23,7 @@ from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.warehouses.engine import Failure
 from include.schema_sync.warehouses.names import can_be_asked
 from include.schema_sync.warehouses.sqlserver import SQLSERVER, classify, columns_query, probe
+from tests.examples import examples
 
 PLACE = {"database": "AdventureWorks", "schema": "Sales"}
 EXISTS = [("Sales", None, None, None, None, None, None, None)]
@@ -81,7 +82,7 @@ def test_without_a_database_the_connections_own_is_meant() -> None:
     assert query.parameters == {"database": None, "schema": "dbo", "tables": "<t>Orders</t><t>a&amp;&lt;b&gt;</t>"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.text().filter(can_be_asked), st.text(), st.lists(st.text(), max_size=3))
 def test_hostile_names_change_nothing_about_the_statement(database: str, schema: str, tables: list[str]) -> None:
     """Only the database is in the text, as one quoted identifier; a placeholder in it is refused."""
@@ -115,6 +116,9 @@ def test_quoted_databases_keep_the_structure() -> None:
          Failure.MISSING_DATABASE),
         ("208", "Invalid object name 'shop.sys.schemas'.", Failure.MISSING_DATABASE),
         ("208", "Invalid object name 'dbo.refunds'.", Failure.MISSING_TABLE),
+        ("4413", "Could not use view or function 'dbo.v' because of binding errors.", Failure.MISSING_TABLE),
+        ("4502", "View or function 'dbo.v' has more column names specified than columns defined.",
+         Failure.MISSING_TABLE),
         (None, "(208, b\"Invalid object name 'dbo.refunds'.DB-Lib error message 20018, severity 16:\\n\")",
          Failure.MISSING_TABLE),
         ("207", "Invalid column name 'coupon'.", Failure.MISSING_COLUMN),

@@ -50,7 +50,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "type": str(found.type),
         "severity": str(found.severity),
         "message": found.message,
-        "dataset": found.dataset_name,
+        "dataset": finding.dataset or found.dataset_name,
         "database": found.database,
         "schema": found.schema,
         "table": found.table,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import files_against, hit, message, patch_title, place, title, totals
+from .wording import by_reason, files_against, hit, message, patch_title, place, title, totals
 
 if TYPE_CHECKING:
     from ..run import CheckResult
@@ -45,8 +45,9 @@ def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool 
         lines.append(f"      {title(found)}: {message(found)}")
         if hits := hit(found):
             lines.append(f"      Fails with it: {hits}")
-    for note in result.unchecked:
-        lines.append(f"{styled('NOT CHECKED', 'alarm')} {visible(note.path, 500)}: {visible(note.text, 1_000)}")
+    for text, paths in by_reason(result.unchecked).items():
+        files = ", ".join(visible(path, 500) for path in paths)
+        lines.append(f"{styled('NOT CHECKED', 'alarm')} {files}: {visible(text, 1_000)}")
     lines += [
         f"No longer found, take it out of the baseline: {visible(note.path, 500)}: {visible(note.text, 1_000)}"
         for note in result.stale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...nouns.discrepancy import Discrepancy, Impact, Severity
@@ -10,6 +11,7 @@ from ...nouns.report import SuggestedPatch
 from ...text import counted, visible
 
 if TYPE_CHECKING:
+    from ..files import Note
     from ..run import CheckResult
 
 _MOST_NAMED = 5
@@ -22,6 +24,14 @@ def title(found: Discrepancy) -> str:
 def message(found: Discrepancy) -> str:
     hint = f" Did you mean `{found.suggestion}`?" if found.suggestion else ""
     return visible(f"{found.message}{hint}", 2_000)
+
+
+def by_reason(notes: Sequence[Note]) -> dict[str, list[str]]:
+    """{reason: the files that it holds for}: a wrong password is told once."""
+    reasons: dict[str, list[str]] = {}
+    for note in notes:
+        reasons.setdefault(note.text, []).append(note.path)
+    return reasons
 
 
 def patch_title(patch: SuggestedPatch) -> str:

@@ -19,6 +19,7 @@ from include.schema_sync.notify.messages.summary import run_result, summary_mess
 from include.schema_sync.nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals, SourceTiming, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
+from tests.examples import examples
 from tests.unit.message_checks import (
     HOSTILE,
     RUN,
@@ -180,7 +181,7 @@ unchecked_sources = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     organization=hostile,
     found=st.lists(discrepancies, max_size=30),
@@ -207,7 +208,7 @@ def test_no_data_breaks_an_alert_or_a_notice_or_gets_markup_through(
     check(error_notice(replace(report, error=run_id), run))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(
     organization=hostile,
     found=st.lists(discrepancies, min_size=1, max_size=40),
@@ -263,7 +264,7 @@ totals = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(organizations=st.lists(totals, max_size=30), copies=st.sampled_from([1, 40]), run_error=st.none() | hostile)
 def test_no_data_breaks_the_summary_or_gets_markup_through(
     organizations: list[OrganizationTotals], copies: int, run_error: str | None

@@ -20,6 +20,7 @@ from include.schema_sync.notify.messages.wording import in_order
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Impact, Severity
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
+from tests.examples import examples
 from tests.unit.message_checks import (
     RUN,
     assert_golden,
@@ -258,7 +259,7 @@ def marked(marker: str) -> st.SearchStrategy[OrganizationReport]:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(ours=marked("ourmark"), theirs=marked("theirmark"))
 def test_alert_never_holds_a_name_of_another_organization(ours: OrganizationReport, theirs: OrganizationReport) -> None:
     alerts = [drift_alert(report, min_severity=Severity.INFO, run=RUN) for report in (theirs, ours, theirs)]

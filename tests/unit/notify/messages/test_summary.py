@@ -19,6 +19,7 @@ from include.schema_sync.notify.messages.layout import MAX_REPLIES, Message, ren
 from include.schema_sync.notify.messages.summary import fetch_failed_message, result_json, run_result, summary_message
 from include.schema_sync.nouns.report import OrganizationTotals, SourceTiming, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
+from tests.examples import examples
 
 RUN = RunFacts("scheduled__1", "2026-01-15T07:00:00Z", "https://airflow.example.com/runs/1")
 GOLDEN = Path(__file__).resolve().parents[3] / "golden"
@@ -244,7 +245,7 @@ def test_five_thousand_organizations_fit_and_every_kind_of_news_is_in_the_first_
 names = st.text(st.characters(), max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(
         st.builds(

@@ -1,0 +1,62 @@
+"""A table that is missing from a schema that nobody named: where else it is. Only the command line has such schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace
+
+from ..introspect.organizations import SourceAccess
+from ..nouns.discrepancy import Discrepancy, DiscrepancyType
+from ..text import cut
+from ..yml.dataset import parse_dataset_yml
+from .files import DatasetFile
+
+_SQL = "SELECT table_schema, table_name FROM information_schema.tables"
+_MOST_TABLES, _MOST_NAMED = 50_000, 3
+
+
+def with_other_schemas(
+    discrepancies: Iterable[Discrepancy], files: Mapping[str, DatasetFile], access: Mapping[str, SourceAccess]
+) -> list[Discrepancy]:
+    """Say of each missing table whose schema was assumed that it was, and in which schemas a table of its name is.
+
+    :param files: by dataset id. :param access: by data source id.
+    """
+    known: dict[tuple[str, str | None], dict[str, list[str]]] = {}
+    told = []
+    for each in discrepancies:
+        file = files.get(each.dataset_id or "")
+        if each.type is DiscrepancyType.MISSING_TABLE and file is not None and _is_assumed(each, file):
+            place = (each.data_source_id, each.database)
+            if place not in known:
+                known[place] = _schemas_by_table(access[each.data_source_id], each.database)
+            schemas = [f"`{cut(name)}`" for name in known[place].get((each.table or "").casefold(), ())[:_MOST_NAMED]]
+            hint = (
+                f"; `{each.table}` exists in {', '.join(schemas)}: --schema {schemas[0].strip('`')}" if schemas else ""
+            )
+            message = f"{each.message} No schema is named, so `{each.schema}` was assumed{hint}."
+            told.append(replace(each, message=message))
+        else:
+            told.append(each)
+    return told
+
+
+def _is_assumed(discrepancy: Discrepancy, file: DatasetFile) -> bool:
+    if not file.schema_is_assumed or discrepancy.schema != file.dataset.schema:
+        return False
+    definitions = parse_dataset_yml(file.dataset.yml, name=file.dataset.name)
+    return any(each.schema is None and cut(each.table) == discrepancy.table for each in definitions)
+
+
+def _schemas_by_table(access: SourceAccess, database: str | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    try:
+        connection = access.connect(database if access.dialect.reconnects_per_database else None)
+        with closing(connection), closing(connection.cursor()) as cursor:
+            cursor.execute(_SQL)
+            for schema, table in cursor.fetchmany(_MOST_TABLES):
+                found.setdefault(str(table).casefold(), []).append(str(schema))
+    except Exception:  # noqa: BLE001 (drivers share no base class; what is missing stays missing, only the hint is lost)
+        return {}
+    return found
