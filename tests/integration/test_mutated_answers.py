@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ STRANGE = (None, "", "f", "t", "0", "-1", "NaN", "public", "Orders", "ORDERS", "
 
 def answers(seed: int) -> bytes:
     """Every other one is framed as it should be, with strange content; the rest is broken byte by byte."""
-    import hostile_postgres as wire
+    wire = import_module("hostile_postgres")
 
     chance = random.Random(seed)
     columns = [("id", "bigint", None), ("amount", "numeric(12,2)", None), ("mood", "mood", "enum")]
@@ -75,7 +76,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 
 def run(number: int) -> dict[str, object]:
-    import hostile_postgres as wire
+    wire = import_module("hostile_postgres")
     import psycopg
 
     from include.schema_sync.introspect.source import introspect_source
