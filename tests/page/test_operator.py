@@ -112,7 +112,7 @@ def test_what_is_new_since_the_run_before_is_a_list(client, seed):
     [
         ("critical", ["Acme Analytics"]),
         ("warning", ["Cobalt Logistics", "Acme Analytics"]),
-        ("untold", ["Dune Energy"]),
+        ("untold", []),
         ("unchecked", ["Dune Energy", "Cobalt Logistics"]),
         ("nonsense", ["Dune Energy", "Cobalt Logistics", "Acme Analytics", "Bluebird Coffee", "Ember Films"]),
     ],
@@ -130,6 +130,29 @@ def test_who_was_not_told_stands_in_a_column_with_the_reason(client, seed):
     assert told["Dune Energy"] == ("no", "dry run")
     assert told["Bluebird Coffee"] == ("", "")
     assert "Not told dry run" in said(client.get(f"{ROOT}/"))
+
+
+def test_a_failed_organization_that_got_its_error_notice_is_not_called_untold(client, seed):
+    seed(ALL)
+    rows = {each["name"]: each["told"] for each in client.get(f"{ROOT}/api/organizations").json()}
+    assert (rows["Acme Analytics"], rows["Dune Energy"]) == ("yes", "")
+
+
+def test_who_cannot_be_told_is_filtered_with_the_reason(client, seed, database):
+    from sqlalchemy import text
+
+    seed(ALL)
+    with database.begin() as connection:
+        value = json.loads(
+            connection.execute(text("SELECT value FROM xcom WHERE key = 'outcomes' AND map_index = 0")).scalar()
+        )
+        value[0] |= {"notified": False, "not_told": "it has no active Slack integration"}
+        connection.execute(
+            text("UPDATE xcom SET value = :v WHERE key = 'outcomes' AND map_index = 0"), {"v": json.dumps(value)}
+        )
+    answer = client.get(f"{ROOT}/?only=untold")
+    assert listed(answer) == ["Acme Analytics"]
+    assert "Not told it has no active Slack integration" in said(answer)
 
 
 def test_words_are_those_of_slack_and_the_command_line_and_names_are_code(client, seed):

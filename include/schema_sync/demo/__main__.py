@@ -89,6 +89,7 @@ def _run(address: str | None) -> int:
             print(f"\nThe run ended (exit code {code}) without a result. Its log: {log}", file=sys.stderr)
             return code or 1
         (FOLDER / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        (FOLDER / "messages.json").write_text(json.dumps(slack.messages, ensure_ascii=False) + "\n")
         _show(result, slack)
         print(f"\nResult as JSON: {_shown(FOLDER / 'result.json')}")
         print(f"Task logs:      {_shown(log)}")

@@ -93,9 +93,10 @@ def organizations_table(log: str, result: Mapping[str, Any]) -> str:
 
 def next_steps(result: Mapping[str, Any]) -> Iterator[str]:
     """What could not be checked, each with the reason, which ends with the remedy; then how to go on."""
-    if "error" in result:
-        yield f"✕ {result['error']['message']}"
-    for error in result["result"]["errors"]:
+    why = result["error"]["message"] if "error" in result else ""
+    if why:
+        yield f"✕ {why}"
+    for error in (each for each in result["result"]["errors"] if each["error"] not in why):
         yield f"✕ {error['organizationName'] or 'The run'}: {error['error']}"
     if not result["success"]:
         return

@@ -43,19 +43,14 @@ class Line:
 
     @property
     def told(self) -> tuple[str, str]:
-        """``yes``, ``no`` or nothing (there was nothing to tell), and why it was not told."""
+        """``yes``, ``no`` or nothing (nothing was due), and why it was not told."""
         of = self.totals
-        if of.notified or of.notification_error is not None:
-            return ("yes" if of.notified else "no", of.notification_error or "")
-        if not (of.critical or of.warnings or of.unchecked or of.error):
-            return "", ""
-        if self.run.conf.get(DRY_RUN) is True:
-            return "no", "dry run"
+        if of.untold is not None or of.notified:
+            return "yes" if of.untold is None else "no", of.untold or ""
         if of.withheld:
             return "no", "just switched on: trigger the DAG to tell it now"
-        if of.new is None and self.state != WAITING:
-            return "no", "it has no active Slack integration with a channel"
-        return "", ""
+        was_due = of.critical or of.warnings or of.unchecked or of.error
+        return ("no", "dry run") if was_due and self.run.conf.get(DRY_RUN) is True else ("", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ def _totals(value: Json) -> OrganizationTotals:
         notification_error=_text_or_none(value, "notification_error"),
         ignored=_number(value, "ignored") or 0,
         withheld=value.get("withheld") is True,
+        not_told=_text_or_none(value, "not_told"),
         new=_number(value, "new"),
         ongoing=_number(value, "ongoing"),
         resolved=_number(value, "resolved"),
