@@ -319,7 +319,7 @@ def test_worker_that_hangs_keeps_others_waiting_no_longer_than_its_lease(
     call = steps.client.api_call
 
     def api_call(*arguments: Any, **named: Any) -> Any:
-        if not asleep.is_set():
+        if not asleep.is_set() and arguments[0] != "reactions.get":  # what is asked before holds up nobody
             hang(None)
         return call(*arguments, **named)
 

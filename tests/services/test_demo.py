@@ -57,7 +57,7 @@ def checkout(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     copy = tmp_path_factory.mktemp("checkout")
     for name in NEEDED:
         shutil.copytree(project_root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in project_root.glob("requirements*"):
+    for path in project_root.glob("requirements*.*"):
         shutil.copy(path, copy)
     (copy / ".venv").symlink_to(project_root / ".venv")
     return copy

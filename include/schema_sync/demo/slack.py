@@ -179,18 +179,14 @@ class SlackStandIn:
 
     def react(self, channel: str, ts: str, reactions: Mapping[str, list[str]]) -> None:
         """People react to a message, {reaction: users}; what is not named is taken away."""
-        with self._lock:
-            (message,) = (each for each in self.messages if (each["channel"], each["ts"]) == (channel, ts))
-            message["reactions"] = [
-                {"name": name, "users": users, "count": len(users)} for name, users in reactions.items()
-            ]
+        (message,) = (each for each in self.messages if (each["channel"], each["ts"]) == (channel, ts))
+        message["reactions"] = [{"name": name, "users": users} for name, users in reactions.items()]
 
     def _reactions(self, channel: str, ts: str) -> dict[str, Any]:
-        if self.oldest_shown is not None and float(ts) < self.oldest_shown:
-            return _refusal("message_not_found")
-        found = [each for each in self.messages if (each["channel"], each["ts"]) == (channel, ts)]
-        shown = {"ts": ts, **{key: each["reactions"] for each in found for key in ("reactions",) if key in each}}
-        return {"ok": True, "type": "message", "message": shown} if found else _refusal("message_not_found")
+        for each in self.messages:
+            if (each["channel"], each["ts"]) == (channel, ts) and float(ts) >= (self.oldest_shown or 0):
+                return {"ok": True, "message": {"ts": ts, "reactions": each.get("reactions", [])}}
+        return _refusal("message_not_found")
 
     def _delete(self, channel: str, ts: str) -> bool:
         for index, message in enumerate(self.messages):

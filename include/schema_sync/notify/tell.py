@@ -32,8 +32,7 @@ from .messages.conversation import drift_alert
 from .messages.layout import Message, MessageKind, render_text
 from .messages.organization import error_notice
 from .owners import EVERYBODY, called_for, mentions_by_organization, read_mentions
-from .slack.client import deferred_client
-from .slack.transports import WebApi
+from .slack.transports import Slack, WebApi
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -182,12 +181,8 @@ def _tell(
 ) -> ConversationOutcome | Untold:
     if desk.dry or desk.quiet or integration is None or integration.channel_id is None:
         return _do_not_tell(report, integration, desk)
-
-    def client() -> WebClient:
-        return desk.client_of(integration, report.organization_name)
-
     talk = Talk(
-        Sender(desk.application, WebApi(deferred_client(client))),
+        Sender(desk.application, Slack()),
         Addressee(report.organization_id, report.organization_name, integration.id),
         integration.channel_id,
         report,
@@ -195,12 +190,15 @@ def _tell(
         desk.min_severity,
         lambda change: _mention(change, integration, desk.mentions),
     )
-    kind, decision = talk.decide(remembered[integration.id])
-    if isinstance(decision, Silent) and not talk.writes(remembered[integration.id], decision):
+    before = remembered[integration.id]
+    kind, decision = talk.decide(before)
+    unsettled = talk.to_settle(before)
+    if isinstance(decision, Silent) and not unsettled and not talk.writes(before, decision):
         said = ConversationOutcome(False, decision.change, kind, decision.note)
     else:
-        if not isinstance(decision, Silent):  # a missing token must be found before anything is reserved
-            talk = replace(talk, sender=Sender(desk.application, WebApi(client())))
+        if unsettled or not isinstance(decision, Silent):  # a missing token is found before anything is reserved
+            client = desk.client_of(integration, report.organization_name)
+            talk = replace(talk, sender=Sender(desk.application, WebApi(client)))
         with transactions(desk.application):
             said = talk.converse()
     log.info(

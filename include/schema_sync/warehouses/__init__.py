@@ -18,17 +18,7 @@ from .type_vocabulary import GENERAL, Vocabulary
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
-    for dialect in (
-        POSTGRES,
-        REDSHIFT,
-        SNOWFLAKE,
-        BIGQUERY,
-        DATABRICKS,
-        MYSQL,
-        SQLSERVER,
-        DUCKDB,
-        SQLITE,
-    )
+    for dialect in (POSTGRES, REDSHIFT, SNOWFLAKE, BIGQUERY, DATABRICKS, MYSQL, SQLSERVER, DUCKDB, SQLITE)
 }
 
 _BY_WORD = {word: dialect for dialect in DIALECTS.values() for word in (dialect.name, *dialect.aliases)}

@@ -275,14 +275,11 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return DatabricksConnection(sql.connect(**options))
 
 
+_VAULT_KEYS = (
+    "host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? default_schema?"
+)
 _DRIVER = Driver(
-    "databricks-sql-connector",
-    "host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? default_schema?",
-    _sign_in_from_vault,
-    _sign_in_from_uri,
-    limits,
-    _connect,
-    wakes_up=True,
+    "databricks-sql-connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, wakes_up=True
 )
 
 DATABRICKS = Dialect(
@@ -299,17 +296,10 @@ DATABRICKS = Dialect(
     # https://docs.databricks.com/sql/language-manual/sql-ref-datatypes: TIMESTAMP is TIMESTAMP_LTZ.
     vocabulary=types.Vocabulary(
         *types.sides(
-            {
-                **types.BIT_IS_BOOLEAN,
-                **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
-            },
+            {**types.BIT_IS_BOOLEAN, **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL)},
             types.FLOAT_32,
         ),
-        carriers=(
-            *types.UUID_AND_ENUM_IN_OTHERS,
-            types.JSON_IN_TEXT,
-            types.VECTOR_IN_ARRAY,
-        ),
+        carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,
     sql=SqlWords(

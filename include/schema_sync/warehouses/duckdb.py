@@ -223,9 +223,10 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return DuckDBConnection(duckdb.connect(**options))
 
 
+_VAULT_KEYS = "path|default_database token?"
 _DRIVER = Driver(
     "duckdb",
-    "path|default_database token?",
+    _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
     lambda _settings: {},

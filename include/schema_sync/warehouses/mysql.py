@@ -279,14 +279,8 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return connector.connect(**options)
 
 
-_DRIVER = Driver(
-    "mysql-connector-python",
-    "host port? database username password ssl? charset?",
-    _sign_in_from_vault,
-    _sign_in_from_uri,
-    limits,
-    _connect,
-)
+_VAULT_KEYS = "host port? database username password ssl? charset?"
+_DRIVER = Driver("mysql-connector-python", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect)
 
 MYSQL = Dialect(
     name="mysql",

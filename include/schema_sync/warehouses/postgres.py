@@ -284,8 +284,7 @@ TYPE_WORDS = {
         Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"
     ),
     **types.kinds(
-        Family.TEXTUAL,
-        "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc",
+        Family.TEXTUAL, "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc"
     ),
     **types.words(Family.FLOAT, "float", kind="float", bits=64),
     **types.words(Family.STRING, "name, sql_identifier, character_data, cstring"),
@@ -350,15 +349,8 @@ def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
     return {**options, "host": host, "hostaddr": ",".join(addresses)}
 
 
-_DRIVER = Driver(
-    "'psycopg[binary]'",
-    "host port? database|default_database username password schema? ssl? connection_timeout?",
-    _sign_in_from_vault,
-    _sign_in_from_uri,
-    limits,
-    _connect,
-    pin=_pin,
-)
+_VAULT_KEYS = "host port? database|default_database username password schema? ssl? connection_timeout?"
+_DRIVER = Driver("'psycopg[binary]'", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, pin=_pin)
 
 POSTGRES = Dialect(
     name="postgres",

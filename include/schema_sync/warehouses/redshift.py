@@ -257,15 +257,11 @@ def _connect(options: dict[str, Any], database: str | None, settings: Settings) 
     return connected(redshift_connector.connect(**{**options, "database": database or options["database"]}), settings)
 
 
-_DRIVER = Driver(
-    "redshift-connector",
+_VAULT_KEYS = (
     "host port? database|default_database username password schema? ssl? connection_timeout? iam? "
-    "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?",
-    _sign_in_from_vault,
-    _sign_in_from_uri,
-    limits,
-    _connect,
+    "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?"
 )
+_DRIVER = Driver("redshift-connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect)
 
 REDSHIFT = Dialect(
     name="redshift",

@@ -302,15 +302,12 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return connector.connect(**options)
 
 
-_DRIVER = Driver(
-    "snowflake-connector-python",
+_VAULT_KEYS = (
     "account_id warehouse_id username password|private_key|token private_key_passphrase? role? "
-    "default_database default_schema?",
-    _sign_in_from_vault,
-    _sign_in_from_uri,
-    limits,
-    _connect,
-    wakes_up=True,
+    "default_database default_schema?"
+)
+_DRIVER = Driver(
+    "snowflake-connector-python", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, wakes_up=True
 )
 
 SNOWFLAKE = Dialect(

@@ -218,9 +218,10 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return sqlite3.connect(**options)
 
 
+_VAULT_KEYS = "path|database|default_database"
 _DRIVER = Driver(
     "(nothing: the driver is Python's own)",
-    "path|database|default_database",
+    _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
     lambda settings: {"timeout": settings.connect_timeout_s},

@@ -44,11 +44,6 @@ class _Speaker:
     plan: Plan
 
     @property
-    def connection(self) -> Connection:
-        assert self.sender.connection is not None  # noqa: S101 - the caller's; for the type checker
-        return self.sender.connection
-
-    @property
     def whom(self) -> str:
         return self.plan.speech.to.whom
 
@@ -73,7 +68,6 @@ class _Speaker:
         try:
             update_refused = self._update()
             note = None if update_refused is None else _not_updated(update_refused)
-            incomplete: ThreadIncompleteError | None = None
             delivery = Delivery(plan.row_id, plan.channel, plan.ts, already_sent=False, recorded=True)
             try:
                 note = self._reply(delivery) or note
@@ -81,9 +75,7 @@ class _Speaker:
                 raise
             except TransientError as error:
                 what = "The conversation's first message is up to date, its thread is not"
-                incomplete = ThreadIncompleteError(f"{what}. {error}", delivery=delivery)
-            if incomplete is not None:
-                raise incomplete
+                raise ThreadIncompleteError(f"{what}. {error}", delivery=delivery) from None
             if update_refused is not None and said.reply is None and update_refused.code not in FROZEN:
                 raise update_refused  # then nothing was said at all
         except SlackRefusedError as refused:
@@ -105,8 +97,8 @@ class _Speaker:
         update = plan.update()
         refused: SlackRefusedError | None = None
         with rows.row_errors("record an update in slack_message_tracking", whom=self.whom):
-            rows.begin(self.connection)
-            memory = self._still_ours(self.connection)
+            rows.begin(self.sender.database)
+            memory = self._still_ours(self.sender.database)
             try:
                 self.sender.update(update, ts=plan.ts, row_id=plan.row_id)
             except SlackRefusedError as error:
@@ -115,11 +107,11 @@ class _Speaker:
             gone = GONE | FROZEN if plan.kind is MessageKind.SCHEMA_SYNC_ERROR else GONE
             if refused is None or refused.code not in gone:
                 note = None if refused is None else _not_updated(refused)
-                rows.record(self.connection, update, ts=plan.ts, note=note, now=self.sender.now())
+                rows.record(self.sender.database, update, ts=plan.ts, note=note, now=self.sender.now())
                 if refused is None:
                     memory = replace(memory, digest=digest(message))
-                remember(self.connection, plan.row_id, memory, plan.kind)
-                self.connection.commit()
+                remember(self.sender.database, plan.row_id, memory, plan.kind)
+                self.sender.database.commit()
                 return refused
         return self._supersede(refused.code)
 
@@ -131,15 +123,12 @@ class _Speaker:
         if said.reply is None:
             return None
         reply = plan.reply(said.reply)
-        gone: str | None = None
         try:
             delivery = self.sender.send(reply, guard=self._guard, also=self._tell)
         except SlackRefusedError as refused:
             if refused.code not in GONE:
                 raise
-            gone = refused.code
-        if gone is not None:
-            self._supersede(gone)
+            self._supersede(refused.code)
         pages = plan.pages(said.reply, said.reply_kind, "reply")
         return self.sender.send_pages(reply, delivery, pages, guard=self._guard).thread_error
 
@@ -178,11 +167,13 @@ class _Speaker:
         return f"the old channel refused the end of its conversation ({refused.code})"
 
     def _mark(self, change: Callable[[Memory], Memory]) -> None:
-        rows.roll_back(self.connection)
+        rows.roll_back(self.sender.database)
         with rows.row_errors("write to slack_message_tracking", whom=self.whom):
-            rows.begin(self.connection)
-            remember(self.connection, self.plan.row_id, change(self._still_ours(self.connection)), self.plan.kind)
-            self.connection.commit()
+            rows.begin(self.sender.database)
+            remember(
+                self.sender.database, self.plan.row_id, change(self._still_ours(self.sender.database)), self.plan.kind
+            )
+            self.sender.database.commit()
 
 
 def _not_updated(refused: SlackRefusedError) -> str:

@@ -1,5 +1,4 @@
-"""What a run has to say in an organization's conversation: pure functions over what is remembered (the table is in
-docs/decisions; its test is tests/unit/notify/conversation/test_decide.py).
+"""What a run has to say in an organization's conversation: pure functions, the table of docs/decisions/0004.
 
 Everything unfinished is settled before: what an earlier run reserved is in Slack, or it is not. The one exception is
 what this run itself has reserved, which it takes over.

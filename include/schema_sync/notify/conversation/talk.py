@@ -49,7 +49,7 @@ from .memory import (
 from .plan import ConversationOutcome, Plan, Speech
 
 if TYPE_CHECKING:
-    from ...application.rows import Connection
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Talk:
         :raises TransientError: another attempt of this run, or else the next run, goes on where this one stopped.
         :raises ThreadIncompleteError: as TransientError, but the conversation's first message is up to date already.
         """
-        rows.refuse_autocommit(self.connection)
+        rows.refuse_autocommit(self.sender.database)
         for _ in range(_ROUNDS):
             try:
                 plan = self._plan()
@@ -91,7 +91,7 @@ class Talk:
                 log.info("Nothing more is said to %s: %s", self.to.whom, overtaken)
                 return ConversationOutcome(reached=False, change=None, note=str(overtaken))
             finally:
-                rows.roll_back(self.connection)
+                rows.roll_back(self.sender.database)
         raise TransientError(
             f"The conversation with {self.to.whom} was deleted {_ROUNDS} times while it was being told."
         )
@@ -105,17 +105,11 @@ class Talk:
         return MessageKind.SCHEMA_SYNC_ERROR, self._decide_notice(remembered, failed=not self._is_whole)
 
     def writes(self, remembered: Remembered, decision: Silent) -> bool:
-        """Whether saying nothing leaves something to be written, or to be settled first."""
-        return (
-            decision.remembered is not None
-            or self._ended_streak(remembered) is not None
-            or bool(to_settle(remembered, self.run, self.report, min_severity=self.min_severity))
-        )
+        """Whether saying nothing leaves something to be written."""
+        return decision.remembered is not None or self._ended_streak(remembered) is not None
 
-    @property
-    def connection(self) -> Connection:
-        assert self.sender.connection is not None  # noqa: S101 - the caller's; for the type checker
-        return self.sender.connection
+    def to_settle(self, remembered: Remembered) -> tuple[Unfinished, ...]:
+        return to_settle(remembered, self.run, self.report, min_severity=self.min_severity)
 
     @property
     def _is_whole(self) -> bool:
@@ -133,17 +127,17 @@ class Talk:
         integration_id = str(self.to.integration_id)
         while True:
             with rows.row_errors("read a conversation from slack_message_tracking", whom=self.to.whom):
-                rows.begin(self.connection)
-                lock_integration(self.connection, integration_id)
-                remembered = recall(self.connection, [integration_id], lock=True)[integration_id]
-                left = to_settle(remembered, self.run, self.report, min_severity=self.min_severity)
+                rows.begin(self.sender.database)
+                lock_integration(self.sender.database, integration_id)
+                remembered = recall(self.sender.database, [integration_id], lock=True)[integration_id]
+                left = self.to_settle(remembered)
                 may_ask = not asked and self._may_be_acknowledged(remembered.drift)
                 if not left and not may_ask:
                     drift = replace(remembered.drift, known=known)
                     plan = self._write(replace(remembered, drift=drift), notes, reactions)
-                    self.connection.commit()
+                    self.sender.database.commit()
                     return plan
-            rows.roll_back(self.connection)
+            rows.roll_back(self.sender.database)
             for row in left:
                 known |= self._settle(row, remembered, notes)
             if may_ask:
@@ -165,14 +159,14 @@ class Talk:
         owner = remembered.notice if of_notice else remembered.drift
         self.sender.sleep(max(SETTLE_S - row.age_s, 0.0))
         with rows.row_errors("settle a row of slack_message_tracking", whom=self.to.whom):
-            rows.begin(self.connection)
+            rows.begin(self.sender.database)
             # First the conversation, then the message: the order in which everybody locks them.
-            memory = lock_memory(self.connection, owner.id) if owner.id else None
+            memory = lock_memory(self.sender.database, owner.id) if owner.id else None
             seen = settle(self.sender, row)
             if seen.ts is not None and memory is not None and row.id in (owner.id, memory.reply):
                 kind = MessageKind.SCHEMA_SYNC_ERROR if of_notice else MessageKind.SCHEMA_SYNC
-                remember(self.connection, owner.id, replace(memory, delivered=True), kind)
-            self.connection.commit()
+                remember(self.sender.database, owner.id, replace(memory, delivered=True), kind)
+            self.sender.database.commit()
         if seen.ts is not None or memory is None or row.id != owner.id:
             return {}
         if seen.note is not None:
@@ -186,11 +180,11 @@ class Talk:
         about = remembered.notice if kind is MessageKind.SCHEMA_SYNC_ERROR else remembered.drift
         ended = self._ended_streak(remembered)
         if ended is not None:
-            remember(self.connection, remembered.notice.id, ended, MessageKind.SCHEMA_SYNC_ERROR)
+            remember(self.sender.database, remembered.notice.id, ended, MessageKind.SCHEMA_SYNC_ERROR)
         match decision:
             case Silent(change, note, memory):
                 if memory is not None and memory is not ended:
-                    remember(self.connection, about.id, memory, kind)
+                    remember(self.sender.database, about.id, memory, kind)
                 return ConversationOutcome(False, change, kind, note or "; ".join(notes) or None, about.ts or None)
             case Continue():
                 return self._write_turn(kind, decision, reactions)
@@ -225,7 +219,7 @@ class Talk:
         if isinstance(decision, TakeOver):
             row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
         else:
-            row_id, thread_ts = unused_id(self.connection, self._speech.id_of(kind)), decision.thread_ts
+            row_id, thread_ts = unused_id(self.sender.database, self._speech.id_of(kind)), decision.thread_ts
         said = self._turn(kind, decision.change)
         memory = Memory(
             text=said.parent.text,
@@ -240,9 +234,9 @@ class Talk:
         plan = Plan(self._speech, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
         facts = {"note": "; ".join(notes)} if notes else {}
         outgoing = replace(plan.first(), content=content_of(memory, kind), facts=facts)
-        reservation = rows.insert_reservation(self.connection, outgoing, str(uuid.uuid4()), self.sender.now())
+        reservation = rows.insert_reservation(self.sender.database, outgoing, str(uuid.uuid4()), self.sender.now())
         if not reservation.made:
-            remember(self.connection, row_id, memory, kind)
+            remember(self.sender.database, row_id, memory, kind)
         return replace(plan, reservation=reservation)
 
     def _write_turn(self, kind: MessageKind, decision: Continue, reactions: list[tuple[str, str]] | None) -> Plan:
@@ -265,7 +259,7 @@ class Talk:
             reply_kind=str(said.reply_kind),
             acknowledged=None if ack is None else (ack.reaction, ack.user, ack.since),
         )
-        remember(self.connection, about.id, fresh, kind)
+        remember(self.sender.database, about.id, fresh, kind)
         return Plan(
             self._speech, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said, fresh,
             moved=decision.moved,

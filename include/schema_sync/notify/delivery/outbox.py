@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
@@ -159,6 +160,12 @@ class Sender:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
 
+    @property
+    def database(self) -> Connection:
+        """The connection, for callers who cannot do without."""
+        assert self.connection is not None  # noqa: S101 - for the type checker
+        return self.connection
+
     def send(
         self,
         outgoing: Outgoing,
@@ -240,16 +247,13 @@ class Sender:
             outgoing = queue.pop(0)
             number = delivery.replies + 1
             failed = f"The message is in Slack, page {number} of {total} of its thread is not"
-            incomplete: ThreadIncompleteError | None = None
             try:
                 sent = self.send(outgoing, guard=guard)
             except TransientError as error:
-                incomplete = ThreadIncompleteError(f"{failed}. {error}", delivery=delivery)
+                raise ThreadIncompleteError(f"{failed}. {error}", delivery=delivery) from None
             except TerminalError as error:
                 log.warning("%s. %s", failed, error)
                 return replace(delivery, thread_error=str(error))
-            if incomplete is not None:
-                raise incomplete
             more = _remainder(outgoing, sent, thread_ts)
             queue[:0] = more
             total += len(more)
@@ -261,11 +265,8 @@ class Sender:
 
         :param row_id: of the message's row, whose marker it keeps.
         """
-        connection = self.connection
-        assert connection is not None  # noqa: S101 - the caller's; for the type checker
-        self.slack.update(
-            outgoing, ts, f"schema_sync:{row_id}", lambda: tracking_rows.still_held(connection, whom=outgoing.whom)
-        )
+        check = partial(tracking_rows.still_held, self.database, whom=outgoing.whom)
+        self.slack.update(outgoing, ts, f"schema_sync:{row_id}", check)
 
     def refresh(self, outgoing: Outgoing) -> None:
         """Bring a message that was sent before up to date, should it read differently now."""
@@ -331,10 +332,9 @@ class Sender:
         """Remove the reservation. What the caller raises matters more than a failure of this."""
         import psycopg
 
-        assert self.connection is not None  # noqa: S101 - the caller's; for the type checker
         try:
-            tracking_rows.release(self.connection, outgoing.id, made_by=made_by)
-            self.connection.commit()
+            tracking_rows.release(self.database, outgoing.id, made_by=made_by)
+            self.database.commit()
         except psycopg.Error as error:
             log.warning("The reservation of message %s could not be removed: %s", outgoing.id, type(error).__name__)
 

@@ -61,8 +61,7 @@ def settle(sender: Sender, unfinished: Unfinished) -> LookUp:
 
     :raises TransientError: Slack could not answer.
     """
-    connection = sender.connection
-    assert connection is not None  # noqa: S101 - the caller's; for the type checker
+    connection = sender.database
     rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
     row = rows.lock(connection, unfinished.id, whom="an earlier run")
     if row is None or row.ts:  # somebody else was faster

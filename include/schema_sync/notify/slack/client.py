@@ -10,9 +10,8 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from functools import cache
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
@@ -141,24 +140,6 @@ def slack_client(
         logger=_silent_logger(),
         retry_handlers=[_rate_limit_handler()],
     )
-
-
-def deferred_client(make: Callable[[], WebClient]) -> WebClient:
-    """A client that is made when it is used for the first time.
-
-    Most organizations have nothing to be told on most days, and finding a token costs a look-up.
-
-    :param make: what it raises on first use is passed on by :func:`translate`.
-    """
-    return cast("WebClient", _Deferred(make))
-
-
-class _Deferred:
-    def __init__(self, make: Callable[[], WebClient]) -> None:
-        self._made = cache(make)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._made(), name)
 
 
 def post_webhook(

@@ -160,11 +160,7 @@ class _Cursor:
         self._raw.close()
 
 
+_VAULT_KEYS = "project_id service_account_key default_dataset? location?"
 DRIVER = Driver(
-    "google-cloud-bigquery",
-    "project_id service_account_key default_dataset? location?",
-    _sign_in_from_vault,
-    _sign_in_from_uri,
-    lambda _settings: {},
-    _connect,
+    "google-cloud-bigquery", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, lambda _settings: {}, _connect
 )

@@ -233,10 +233,13 @@ def _odbc_errors() -> Iterator[None]:
         raise SqlServerError(number, text if number is None else f"{text} ({number})") from None
 
 
+_VAULT_KEYS = (
+    "server port? database username|client_id password? tenant_id? client_secret? domain? instance? "
+    "encrypt? trust_server_certificate?"
+)
 DRIVER = Driver(
     "pymssql (or mssql-python, for a service principal)",
-    "server port? database username|client_id password? tenant_id? client_secret? domain? instance? "
-    "encrypt? trust_server_certificate?",
+    _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
     limits,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from include.schema_sync.notify.conversation.acknowledgements import Acknowledgement
 from include.schema_sync.notify.incidents import IncidentState, advance, state_from_json, state_to_json
 from include.schema_sync.notify.messages.conversation import Turn, drift_alert, turn
 from include.schema_sync.notify.messages.layout import Message, MessageKind, render_text
@@ -107,6 +108,16 @@ def test_same_problems_the_next_day_say_nothing_but_when_they_were_checked() -> 
     assert "checked 2026-01-16 07:00 UTC" in render_text(last.parent)
     assert last.parent.replies == ()
     assert last.state.spoke == run_on(0).as_of
+
+
+def test_acknowledged_alert_says_who_and_until_when() -> None:
+    state = after((0, report_with(EMAIL))).state
+    change = advance(state, report_with(EMAIL, TOTAL), min_severity=Severity.WARNING, run=run_on(1))
+    assert change is not None
+    sentence = Acknowledgement("zzz", "U0123456789", run_on(1).as_of).sentence()
+    last = turn(state, change, report_with(EMAIL, TOTAL), run_on(1), MENTION, sentence)
+    assert_golden(last.parent, "conversation_parent_acknowledged.json")
+    assert "💤 <@U0123456789>: quiet until" in texts_of(last.parent)[1]
 
 
 def test_reminder_comes_once_a_week_and_reads_as_agreed() -> None:
