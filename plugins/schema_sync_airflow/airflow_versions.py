@@ -45,19 +45,7 @@ if not TYPE_CHECKING:
         from airflow.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
         from airflow.plugins_manager import AirflowPlugin
 
-__all__ = [
-    "AirflowFailException",
-    "AirflowNotFoundException",
-    "AirflowPlugin",
-    "AirflowRescheduleException",
-    "Metrics",
-    "airflow_setting",
-    "late_alert",
-    "metrics",
-    "run_types_but_backfill",
-    "terminal_errors_fail_at_once",
-    "when_to_retry",
-]
+__all__ = ["AirflowFailException", "AirflowNotFoundException", "AirflowPlugin", "AirflowRescheduleException"]
 
 
 def airflow_setting(section: str, key: str) -> str:
@@ -120,8 +108,11 @@ def late_alert(after: timedelta, callback: Callable[..., Any]) -> Any:
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
     reference = DeadlineReference.DAGRUN_QUEUED_AT
-    named: dict[str, Any] = {"name": "the run has not finished in time"} if _VERSION >= (3, 3) else {}
-    return DeadlineAlert(reference=reference, interval=after, callback=AsyncCallback(callback), **named)
+    kept: dict[str, Any] = {"interval": after}
+    if _VERSION >= (3, 3):
+        # Seconds, which it reads as well: of a timedelta 3.3.2 cannot clear a run that failed (HTTP 500).
+        kept = {"interval": after.total_seconds(), "name": "the run has not finished in time"}
+    return DeadlineAlert(reference=reference, callback=AsyncCallback(callback), **kept)
 
 
 def run_types_but_backfill() -> Mapping[str, Any]:

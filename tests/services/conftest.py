@@ -259,6 +259,8 @@ def installation(create_database: Callable[[], str], project_root: Path) -> Iter
                 "AIRFLOW_CONN_DATA_TEAM_SLACK": json.dumps({"conn_type": "slack", "password": data_team_token}),
                 "DATA_TEAM_SLACK_CHANNEL_ID": DATA_TEAM_CHANNEL,
                 "SCHEMA_SYNC_SLACK_BASE_URL": slack.base_url,
+                "SCHEMA_SYNC_ALLOWED_NETWORKS": "127.0.0.0/8",
+                "SCHEMA_SYNC_QUIET_START_AFTER_MINUTES": "10000",  # runs speak at any hour of the day
                 "SCHEMA_SYNC_RETRIES": "1",
                 "SCHEMA_SYNC_RETRY_DELAY_SECONDS": "1",
             },
