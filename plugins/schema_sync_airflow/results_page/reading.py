@@ -133,6 +133,7 @@ def _totals(value: Json) -> OrganizationTotals:
         ignored=_number(value, "ignored") or 0,
         withheld=value.get("withheld") is True,
         not_told=_text_or_none(value, "not_told"),
+        thread=_text_or_none(value, "thread"),
         new=_number(value, "new"),
         ongoing=_number(value, "ongoing"),
         resolved=_number(value, "resolved"),
