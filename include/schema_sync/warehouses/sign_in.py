@@ -1,7 +1,7 @@
 """How a data source signs in: vault JSON or a connection URI → what its driver is told. Nothing is connected here.
 
-The vault JSON is the product's (contract, section 9). URIs are SQLAlchemy's, ``type+driver://user:password@host:port/
-database?option=value``, read by its ``make_url`` once for every engine; a driver's name behind the type is passed over.
+The vault JSON is the product's (contract, section 9). URIs have SQLAlchemy's form, ``type+driver://user:password@host:port/
+database?option=value``, and are read once for every engine; a driver's name behind the type is passed over.
 """
 
 from __future__ import annotations
