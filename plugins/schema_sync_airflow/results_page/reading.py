@@ -56,6 +56,7 @@ class Patch:
     dataset_name: str
     diff: str
     fixes: int
+    probable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ def _reports(content: Any, first_seen: Json) -> Iterator[Report]:
                     _text(each, "dataset_name"),
                     _text(each, "diff"),
                     len(each["fixes"]) if isinstance(each.get("fixes"), list) else 0,
+                    each.get("probable") is True,
                 )
                 for each in _objects(value.get("patches"))
             ),
