@@ -69,7 +69,8 @@ def test_what_is_refused_is_told_with_the_engines_words_and_who_fails_with_it(
     run("CREATE TABLE orders (id int, total text, day text)")
     yml = (
         "name: orders\ndimensions:\n  - {name: id, type: text}\n  - {name: month, expr: \"date_trunc('month', day)\"}\n"
-        "measures:\n  - {name: total, type: numeric, agg: sum}\nfilters:\n  - {name: flag, expr: id}\n"
+        "measures:\n  - {name: total, type: numeric, agg: sum}\n"
+        "filters:\n  - {name: flag, expr: abs(id)}\n  - {name: plain, expr: id}\n"
     )
     report, introspection = check("postgres", lambda: psycopg.connect(fresh_database), yml)
     found = told(report)
@@ -87,6 +88,21 @@ def test_what_is_refused_is_told_with_the_engines_words_and_who_fails_with_it(
     report, introspection = check("postgres", lambda: psycopg.connect(fresh_database), yml, compiled=False)
     assert set(told(report)) == {"type_mismatch.total", "type_mismatch.id"}
     assert introspection.results[0].outcomes[0].compiled == 0
+
+
+def test_what_may_mean_something_else_accuses_nobody(fresh_database: str, run: Callable[..., Any]) -> None:
+    run("CREATE TABLE orders (id text, total numeric, day date)")
+    yml = (
+        "name: orders\ndimensions: [{name: day}, {name: again, expr: total}]\n"
+        "measures: [{name: id, agg: count}, {name: total, agg: sum}]\n"
+        "metrics: [{name: mean, expr: total / id}, {name: other, expr: again / id},"
+        " {name: rows, expr: count(orders)}]\n"
+        "filters:\n  - {name: plain, expr: day}\n"
+        "  - {name: near, expr: 'day > {a} - {b}', args: [{name: a}, {name: b}]}\n"
+        "  - {name: text, expr: \"to_char({a}, 'YYYY') = id\", args: [{name: a}]}\n"
+    )
+    report, _ = check("postgres", lambda: psycopg.connect(fresh_database), yml)
+    assert not {kind for kind in told(report) if kind.startswith("broken")}
 
 
 def test_a_type_that_differs_says_that_its_queries_still_compile(fresh_database: str, run: Callable[..., Any]) -> None:
@@ -145,7 +161,8 @@ def test_postgres_compiles_and_runs_nothing(fresh_database: str, run: Callable[.
 
 def files_of(engine: str, path: Path) -> Callable[[], Any]:
     if engine == "duckdb":
-        return lambda: DuckDBConnection(duckdb.connect(str(path), read_only=True))
+        config: Any = {"enable_external_access": False, "lock_configuration": True}
+        return lambda: DuckDBConnection(duckdb.connect(str(path), read_only=True, config=config))
     return lambda: sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
 
 

@@ -20,6 +20,7 @@ from include.schema_sync.nouns.wire import report_to_json, totals_to_json
 DAG_ID = "schema_sync"
 CHECKS = ("introspect", "diff", "notify")
 FIRST_DAY = datetime(2026, 1, 15, 7, tzinfo=UTC)
+PROBABLE_PATCH = "--- a/orders_0.yml\n+++ b/orders_0.yml\n@@ -1 +1 @@\n-  - name: amount\n+  - name: amount_usd\n"
 PATCH = """--- orders.yml
 +++ orders.yml
 @@ -3,4 +3,4 @@
@@ -67,7 +68,10 @@ def drifted(number: int, name: str, *, findings: int = 5, **changes: Any) -> Org
         datasets_checked=12,
         discrepancies=tuple(sorted(found, key=lambda each: each.sort_key)),
         ignored=(discrepancy(own, 5, 900, DiscrepancyType.UNDOCUMENTED_COLUMN),),
-        patches=(SuggestedPatch(repaired.dataset_id or "", "orders_0", PATCH, (repaired.fingerprint,)),),
+        patches=(
+            SuggestedPatch(repaired.dataset_id or "", "orders_0", PATCH, (repaired.fingerprint,)),
+            SuggestedPatch(repaired.dataset_id or "", "orders_0", PROBABLE_PATCH, (repaired.fingerprint,), True),
+        ),
     )
     return replace(plain, **changes)
 

@@ -146,13 +146,19 @@ def test_who_cannot_be_told_is_filtered_with_the_reason(client, seed, database):
         value = json.loads(
             connection.execute(text("SELECT value FROM xcom WHERE key = 'outcomes' AND map_index = 0")).scalar()
         )
-        value[0] |= {"notified": False, "not_told": "it has no active Slack integration"}
+        value[0] |= {
+            "notified": False,
+            "not_told": "it has no active Slack integration",
+            "thread": "C1/1700000000.000100",
+        }
         connection.execute(
             text("UPDATE xcom SET value = :v WHERE key = 'outcomes' AND map_index = 0"), {"v": json.dumps(value)}
         )
     answer = client.get(f"{ROOT}/?only=untold")
     assert listed(answer) == ["Acme Analytics"]
     assert "Not told it has no active Slack integration" in said(answer)
+    own = client.get(f"{ROOT}/organizations/{ACME.organization_id}").text
+    assert 'href="https://slack.com/app_redirect?channel=C1&amp;message_ts=1700000000.000100"' in own
 
 
 def test_words_are_those_of_slack_and_the_command_line_and_names_are_code(client, seed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,14 @@ from engines import mariadb
 from engines.base import DROPPED_SCHEMA, Place
 
 from include.schema_sync.introspect.source import introspect_source
+from include.schema_sync.needs.placement import group_requests
+from include.schema_sync.needs.placement import place as placed_at
+from include.schema_sync.nouns.dataset import Dataset
 from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
 from include.schema_sync.warehouses.names import NameIndex
+from include.schema_sync.yml.dataset import parse_dataset_yml
 
 pytestmark = pytest.mark.airflow
 
@@ -163,3 +168,31 @@ def test_a_probe_keeps_no_lock_behind_which_the_owner_would_wait(strict_server: 
     assert cursor.fetchall() == []
     strict_server.execute("SET lock_wait_timeout = 2", f"ALTER TABLE {place.schema}.orders ADD COLUMN name text")
     connection.close()
+
+
+def test_what_is_compiled_is_not_run_on_mariadb(strict_server: Any, place: Place) -> None:
+    strict_server.run(
+        place,
+        "CREATE TABLE orders (id int, note varchar(20))",
+        "CREATE SEQUENCE tickets",
+        "CREATE FUNCTION touched(x int) RETURNS int DETERMINISTIC"
+        " BEGIN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'it ran'; RETURN 1; END",
+    )
+    expressions = (
+        "SLEEP(900)", "touched(id)", "(SELECT touched(1))", "NEXTVAL(tickets)", "LOAD_FILE('/etc/passwd')", "gone(id)",
+        "BENCHMARK(1000000000, SHA2(id, 512))", "id = 'it\\'s'", "note = 'a''b'",
+    )  # fmt: skip
+    fields = "".join(f"\n  - name: d{number}\n    expr: {text}" for number, text in enumerate(expressions))
+    dataset = Dataset("d", "orders", "o", "s", None, place.schema, f"name: orders\ndimensions:\n  - name: id{fields}")
+    proofs = MYSQL.proofs
+    assert proofs is not None
+    placed = [placed_at(dataset, each, own_database=None) for each in parse_dataset_yml(dataset.yml, name="orders")]
+    (request,) = group_requests("s", placed, "mysql", None, proofs.compiler)
+    started = time.monotonic()
+    (outcome,) = introspect_source(strict_server.connect, MYSQL, [request], timeout_s=30).groups
+    assert time.monotonic() - started < 20
+    assert outcome.compiled > 1, outcome.snapshot.proof
+    said = {each.user: each for each in outcome.snapshot.proof or ()}
+    # This role may run no function: whether one is gone, the server does not tell it, so nobody is accused.
+    assert {user for user, each in said.items() if each.outcome == "lacking"} >= {"dimension `d1`", "dimension `d5`"}
+    assert not [each for each in said.values() if each.outcome == "broken" or "it ran" in each.words]

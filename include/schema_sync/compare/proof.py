@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
-from ..nouns.proof import Outcome, PartOutcome
+from ..nouns.proof import NOBODY_KNOWS, Outcome, PartOutcome
 from ..nouns.snapshot import Column
 from ..text import cut
 from ..types.compare import Family, type_family
@@ -56,7 +56,8 @@ def outcomes_of(subject: Subject) -> dict[str, PartOutcome] | None:
     if proof is None:
         return None
     own = (subject.placement.dataset.id, subject.placement.table)
-    return {outcome.user: outcome for outcome in proof if (outcome.dataset_id, outcome.table) == own}
+    outcomes = {outcome.user: outcome for outcome in proof if (outcome.dataset_id, outcome.table) == own}
+    return None if NOBODY_KNOWS in outcomes else outcomes
 
 
 def with_queries(found: Discrepancy, subject: Subject) -> Discrepancy:

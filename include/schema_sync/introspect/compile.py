@@ -50,6 +50,7 @@ class Tables:
         """:param groups: (request with its schema as statements spell it, snapshot) of groups that were read."""
         self._dialect = dialect
         self._groups = {(snapshot.database, snapshot.schema): (request, snapshot) for request, snapshot in groups}
+        self._relations: dict[tuple[Place, str], tuple[str, str]] = {}
         self._tables: dict[Place, tuple[NameIndex, dict[str, Table]]] = {}
         self._columns: dict[tuple[Place, str], tuple[NameIndex, frozenset[str]]] = {}
 
@@ -60,11 +61,14 @@ class Tables:
         tables = [each for each in found if each is not None]
         if proofs is None or len(tables) < len(found):
             return None
-        aliases = [_alias(table, name, self._dialect) for table, (_, name) in zip(part.tables, tables, strict=True)]
-        sources = [
-            f"{proofs.relation(self._groups[place][0], self._dialect.quote(name))} AS {alias}"
-            for (place, name), alias in zip(tables, aliases, strict=True)
-        ]
+        aliases, sources = [], []
+        for table, (place, name) in zip(part.tables, tables, strict=True):
+            if (place, name) not in self._relations:
+                quoted = self._dialect.quote(name)
+                self._relations[place, name] = (proofs.relation(self._groups[place][0], quoted), quoted)
+            relation, quoted = self._relations[place, name]
+            aliases.append(quoted if table.alias is None else table.alias)
+            sources.append(f"{relation} AS {aliases[-1]}")
         if not part.value:
             return ReadyPart(part, self._join_of(part, tables, sources, aliases), ("1",))
         source = sources[0]
@@ -125,7 +129,3 @@ class Tables:
             if not self._dialect.is_pseudo_column(column) and (found.case_differs or found.name not in readable):
                 return None
         return key
-
-
-def _alias(table: PartTable, stored: str, dialect: Dialect) -> str:
-    return dialect.quote(stored) if table.alias is None else table.alias

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..nouns.proof import Outcome, PartOutcome
+from ..nouns.proof import Argument, Outcome, PartOutcome
 from ..nouns.snapshot import GroupRequest
 from ..warehouses.engine import Failure
 from ..warehouses.proofs import Compiler
@@ -26,13 +26,14 @@ def prove(request: GroupRequest, tables: Tables, compiler: Compiler, ask: Ask) -
             ready.append(found)
     for number, refusal in sorted(refusals(ready, lambda some: statement_of(some, compiler), ask).items()):
         part = ready[number].part
-        outcome = _meaning(refusal, compiler)
+        outcome = _meaning(ready[number], refusal, compiler)
         words = "" if outcome is Outcome.UNPROVEN else refusal.words
         outcomes.append(PartOutcome(part.dataset_id, part.tables[0].table, part.user, outcome, words))
     return tuple(outcomes)
 
 
-def _meaning(refusal: Refusal, compiler: Compiler) -> Outcome:
-    if refusal.failure is Failure.TRANSIENT:
+def _meaning(ready: ReadyPart, refusal: Refusal, compiler: Compiler) -> Outcome:
+    of_unknown = "unknown" in refusal.words and any(isinstance(piece, Argument) for piece in ready.value)
+    if refusal.failure is Failure.TRANSIENT or of_unknown:  # an argument's type, which a query will know
         return Outcome.UNPROVEN
     return compiler.meaning(refusal.code, refusal.words)

@@ -310,7 +310,7 @@ def _sentence_of(error: Exception) -> str | None:
     diagnostics = getattr(error, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or getattr(error, "msg", None) or _message_of(error)
     text = str(error) if primary is None else str(primary)
-    return text.split("\n\nLINE ")[0].split("\nLINE ")[0]
+    return text.strip().partition("\n")[0]
 
 
 def _prepare(connection: Connection) -> str | None:

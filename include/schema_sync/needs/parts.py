@@ -65,6 +65,7 @@ class _Maker:
         users = Counter(map(_user, everybody))
         self._unsure = {user for user, number in users.items() if number > 1}
         self._unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
+        self._measures = {folded(item.name) for item in definition.fields if item.agg is not None}
         for need in needs.columns:
             self._own[need.by].append(need)
         for target, on_target in needs.on_targets.items():
@@ -95,7 +96,7 @@ class _Maker:
         if item.expr == "*":
             return False
         if item.expr is None or self._plain(item.expr) is not None:
-            return item.kind is FieldKind.FILTER or (item.agg or "").lower() in _AGGREGATES
+            return (item.agg or "").lower() in _AGGREGATES
         return True
 
     def _plain(self, expression: str) -> str | None:
@@ -112,7 +113,7 @@ class _Maker:
             if name is not None
             else value_of(item.expr or "", self._dialect, self._compiler, item.args)
         )
-        if value is None or tables is None:
+        if value is None or tables is None or (item.kind is FieldKind.METRIC and self._is_of_measures(user, value)):
             return None
         sql, aggregates = value
         around = _AGGREGATES.get((item.agg or "").lower())
@@ -122,9 +123,15 @@ class _Maker:
             sql, aggregates = (around[0], *sql, around[1]), True
         return Part(self._owner.dataset_id, user, sql, tables, aggregates)
 
+    def _is_of_measures(self, user: str, value: Value) -> bool:
+        """``revenue / orders`` may mean the measures of these names, aggregated, and not the columns."""
+        return not value.aggregates and any(folded(need.column) in self._measures for need in self._own.get(user, ()))
+
     def _tables(self, user: str) -> tuple[PartTable, ...] | None:
         """The own table, and those of the relationships that somebody refers to; None: it cannot be told how."""
         own = self._named(self._owner.table, self._own.get(user, ()))
+        if own is None or user not in self._far:
+            return None if own is None else (own,)
         tables = [own]
         for target, needs in self._far.get(user, {}).items():
             ways = {
@@ -137,18 +144,11 @@ class _Maker:
                 return None
             keys = self._keys(*ways.pop(), table=len(tables), expressions=False)
             joined = self._named(far[0], needs)
-            if keys is None or joined is None:
+            if keys is None or joined is None or joined.alias is None:
                 return None
             tables.append(joined._replace(keys=keys))
-        found = [table for table in tables if table is not None]
-        aliases = [folded(table.alias) for table in found if table.alias is not None]
-        if (
-            len(found) < len(tables)
-            or len(set(aliases)) < len(aliases)
-            or (len(found) > 1 and len(aliases) < len(found) - 1)
-        ):
-            return None
-        return tuple(found)
+        aliases = [folded(table.alias) for table in tables if table.alias is not None]
+        return tuple(tables) if len(set(aliases)) == len(aliases) else None
 
     def _named(self, table: PartTable, needs: Iterable[Need]) -> PartTable | None:
         """The table by the word that a user has for it, with what it needs; None: it has several words."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..nouns.dataset import Dataset
-from ..nouns.proof import Part, PartTable
+from ..nouns.proof import NOBODY_KNOWS, Part, PartTable
 from ..nouns.snapshot import GroupRequest
 from ..sql.expressions import words_of
 from ..warehouses.proofs import Compiler
@@ -126,6 +126,8 @@ def group_requests(
     ]
 
 
+# Of one data source: what is beyond is not compiled, and nothing is said of it.
+MOST_PARTS = 20_000
 _Parts = dict[tuple[str | None, str], tuple[list[Part], list[tuple[str, str, str]]]]
 
 
@@ -141,6 +143,9 @@ def _parts(
         return (_part_table(target) for target, _ in datasets.find(word))
 
     for placement, own in needs:
+        if sum(len(parts) for parts, _ in found.values()) > MOST_PARTS:
+            found[placement.group][1].append((placement.dataset.id, placement.table, NOBODY_KNOWS))
+            continue
         owner = Owner(placement.dataset.id, placement.definition, _part_table(placement), own)
         parts, left_out = parts_of(owner, tables_of, dialect, compiler)
         found[placement.group][0].extend(parts)

@@ -92,9 +92,13 @@ class Account:
         return any(isinstance(error, TransientError) for error in self.errors)
 
     def enter(
-        self, report: OrganizationReport, said: ConversationOutcome | Untold, failure: SchemaSyncError | None = None
+        self,
+        report: OrganizationReport,
+        said: ConversationOutcome | Untold,
+        channel: str | None,
+        failure: SchemaSyncError | None = None,
     ) -> None:
-        """One organization is done with."""
+        """One organization is done with. :param channel: where it was told."""
         totals = report.totals
         if failure is not None:
             log.warning("%r was not told: %s", report.organization_name, failure)
@@ -109,6 +113,8 @@ class Account:
             if said.change is not None:
                 totals = _with_change(totals, said.change)
                 self.first_seen[report.organization_id] = dict(said.change.first_seen)
+            if said.ts is not None:
+                totals = replace(totals, thread=f"{channel}/{said.ts}")
         self.outcomes.append(totals)
 
     def fail(self, reports: Iterable[OrganizationReport], error: SchemaSyncError) -> None:
@@ -147,7 +153,7 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
                 f"An unexpected {type(error).__name__} stopped the message for organization {report.organization_id}. "
                 "Check the secrets backend and its Slack connection; if both are right, report it as a defect."
             )
-        account.enter(report, said, failure)
+        account.enter(report, said, integration.channel_id if integration else None, failure)
 
 
 def complete(reports: Sequence[OrganizationReport], application: Connection) -> list[OrganizationReport]:

@@ -65,6 +65,9 @@ class Outcome(StrEnum):
     UNPROVEN = "unproven"  # it could not be asked, or the answer does not tell
 
 
+NOBODY_KNOWS = ""  # the user that stands for all of a definition: nothing of it was compiled
+
+
 class PartOutcome(NamedTuple):
     """:ivar table: the own table as the dataset writes it. :ivar words: the engine's own, without secrets."""
 

@@ -151,6 +151,7 @@ class OrganizationTotals:
         keeps that account (no Slack integration, a dry run, nothing was checked).
     :ivar not_told: there was something to tell and no way to tell it: why, in words for the data team.
     :ivar withheld: a message to it was ready and was not sent, because the installation was just switched on.
+    :ivar thread: its open conversation, as ``channel/ts`` of the first message.
     """
 
     organization_id: str
@@ -173,6 +174,7 @@ class OrganizationTotals:
     sources_checked: int = 0
     withheld: bool = False
     not_told: str | None = None
+    thread: str | None = None
 
     @property
     def untold(self) -> str | None:

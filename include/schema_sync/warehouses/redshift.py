@@ -162,6 +162,8 @@ def classify(code: str | None, text: str) -> Failure:
     """Tell what an error means, by the SQLSTATE that is part of the driver's text, or by the text."""
     match = _SQLSTATE.search(text)
     state = match[1] if match else code
+    if state == "42501" and "permission denied for schema" in text:
+        return Failure.SCHEMA_DENIED
     if state in _BY_SQLSTATE:
         return _BY_SQLSTATE[state]
     if _REFUSED.search(text):
@@ -272,6 +274,7 @@ REDSHIFT = Dialect(
     column_case=NameCase.INSENSITIVE,
     columns_query=columns_query,
     classify=classify,
+    denies_only_what_exists=True,
     quote=_quote,
     probe=zero_row_select(_quote, qualify_database=False),
     # https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html; no bit strings. FLOAT is 64 bits wide

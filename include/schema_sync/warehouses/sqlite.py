@@ -110,11 +110,13 @@ def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
     return _zero_rows(replace(request, schema="main"), table, columns)
 
 
-# Functions that SQLite has only as an extension, or as an option of its build: another session may have them.
+# Functions that SQLite has only as an extension, as an option of its build, or since a late version: another session
+# may have them.
 _OF_EXTENSIONS = re.compile(
     r"no such function: (?:st_|spatialite|load_extension|regexp|sqrt|pow|power|exp|ln|log|log10|log2|mod|ceil|ceiling|"
     r"floor|trunc|pi|radians|degrees|a?(?:sin|cos|tan)h?|atan2|median|percentile|stddev|variance|uuid|sha1|sha3|md5|"
-    r"levenshtein|soundex|vec_|fts|icu_|unaccent|crypto_)",
+    r"levenshtein|soundex|vec_|fts|icu_|unaccent|crypto_|concat|string_agg|octet_length|timediff|jsonb|unhex|unistr|"
+    r"if\b|iif|format|unixepoch)",
     re.IGNORECASE,
 )
 

@@ -152,9 +152,9 @@ def show_history(request: Request, session: SessionDep, user: GetUserDep, organi
 
 
 def patches(session: SessionDep, organization_id: str, run: RunId = None) -> Response:
-    """All suggested patches of an organization in one file, for ``patch -p1``."""
+    """All suggested patches, those that are only probable apart, of an organization in one file, for ``patch -p1``."""
     found = _detail_or_404(session, organization_id, run)
-    text = "".join(patch.diff for patch in found.patches)
+    text = "".join(patch.diff for patch in found.patches if not patch.probable)
     return _file(text, "text/x-patch", f"schema-sync-{organization_id}.patch")
 
 
@@ -176,7 +176,7 @@ def api_organization(session: SessionDep, organization_id: str, run: RunId = Non
     rows = [api.finding_row(finding) for finding in found.findings]
     if format == "csv":
         return _rows(organization_id, rows, format)
-    own = [{"dataset": each.dataset_name, "diff": each.diff} for each in found.patches]
+    own = [{"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable} for each in found.patches]
     return JSONResponse({**api.organization_row(found.line), "findings": rows, "patches": own})
 
 

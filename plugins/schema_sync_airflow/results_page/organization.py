@@ -22,14 +22,14 @@ PAGE_SIZE = 200
 class Dataset:
     """Findings of one dataset, worst first. :ivar name: None: of a whole schema, which several datasets share.
 
-    :ivar patch: what repairs it, where that is known; only beside its first findings.
+    :ivar patches: what repairs it, what is certain before what is probable; only beside its first findings.
     """
 
     id: str | None
     name: str | None
     source: str
     findings: Sequence[reading.Finding]
-    patch: reading.Patch | None
+    patches: Sequence[reading.Patch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,13 @@ def _by_dataset(
     for finding in findings:
         place = None if finding.dataset_id else finding.place
         of.setdefault((finding.dataset_id, place, finding.data_source_id), []).append(finding)
-    repairs = {patch.dataset_id: patch for patch in patches}
     return [
         Dataset(
             dataset_id,
             own[0].dataset_name,
             sources.get(source_id) or source_id,
             own,
-            repairs.get(dataset_id) if dataset_id else None,
+            [patch for patch in patches if patch.dataset_id == dataset_id],
         )
         for (dataset_id, _, source_id), own in of.items()
     ]
@@ -172,6 +171,6 @@ def _cut(datasets: Sequence[Dataset], start: int, end: int) -> list[Dataset]:
     for dataset in datasets:
         own = dataset.findings[max(0, start - at) : max(0, end - at)]
         if own:
-            kept.append(replace(dataset, findings=own, patch=dataset.patch if at >= start else None))
+            kept.append(replace(dataset, findings=own, patches=dataset.patches if at >= start else ()))
         at += len(dataset.findings)
     return kept

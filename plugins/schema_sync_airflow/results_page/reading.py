@@ -56,6 +56,7 @@ class Patch:
     dataset_name: str
     diff: str
     fixes: int
+    probable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ def _totals(value: Json) -> OrganizationTotals:
         ignored=_number(value, "ignored") or 0,
         withheld=value.get("withheld") is True,
         not_told=_text_or_none(value, "not_told"),
+        thread=_text_or_none(value, "thread"),
         new=_number(value, "new"),
         ongoing=_number(value, "ongoing"),
         resolved=_number(value, "resolved"),
@@ -163,6 +165,7 @@ def _reports(content: Any, first_seen: Json) -> Iterator[Report]:
                     _text(each, "dataset_name"),
                     _text(each, "diff"),
                     len(each["fixes"]) if isinstance(each.get("fixes"), list) else 0,
+                    each.get("probable") is True,
                 )
                 for each in _objects(value.get("patches"))
             ),

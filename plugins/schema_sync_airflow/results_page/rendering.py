@@ -81,6 +81,11 @@ class Addresses:
     def asset(self, name: str) -> str:
         return f"{self.root}/assets/{name}"
 
+    def slack(self, thread: str) -> str:
+        """Slack's own redirect, which knows the reader's workspace: https://docs.slack.dev/interactivity/deep-linking."""
+        channel, _, ts = thread.partition("/")
+        return f"https://slack.com/app_redirect{_query({'channel': channel, 'message_ts': ts})}"
+
     def dag(self) -> str:
         return f"{self.airflow}/dags/{DAG_ID}"
 

@@ -88,7 +88,8 @@ class DatasetYmlDiffOperator(BaseOperator):
             known = sum(1 for source in snapshot.sources if source.datasets and source.reached)
             report = diff_organization(snapshot, datasets, ReadingBudget(settings.reading_timeout_s, self._ends))
             report = replace(report, sources_checked=known)
-            return with_patches(report, snapshot, datasets, PatchOptions(settings.patch_undocumented))
+            options = PatchOptions(settings.patch_undocumented, include_probable=True)
+            return with_patches(report, snapshot, datasets, options)
         except Exception as error:
             if len(self.snapshots) == 1:
                 raise
@@ -126,7 +127,8 @@ class DatasetYmlDiffOperator(BaseOperator):
         if report.discrepancies:
             self.log.info("What differs in %r:\n%s", report.organization_name, discrepancy_table(report.discrepancies))
         for patch in report.patches[:_MOST_PATCHES]:
-            self.log.info("::group::Suggested patch for the YML of dataset %s", visible(patch.dataset_name))
+            kind = "Probable" if patch.probable else "Suggested"
+            self.log.info("::group::%s patch for the YML of dataset %s", kind, visible(patch.dataset_name))
             self.log.info("It settles %d finding(s):\n%s", len(patch.fixes), patch_text(patch))
             self.log.info("::endgroup::")
         if len(report.patches) > _MOST_PATCHES:

@@ -43,6 +43,7 @@ def test_names_are_folded_between_quotes_too() -> None:
         ("{'S': 'ERROR', 'C': '42P01', 'M': 'relation \"x\" does not exist'}", Failure.MISSING_TABLE),
         ("{'S': 'ERROR', 'C': '42703', 'M': 'column \"a\" does not exist in x'}", Failure.MISSING_COLUMN),
         ("{'S': 'ERROR', 'C': '42501', 'M': 'permission denied for relation x'}", Failure.DENIED),
+        ("{'S': 'ERROR', 'C': '42501', 'M': 'permission denied for schema x'}", Failure.SCHEMA_DENIED),
         ("{'S': 'ERROR', 'C': '42601', 'M': 'syntax error at or near \"x\"'}", Failure.TERMINAL),
         ("{'S': 'ERROR', 'C': '0A000', 'M': 'Specified types or functions not supported'}", Failure.TERMINAL),
         ("{'S': 'FATAL', 'C': '28000', 'M': 'password authentication failed for user \"x\"'}", Failure.TERMINAL),

@@ -23,55 +23,41 @@ def sarif_report(result: CheckResult) -> str:
     Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
     kinds = list(DiscrepancyType)
-    return json.dumps(
+    rules = [
         {
-            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-            "version": "2.1.0",
-            "runs": [
-                {
-                    "tool": {
-                        "driver": {
-                            "name": "Schema Sync",
-                            "rules": [
-                                {
-                                    "id": str(kind),
-                                    "shortDescription": {"text": DISCREPANCY_NAMES[kind].rule},
-                                    "defaultConfiguration": {"level": _LEVELS[kind.severity]},
-                                }
-                                for kind in kinds
-                            ],
-                        }
-                    },
-                    "columnKind": "unicodeCodePoints",
-                    "invocations": [
-                        {
-                            "executionSuccessful": not result.unchecked,
-                            "toolExecutionNotifications": [
-                                {
-                                    "level": "error",
-                                    "message": {"text": f"Not checked: {visible(note.text, 1_000)}"},
-                                    "locations": [_location(result.in_repository(note.path), 1)],
-                                }
-                                for note in result.unchecked
-                            ],
-                        }
-                    ],
-                    "results": [
-                        {
-                            "ruleId": str(finding.discrepancy.type),
-                            "ruleIndex": kinds.index(finding.discrepancy.type),
-                            "level": _LEVELS[finding.discrepancy.severity],
-                            "message": {"text": message(finding.discrepancy)},
-                            "locations": [_location(result.in_repository(finding.path), finding.line)],
-                            "partialFingerprints": {"schemaSync/v1": finding.discrepancy.fingerprint},
-                        }
-                        for finding in result.findings
-                    ],
-                }
-            ],
-        },
-        indent=2,
-    )
+            "id": str(kind),
+            "shortDescription": {"text": DISCREPANCY_NAMES[kind].rule},
+            "defaultConfiguration": {"level": _LEVELS[kind.severity]},
+        }
+        for kind in kinds
+    ]
+    unchecked = [
+        {
+            "level": "error",
+            "message": {"text": f"Not checked: {visible(note.text, 1_000)}"},
+            "locations": [_location(result.in_repository(note.path), 1)],
+        }
+        for note in result.unchecked
+    ]
+    results = [
+        {
+            "ruleId": str(finding.discrepancy.type),
+            "ruleIndex": kinds.index(finding.discrepancy.type),
+            "level": _LEVELS[finding.discrepancy.severity],
+            "message": {"text": message(finding.discrepancy)},
+            "locations": [_location(result.in_repository(finding.path), finding.line)],
+            "partialFingerprints": {"schemaSync/v1": finding.discrepancy.fingerprint},
+        }
+        for finding in result.findings
+    ]
+    run = {
+        "tool": {"driver": {"name": "Schema Sync", "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": not result.unchecked, "toolExecutionNotifications": unchecked}],
+        "results": results,
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _location(path: str, line: int) -> dict[str, Any]:

@@ -218,6 +218,7 @@ SQLSERVER = Dialect(
     column_case=NameCase.INSENSITIVE,
     columns_query=columns_query,
     classify=classify,
+    denies_only_what_exists=True,  # 208 is what a missing object is answered with, 229 one that is there
     quote=quote,
     probe=probe,
     # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
