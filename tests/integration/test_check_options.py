@@ -50,7 +50,7 @@ def files(done) -> set[str]:
 
 def test_the_configuration_says_which_warehouse_each_folder_is_checked_against(repository, monkeypatch):
     monkeypatch.setenv("SALES_DB", make_database(repository / "sales.db", "orders", "refunds"))
-    monkeypatch.setenv("HR_DB", make_database(repository / "hr.db"))
+    monkeypatch.setenv("HR_DB", make_database(repository / "hr.db", "another"))
     (repository / "schema-sync.toml").write_text(
         'fail-on = "warning"\nexclude = ["refunds"]\n'
         '[[check]]\npaths = ["sales"]\nconnection-variable = "SALES_DB"\n'

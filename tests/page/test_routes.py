@@ -65,6 +65,7 @@ def test_every_route_is_known_here_and_only_reads(page):
         "/dags/{dag_id}": {"GET"},
         "/findings": {"GET"},
         "/organizations/{organization_id}": {"GET"},
+        "/organizations/{organization_id}/history": {"GET"},
         "/organizations/{organization_id}/patches": {"GET"},
         "/api/runs": {"GET"},
         "/api/organizations": {"GET"},
