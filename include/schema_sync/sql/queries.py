@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .expressions import sqlglot_dialect
 
@@ -111,7 +111,9 @@ def _tables_behind(source: exp.Expr | Scope, column: str, depth: int) -> Iterato
         return  # its own expression is read where it stands
     stars = {each.table.casefold() if isinstance(each, exp.Column) else "" for each in selects if each.is_star}
     inner = [each for name, (_, each) in source.selected_sources.items() if stars & {"", name.casefold()}]
-    for each in (*source.set_operation_scopes, *inner):
+    # Before sqlglot 30.2x, which hosted services pin, they are called union_scopes.
+    sides: Any = getattr(source, "set_operation_scopes", None) or getattr(source, "union_scopes", ())
+    for each in (*sides, *inner):
         yield from _tables_behind(each, column, depth - 1)
 
 
