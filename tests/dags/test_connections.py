@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -117,9 +118,7 @@ def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path
     monkeypatch.syspath_prepend(tmp_path)
 
     def open_it(_connection, _database, _settings):
-        from slow_provider import open_it
-
-        connection = open_it(tmp_path / "shop.db", check_same_thread=False)
+        connection = import_module("slow_provider").open_it(tmp_path / "shop.db", check_same_thread=False)
         connection.execute("CREATE TABLE orders (id integer)")
         return connection
 

@@ -81,8 +81,9 @@ def test_what_is_refused_is_told_with_the_engines_words_and_who_fails_with_it(
     broken = found["broken_expression.total"]
     assert (broken.declared, broken.actual) == ("sum of total", "function sum(text) does not exist")
     assert (broken.users, broken.line) == (("measure total",), 6)
-    assert "What no longer compiles: measure `total`." in found["type_mismatch.total"].message
-    assert "What no longer compiles: filter `flag`." in found["type_mismatch.id"].message
+    retyped = found["type_mismatch.total"]
+    assert retyped.message.endswith("Some of its queries no longer compile. It breaks 1 measure: total.")
+    assert (retyped.users, found["type_mismatch.id"].users) == (("measure total",), ("filter flag",))
     (outcome,) = introspection.results[0].outcomes
     assert (outcome.statements, outcome.probes, outcome.compiled) == (1, 0, 1 + 3)  # all together, then each
     report, introspection = check("postgres", lambda: psycopg.connect(fresh_database), yml, compiled=False)

@@ -109,6 +109,15 @@ def test_the_demo_shows_what_slack_would_show(demo):
     assert told == set(EXPECTED) - silent | {"the data team"}
 
 
+def test_one_organization_of_the_demo_shows_what_only_compiling_finds(demo):
+    lines = (demo.folder / "airflow.log").read_text().splitlines()
+    told = {word for line in lines if " ember_" in line for word in line.split()[:3]}
+    assert told >= {"broken_expression", "broken_relationship", "broken_view", "key_type_mismatch", "type_mismatch"}
+    ember = "\n".join(demo.section("Slack, to Ember Studios"))
+    assert "metric late_rentals and metric late_share fail" in ember
+    assert "`film_id` is `text`, the dataset expects `integer`: relationship films fails\n" in ember  # and no fix
+
+
 def test_the_demo_leaves_the_result_as_json_and_no_secret(demo):
     result: dict[str, Any] = json.loads((demo.folder / "result.json").read_text())
     assert result["success"] is True

@@ -61,7 +61,7 @@ class Users:
         """The finding with all its users, and with a message that names them.
 
         :param discrepancy: about a table or column that cannot be queried; or with the users that fail by themselves
-            (``("measure amount",)`` of a broken expression): then those built on them are added.
+            (``("measure amount",)`` of a broken expression, or of another type): then those built on them are added.
         :param subject: the definition that it was found in.
         """
         seeds = frozenset(self._seeds(discrepancy, subject))

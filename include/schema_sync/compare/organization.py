@@ -231,7 +231,8 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             silence = subject.placement.definition.silence
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
-                remembered = with_change(with_queries(finding, subject), users.table_of(finding), dialect)
+                table = users.table_of(finding)
+                remembered = with_change(with_queries(finding, subject, table), table, dialect)
                 report.add(_weighed(users.failing_with(remembered, subject), subject), ignored=ignored)
             elif not ignored:
                 reasons.setdefault(dataset_id, finding.reason)

@@ -14,6 +14,7 @@ from ..warehouses.engine import Dialect
 from ..yml.definitions import Field, Relationship
 from .discrepancies import discrepancy
 from .subjects import Subject, Targets
+from .tables import KnownTable
 
 # Families that a join compares as people expect. Text that stands for an identifier or an enum is one of them.
 _KINDS = {
@@ -60,21 +61,23 @@ def outcomes_of(subject: Subject) -> dict[str, PartOutcome] | None:
     return None if NOBODY_KNOWS in outcomes else outcomes
 
 
-def with_queries(found: Discrepancy, subject: Subject) -> Discrepancy:
-    """A type that differs: do the queries that use the column still compile?"""
-    outcomes = outcomes_of(subject)
-    if found.type is not DiscrepancyType.TYPE_MISMATCH or outcomes is None or subject.table is None:
+def with_queries(found: Discrepancy, subject: Subject, table: KnownTable | None) -> Discrepancy:
+    """A type that differs: do the queries that use the column still compile? Who does not is a user of the finding.
+
+    :param table: that the finding is about; of a column of another dataset's table nothing is said.
+    """
+    outcomes = outcomes_of(subject) if found.type is DiscrepancyType.TYPE_MISMATCH else None
+    if outcomes is None or table is None or table is not subject.table:
         return found
-    resolve = subject.table.names.resolve
+    resolve = table.names.resolve
     users = {need.by for need in subject.needs.columns if resolve(need.column).name == found.column}
     refused = sorted(user for user in users if user in outcomes and outcomes[user].outcome is Outcome.BROKEN)
-    if refused:
-        sentence = f"What no longer compiles: {', '.join(map(cut, refused))}."
-    elif users.isdisjoint(outcomes):
-        sentence = "Its queries still compile."
-    else:
-        return found
-    return replace(found, message=f"{found.message} {sentence}")
+    if refused:  # they, and who is built on them, are named in all messages by one rule (``impact.py``)
+        names = tuple(f"{kind} {name[1:-1]}" for kind, _, name in (user.partition(" ") for user in refused))
+        return replace(found, message=f"{found.message} Some of its queries no longer compile.", users=names)
+    if users.isdisjoint(outcomes):
+        return replace(found, message=f"{found.message} Its queries still compile.")
+    return found
 
 
 def _broken(subject: Subject, item: Field | Relationship, outcome: PartOutcome) -> Discrepancy:

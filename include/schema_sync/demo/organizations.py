@@ -80,7 +80,16 @@ ORGANIZATIONS = (
     SampleOrganization(
         "Dune Energy", (SampleSource("Fields (server is down)", "dune", ("dune_wells",), reachable=False),)
     ),
-    SampleOrganization("Ember Studios", (SampleSource("Films", "ember", ("ember_films", "ember_broken")),)),
+    SampleOrganization(  # here every name is there; what the warehouse compiles shows what is broken
+        "Ember Studios",
+        (
+            SampleSource(
+                "Films",
+                "ember",
+                ("ember_films", "ember_broken", "ember_rentals", "ember_calendar", "ember_box_office"),
+            ),
+        ),
+    ),
     SampleOrganization("Fjord Travel (deleted)", (SampleSource("Trips", "acme_shop", ("acme_orders",)),), deleted=True),
     SampleOrganization(
         "Glacier Foods (onboarding)",

@@ -163,8 +163,10 @@ def _is_wanted(discrepancy: Discrepancy, options: PatchOptions) -> bool:
         case DiscrepancyType.MISSING_COLUMN:
             may_go = is_dropped(discrepancy) or (options.remove_missing and discrepancy.suggestion is None)
             return may_go or certain_name(discrepancy) is not None
+        case DiscrepancyType.TYPE_MISMATCH:
+            return not discrepancy.users  # what no longer compiles is not repaired by declaring the new type
         case kind:
-            return kind in (DiscrepancyType.CASE_MISMATCH, DiscrepancyType.TYPE_MISMATCH)
+            return kind is DiscrepancyType.CASE_MISMATCH
 
 
 def _is_probable(discrepancy: Discrepancy) -> bool:

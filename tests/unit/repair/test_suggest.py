@@ -157,6 +157,14 @@ def test_a_changed_type_is_replaced_in_its_own_quotes():
     assert text == yml.replace("'integer'", "'numeric(12,2)'").replace("type: integer", "type: 'numeric(12,2)'")
 
 
+def test_a_changed_type_whose_queries_no_longer_compile_is_not_declared_as_if_that_repaired_them():
+    yml = "name: orders\nmeasures: [{name: a, type: integer, agg: sum}]\n"
+    dataset, report = check(yml, [Table("orders", "table", True, (column("a"),))])
+    assert suggested(dataset, report) != []
+    refused = tuple(replace(each, users=("measure a",)) for each in report.discrepancies)
+    assert suggested(dataset, replace(report, discrepancies=refused)) == []
+
+
 # Removed columns
 
 

@@ -42,7 +42,18 @@ CREATE TABLE fleet.trips (trip_id bigint, truck_id integer, distance_km double p
 CREATE TABLE billing.invoices (invoice_id bigint, total integer, issued_on date);
 
 -- database ember
+-- yesterday: `rentals.film_id` was an integer, `late` was a state, and `box_office` was filled
 CREATE TABLE films (film_id integer PRIMARY KEY, title text);
+CREATE TABLE calendar (day date PRIMARY KEY, is_holiday boolean NOT NULL);
+CREATE TYPE rental_state AS ENUM ('open', 'overdue', 'returned');
+CREATE TABLE rentals (
+    rental_id bigint PRIMARY KEY,
+    film_id   text NOT NULL,
+    state     rental_state NOT NULL,
+    rented_at timestamptz NOT NULL
+);
+CREATE MATERIALIZED VIEW box_office AS
+    SELECT film_id, count(*) AS rentals FROM rentals GROUP BY film_id WITH NO DATA;
 
 -- database harbor
 CREATE SCHEMA clinic;

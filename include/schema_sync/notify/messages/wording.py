@@ -149,14 +149,22 @@ def _hit(found: Discrepancy) -> str:
     named = [prose(user, 100) for user in found.users[:_USERS_NAMED]]
     if (more := len(found.users) - _USERS_NAMED) > 0:
         named.append(f"{more} more")
-    if found.impact is not None and found.impact.charts:
-        named.append(counted(found.impact.charts, "chart", "charts"))
-    if not named:
-        return ""
-    who = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
-    verb = "fail" if found.severity is Severity.CRITICAL else "use it"
-    single = len(named) == 1 and not (found.impact and found.impact.charts > 1)
-    return f": {who} {({'fail': 'fails', 'use it': 'uses it'}[verb]) if single else verb}"
+    read_by = 0 if found.impact is None else found.impact.charts
+    charts = [counted(read_by, "chart", "charts")] if read_by else []
+    if found.type is _KINDS.TYPE_MISMATCH:  # its users were refused by the warehouse, its charts were not compiled
+        said = [_doing(named, "fail", "fails"), _doing(charts, "use it", "uses it", several=read_by > 1)]
+    elif found.severity is Severity.CRITICAL:
+        said = [_doing([*named, *charts], "fail", "fails", several=read_by > 1)]
+    else:
+        said = [_doing([*named, *charts], "use it", "uses it", several=read_by > 1)]
+    return f": {', '.join(filter(None, said))}" if any(said) else ""
+
+
+def _doing(who: Sequence[str], many: str, one: str, *, several: bool = False) -> str:
+    """:param several: a single one of them stands for more than one."""
+    if len(who) < 2:
+        return "".join(f"{each} {many if several else one}" for each in who)
+    return f"{', '.join(who[:-1])} and {who[-1]} {many}"
 
 
 def _bold(text: str) -> str:

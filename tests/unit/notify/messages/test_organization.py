@@ -51,6 +51,24 @@ def test_alert_says_what_broke_who_is_hit_since_when_and_that_the_fix_is_ready()
     assert "[ See all 2 and the fix ] https://results.example.com/schema-sync/organizations/" in said
 
 
+def test_of_a_type_that_differs_the_alert_tells_who_fails_from_who_reads_it() -> None:
+    found = discrepancy(DiscrepancyType.TYPE_MISMATCH, column="day", declared="date", actual="text")
+    impact = Impact(2, 0, 0, (), 0)
+    sentences = {
+        ": measure a and measure b fail, 2 charts use it": replace(
+            found, users=("measure a", "measure b"), impact=impact
+        ),
+        ": measure a fails": replace(found, users=("measure a",)),
+        ": 2 charts use it": replace(found, users=(), impact=impact),
+    }
+    for sentence, each in sentences.items():
+        alert = drift_alert(
+            OrganizationReport("a", "Acme", 1, discrepancies=(each,)), min_severity=Severity.INFO, run=RUN
+        )
+        assert alert is not None
+        assert f"the dataset expects `date`{sentence}" in render_text(alert)
+
+
 FORBIDDEN = (
     r"airflow|conn(ection)?[ _]id|data_source_|app_db|vault|xcom|[A-Z]+_[A-Z_]{3,}|dag\b|infos|YML says|only counted"
 )
