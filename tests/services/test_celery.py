@@ -209,7 +209,7 @@ def test_the_results_page_shows_what_the_workers_found(run, airflow, customers):
     assert [name for name in customers if name in overview] == list(customers)
     detail = airflow.client.get(f"{page}organizations/{customers['Bluebird']}", params=of_run).raise_for_status().text
     assert "Missing column" in detail
-    assert "Suggested patch" in detail
+    assert "Suggested patch" not in detail  # nothing is certain about a column that is gone under another word
     assert "First seen" in detail
     assert "not recorded" not in detail
     with httpx.Client() as nobody:
@@ -308,7 +308,7 @@ def test_a_late_run_and_then_a_stopped_run_are_told_once_each_though_no_worker_i
     assert "the run was stopped after 60 minutes" in stopped["text"]
     tracked = installation.tracked(DATA_TEAM)
     assert ("schema_sync_error", late["ts"]) in tracked
-    assert ("schema_sync_summary", stopped["ts"]) in tracked
+    assert ("schema_sync_error", stopped["ts"]) in tracked  # the summary keeps its own id, so it can still come
 
 
 def test_a_failed_run_that_told_already_is_not_told_of_again(run, airflow, installation, metadata, wait_until):
