@@ -204,13 +204,9 @@ def _vault_sign_in(
 
 
 def _connect(hook: WarehouseHook, connection: Connection, settings: Settings) -> Callable[[str | None], Any]:
-    def connect(database: str | None) -> Any:
-        with _installed(hook):
-            return hook.open(connection, database, settings)
-
     with _installed(hook):
         import_module(hook.module)  # before anybody counts the seconds that connecting takes
-    return connect
+    return _installed(hook)(lambda database: hook.open(connection, database, settings))
 
 
 @contextmanager

@@ -36,8 +36,7 @@ MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 LOCK_WAIT_S = 30
 # Longer than any call to Slack with all of its waiting (three times Retry-After of a minute, four timeouts).
 LEASE_S = 300
-# How far Slack's clock may be from the database's, or a worker's: an hour, as after a wrong change of summer time, and
-# some minutes. A look-up that is too narrow posts twice; one that is too wide reads more of the channel, and is rare.
+# Slack's clock and ours: an hour (summer time set wrong) and minutes. Too narrow a look-up posts twice.
 CLOCK_DIFFERENCE_S = 3900.0
 
 _TIMEOUTS = """
