@@ -25,6 +25,11 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 
+def without_full_stop(words: str) -> str:
+    """An engine's words for the middle of a sentence: some end with ``.`` or ``!``, most do not."""
+    return words.rstrip(".! ")
+
+
 def cut_text(text: str) -> str:
     """A server's text where it arrives: whatever works on it takes bounded time."""
     return text[:_LONGEST_FOREIGN_TEXT]

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
@@ -203,13 +204,17 @@ def _vault_sign_in(
 
 
 def _connect(hook: WarehouseHook, connection: Connection, settings: Settings) -> Callable[[str | None], Any]:
-    def connect(database: str | None) -> Any:
-        try:
-            return hook.open(connection, database, settings)
-        except ImportError as error:
-            missing = str(error.name or error)
-        raise TerminalError(
-            f"The package for this kind of warehouse is not installed ({missing}). Run: pip install {hook.provider}"
-        )
+    with _installed(hook):
+        import_module(hook.module)  # before anybody counts the seconds that connecting takes
+    return _installed(hook)(lambda database: hook.open(connection, database, settings))
 
-    return connect
+
+@contextmanager
+def _installed(hook: WarehouseHook) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise TerminalError(
+            f"The package for this kind of warehouse is not installed ({error.name or error}). "
+            f"Run: pip install apache-airflow-providers-{hook.provider}"
+        ) from None

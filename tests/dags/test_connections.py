@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -100,3 +102,41 @@ def test_a_vault_row_that_is_no_slack_token_is_not_sent_to_slack(monkeypatch, st
         connections.organization_slack("11111111-1111-1111-1111-111111111111", "Acme", NOBODY, settings)
     monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: "xoxb-1-of-acme")
     assert connections.organization_slack("slack-acme", "Acme", NOBODY, settings).token == "xoxb-1-of-acme"
+
+
+def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path):
+    """On a busy machine it takes longer than connecting may; it happens before anybody counts, and once."""
+    from airflow.sdk import Connection
+    from schema_sync_airflow.connections import _connect
+    from schema_sync_airflow.warehouse_hooks.base import WarehouseHook
+
+    from include.schema_sync.introspect.source import introspect_source
+    from include.schema_sync.nouns.snapshot import GroupRequest
+    from include.schema_sync.warehouses import dialect_for
+
+    (tmp_path / "slow_provider.py").write_text("import sqlite3, time\ntime.sleep(3)\nopen_it = sqlite3.connect\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def open_it(_connection, _database, _settings):
+        connection = import_module("slow_provider").open_it(tmp_path / "shop.db", check_same_thread=False)
+        connection.execute("CREATE TABLE orders (id integer)")
+        return connection
+
+    hook = WarehouseHook("slow", "slow_provider", open_it)
+    connect = _connect(hook, Connection(conn_id="x", conn_type="slow"), Settings.from_environment({}))
+    request = GroupRequest("s", None, "main", ("orders",))
+    (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2).groups
+    assert (group.snapshot.error, [table.name for table in group.snapshot.tables]) == (None, ["orders"])
+
+
+def test_a_provider_that_is_missing_is_told_before_anything_is_connected(monkeypatch):
+    from airflow.sdk import Connection
+    from schema_sync_airflow.connections import _connect
+    from schema_sync_airflow.warehouse_hooks import warehouse_hook
+
+    from include.schema_sync.errors import TerminalError
+
+    hook = warehouse_hook("snowflake")
+    monkeypatch.setitem(sys.modules, hook.module, None)
+    with pytest.raises(TerminalError, match=r"Run: pip install apache-airflow-providers-snowflake$"):
+        _connect(hook, Connection(conn_id="x", conn_type="snowflake"), Settings.from_environment({}))

@@ -17,7 +17,7 @@ import pytest
 from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.introspect.organizations import Introspection, SourceAccess, introspect_organizations
 from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
-from include.schema_sync.nouns.discrepancy import Discrepancy
+from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
 from include.schema_sync.nouns.report import OrganizationReport
 from include.schema_sync.nouns.wire import snapshot_from_json, snapshot_to_json
 from include.schema_sync.settings import Settings
@@ -111,6 +111,25 @@ def test_a_type_that_differs_says_that_its_queries_still_compile(fresh_database:
     yml = "name: orders\ndimensions: [{name: id}]\nmeasures: [{name: total, type: text, agg: sum}]"
     report, _ = check("postgres", lambda: psycopg.connect(fresh_database), yml)
     assert told(report)["type_mismatch.total"].message.endswith("Its queries still compile.")
+
+
+def test_a_type_that_differs_names_who_is_built_on_what_fails_and_nobody_of_another_table(
+    fresh_database: str, run: Callable[..., Any]
+) -> None:
+    run("CREATE TABLE orders (id int, total text)", "CREATE TABLE customers (id int, total text)")
+    yml = (
+        "name: orders\nmeasures: [{name: gross, expr: total, type: numeric, agg: sum}]\n"
+        "dimensions: [{name: theirs, expr: customers.total, type: numeric}]\n"
+        "metrics: [{name: double, expr: gross * 2}]\n"
+        "relationships: [{name: customers, source_col: id, ref_col: id}]"
+    )
+    report, _ = check(
+        "postgres", lambda: psycopg.connect(fresh_database), yml, "name: customers\ndimensions: [{name: id}]"
+    )
+    retyped = {each.table: each for each in report.discrepancies if each.type is DiscrepancyType.TYPE_MISMATCH}
+    assert retyped["orders"].users == ("metric double", "measure gross")
+    assert "It breaks 1 metric: double; 1 measure: gross." in retyped["orders"].message
+    assert retyped["customers"].users == ()
 
 
 def test_what_is_missing_is_told_once_and_never_as_broken(fresh_database: str, run: Callable[..., Any]) -> None:

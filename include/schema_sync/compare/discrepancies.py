@@ -12,7 +12,7 @@ from ..needs.placement import Placement
 from ..nouns.dataset import Dataset
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..nouns.snapshot import Column, GroupSnapshot, SourceSnapshot
-from ..text import cut
+from ..text import cut, without_full_stop
 from ..warehouses.engine import Dialect
 from .subjects import Subject
 from .suggestions import closest_name, renamed_to
@@ -51,7 +51,7 @@ def broken_view(subject: Subject, table: KnownTable) -> Discrepancy:
         subject,
         DiscrepancyType.BROKEN_VIEW,
         message=f"The warehouse itself cannot select from the {table.table.kind} `{cut(table.table.name)}`: "
-        f"{table.table.broken}.",
+        f"{without_full_stop(table.table.broken or '')}.",
         table=table.table.name,
         actual=table.table.broken,
         line=subject.placement.definition.line,

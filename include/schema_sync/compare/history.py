@@ -99,6 +99,8 @@ def with_change(found: Discrepancy, table: KnownTable | None, dialect: Dialect) 
         # Of another sort now, an expression that compiled with it may compile no more: then there is no patch.
         now = table.columns[change.to].type
         retyped = compare_types(dialect.name, now, change.was) is Verdict.MISMATCH
+        if found.type is DiscrepancyType.CASE_MISMATCH:  # its ``actual`` is the name that is there
+            return replace(found, changed=told, suggestion=None if retyped else told.to)
         return replace(found, changed=told, suggestion=told.to, actual=cut(now) if retyped else None)
     return replace(found, changed=told, suggestion=None) if change.kind is ChangeKind.DROPPED else found
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..nouns.proof import NOBODY_KNOWS, Outcome, PartOutcome
 from ..nouns.snapshot import Column
-from ..text import cut
+from ..text import cut, without_full_stop
 from ..types.compare import Family, type_family
 from ..warehouses.engine import Dialect
 from ..yml.definitions import Field, Relationship
@@ -31,6 +31,7 @@ def proof_differences(subject: Subject, targets: Targets, dialect: Dialect) -> I
         return
     definition = subject.placement.definition
     items: list[Field | Relationship] = [*definition.fields, *definition.relationships]
+    of_joins = _refused_joins(subject, outcomes)
     for item in items:
         user = f"{item.kind} `{item.name}`"
         outcome = outcomes.get(user)
@@ -38,17 +39,29 @@ def proof_differences(subject: Subject, targets: Targets, dialect: Dialect) -> I
             if isinstance(item, Relationship):
                 yield from _key_mismatches(subject, item, targets, dialect)
         elif outcome.outcome is Outcome.BROKEN:
-            yield _broken(subject, item, outcome)
+            if isinstance(item, Relationship) or (user, outcome.words) not in of_joins:
+                yield _broken(subject, item, outcome)
         elif outcome.outcome is Outcome.LACKING:
             yield discrepancy(
                 subject,
                 DiscrepancyType.UNVERIFIABLE_EXPRESSION,
                 message=f"Whether {cut(user)} still runs is not known: this session lacks something that another may "
-                f"have: {cut(outcome.words)}.",
+                f"have: {without_full_stop(cut(outcome.words))}.",
                 declared=_declared(item),
                 line=_line(item),
                 subject_text=f"session {user}",
             )
+
+
+def _refused_joins(subject: Subject, outcomes: Mapping[str, PartOutcome]) -> set[tuple[str, str]]:
+    """(field, words) of who fails with nothing but a join that is refused: the relationship's finding names them."""
+    refused = set()
+    for relationship in subject.placement.definition.relationships:
+        outcome = outcomes.get(f"{relationship.kind} `{relationship.name}`")
+        if outcome is not None and outcome.outcome is Outcome.BROKEN:
+            on_target = subject.needs.on_targets.get(relationship.target, ())
+            refused |= {(need.by, outcome.words) for need in on_target}
+    return refused
 
 
 def outcomes_of(subject: Subject) -> dict[str, PartOutcome] | None:
@@ -90,7 +103,7 @@ def _broken(subject: Subject, item: Field | Relationship, outcome: PartOutcome) 
     found = discrepancy(
         subject,
         DiscrepancyType.BROKEN_RELATIONSHIP if of_join else DiscrepancyType.BROKEN_EXPRESSION,
-        message=f"The warehouse refuses to compile {cut(outcome.user)}: {outcome.words}.",
+        message=f"The warehouse refuses to compile {cut(outcome.user)}: {without_full_stop(outcome.words)}.",
         table=None if subject.table is None else subject.table.table.name,
         column=column or None,
         declared=_declared(item),

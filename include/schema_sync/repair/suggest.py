@@ -165,8 +165,8 @@ def _is_wanted(discrepancy: Discrepancy, options: PatchOptions) -> bool:
             return may_go or certain_name(discrepancy) is not None
         case DiscrepancyType.TYPE_MISMATCH:
             return not discrepancy.users  # what no longer compiles is not repaired by declaring the new type
-        case kind:
-            return kind is DiscrepancyType.CASE_MISMATCH
+        case kind:  # without a suggestion it was renamed and is of another sort now
+            return kind is DiscrepancyType.CASE_MISMATCH and discrepancy.suggestion is not None
 
 
 def _is_probable(discrepancy: Discrepancy) -> bool:

@@ -59,8 +59,8 @@ def remember_start(context: Context, started: datetime) -> None:
 
 
 def elapsed_ms(started: datetime) -> int:
-    """Milliseconds since then."""
-    return int((datetime.now(UTC) - started).total_seconds() * 1000)
+    """Milliseconds since then; none where this worker's clock is behind that of the one that started."""
+    return max(0, int((datetime.now(UTC) - started).total_seconds() * 1000))
 
 
 def is_dry(asked: Mapping[str, Any] | None, settings: Settings) -> bool:

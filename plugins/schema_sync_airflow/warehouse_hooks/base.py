@@ -16,13 +16,15 @@ from include.schema_sync.settings import Settings
 class WarehouseHook:
     """What Airflow needs to know of one kind of warehouse.
 
-    :ivar provider: package to install when importing the hook fails.
-    :ivar open: (connection, database or None, settings) → open DB-API connection. Imports the provider's package
-        inside; a database is given only for dialects that reconnect per database.
+    :ivar provider: its name without ``apache-airflow-providers-``: what to install when importing it fails.
+    :ivar module: what ``open`` imports; a first import may take longer than connecting may, so it comes before.
+    :ivar open: (connection, database or None, settings) → open DB-API connection; a database is given only for
+        dialects that reconnect per database.
     :ivar own_database: the database that a connection opens by itself, or None where it cannot be told.
     """
 
     provider: str
+    module: str
     open: Callable[[Connection, str | None, Settings], Any]
     own_database: Callable[[Connection], str | None] = lambda connection: connection.schema or None
 

@@ -38,4 +38,4 @@ def _own_database(connection: Connection) -> str | None:
     return str(project) if project else None
 
 
-HOOK = WarehouseHook(provider="apache-airflow-providers-google", open=_open, own_database=_own_database)
+HOOK = WarehouseHook("google", "airflow.providers.google.cloud.hooks.bigquery", _open, _own_database)

@@ -27,7 +27,8 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
 
 
 HOOK = WarehouseHook(
-    provider="apache-airflow-providers-databricks",
-    open=_open,
-    own_database=lambda connection: connection.extra_dejson.get("catalog") or None,
+    "databricks",
+    "airflow.providers.databricks.hooks.databricks_sql",
+    _open,
+    lambda connection: connection.extra_dejson.get("catalog") or None,
 )

@@ -40,8 +40,4 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
     return DuckDBConnection(hook.get_conn())
 
 
-HOOK = WarehouseHook(
-    provider="apache-airflow-providers-duckdb",
-    open=_open,
-    own_database=lambda connection: own_database(_target(connection)),
-)
+HOOK = WarehouseHook("duckdb", "duckdb", _open, lambda connection: own_database(_target(connection)))

@@ -38,4 +38,4 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
     return BoundedHook(connection=bounded).get_conn()
 
 
-HOOK = WarehouseHook(provider="apache-airflow-providers-mysql", open=_open)
+HOOK = WarehouseHook("mysql", "airflow.providers.mysql.hooks.mysql", _open)

@@ -20,4 +20,4 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
     return PostgresHook(connection=bounded, database=database).get_conn()
 
 
-HOOK = WarehouseHook(provider="apache-airflow-providers-postgres", open=_open)
+HOOK = WarehouseHook("postgres", "airflow.providers.postgres.hooks.postgres", _open)

@@ -36,4 +36,4 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
     return connected(inspect.unwrap(RedshiftSQLHook.get_conn)(Hook(redshift_conn_id=connection.conn_id)), settings)
 
 
-HOOK = WarehouseHook(provider="apache-airflow-providers-amazon", open=_open)
+HOOK = WarehouseHook("amazon", "airflow.providers.amazon.aws.hooks.redshift_sql", _open)

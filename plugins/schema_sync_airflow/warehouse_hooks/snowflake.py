@@ -40,4 +40,4 @@ def _own_database(connection: Connection) -> str | None:
     return extra.get("database") or extra.get("extra__snowflake__database") or None
 
 
-HOOK = WarehouseHook(provider="apache-airflow-providers-snowflake", open=_open, own_database=_own_database)
+HOOK = WarehouseHook("snowflake", "airflow.providers.snowflake.hooks.snowflake", _open, _own_database)

@@ -28,8 +28,4 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
     return SQLITE.driver.open(sign_in(Path(path)), database, settings)
 
 
-HOOK = WarehouseHook(
-    provider="apache-airflow-providers-sqlite",
-    open=_open,
-    own_database=lambda connection: Path(_path(connection)).stem or None,
-)
+HOOK = WarehouseHook("sqlite", "sqlite3", _open, lambda connection: Path(_path(connection)).stem or None)

@@ -34,4 +34,4 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
     return SqlServerConnection(raw)
 
 
-HOOK = WarehouseHook(provider="apache-airflow-providers-microsoft-mssql", open=_open)
+HOOK = WarehouseHook("microsoft-mssql", "airflow.providers.microsoft.mssql.hooks.mssql", _open)

@@ -98,6 +98,16 @@ def test_a_rename_to_another_sort_is_told_and_not_patched():
     assert found.patches == ()
 
 
+@pytest.mark.parametrize(("type_", "new"), [("integer", "Amount"), ("text", None)])
+def test_a_rename_by_letter_case_says_the_name_that_is_there_and_is_patched_where_its_sort_is_the_same(type_, new):
+    day_1 = Memory(DAY_1, snapshot(table("amount integer 1")))
+    found = report(after(snapshot(table(f"Amount {type_} 1")), day_1))
+    (differs,) = [each for each in found.discrepancies if each.type is DiscrepancyType.CASE_MISMATCH]
+    assert (differs.actual, differs.suggestion) == ("Amount", new)
+    assert differs.changed == Change(DAY_1, ChangeKind.RENAMED, "Amount")
+    assert any(differs.fingerprint in patch.fixes for patch in found.patches) is (new is not None)
+
+
 def test_a_name_that_was_there_before_is_no_hint_and_one_that_came_is():
     day_1 = Memory(DAY_1, snapshot(table("amount integer", "amounts integer", identity=None)))
     day_2 = Memory(DAY_2, after(snapshot(table("amounts integer", "x integer", identity=None)), day_1))

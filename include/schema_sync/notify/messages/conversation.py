@@ -258,7 +258,8 @@ class _Said:
 
     @property
     def _fixes(self) -> frozenset[str]:
-        return frozenset(fixed for patch in self.report.patches for fixed in patch.fixes)
+        """What a patch repairs for certain; a probable one is a question to a person, not a fix that is ready."""
+        return frozenset(fixed for patch in self.report.patches if not patch.probable for fixed in patch.fixes)
 
 
 def _memories(problems: Sequence[OpenProblem], sign: str, heading: str, noun: tuple[str, str] = PROBLEMS) -> Listing:

@@ -51,6 +51,20 @@ def test_alert_says_what_broke_who_is_hit_since_when_and_that_the_fix_is_ready()
     assert "[ See all 2 and the fix ] https://results.example.com/schema-sync/organizations/" in said
 
 
+def test_a_probable_patch_is_no_fix_that_is_ready() -> None:
+    certain = bluebird()
+    patches = tuple(replace(patch, probable=True) for patch in certain.patches)
+    found = tuple(
+        replace(each, changed=None, suggestion="amount_usd" if each.column == "amount" else None)
+        for each in certain.discrepancies
+    )
+    alert = drift_alert(replace(certain, patches=patches, discrepancies=found), min_severity=Severity.WARNING, run=RUN)
+    said = render_text(alert) if alert else ""
+    assert patches
+    assert "did you mean `amount_usd`?" in said
+    assert "fix" not in said
+
+
 def test_of_a_type_that_differs_the_alert_tells_who_fails_from_who_reads_it() -> None:
     found = discrepancy(DiscrepancyType.TYPE_MISMATCH, column="day", declared="date", actual="text")
     impact = Impact(2, 0, 0, (), 0)

@@ -1,0 +1,2 @@
+create table kilns (id integer, heat varchar);
+create view firings as select id, heat from kilns;

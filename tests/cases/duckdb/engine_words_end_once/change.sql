@@ -1,0 +1,1 @@
+alter table kilns rename id to kiln_id;
