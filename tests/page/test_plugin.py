@@ -37,7 +37,9 @@ def test_loading_the_plugin_imports_nothing_that_a_task_would_pay_for(project_ro
     assert "schema_sync_results" in loaded
     heavy = ("fastapi", "starlette", "jinja2", "sqlalchemy", "schema_sync_airflow", "include", "airflow.api_fastapi",
              "airflow.models")  # fmt: skip
-    assert [name for name in loaded if name.startswith(heavy)] == []
+    # One module of ours asks which Airflow this is; it imports nothing that Airflow has not.
+    light = {"schema_sync_airflow", "schema_sync_airflow.airflow_versions"}
+    assert [name for name in loaded if name.startswith(heavy) and name not in light] == []
 
 
 def test_airflows_loader_finds_this_plugin_file_and_no_other(project_root: Path):
