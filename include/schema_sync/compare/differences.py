@@ -136,7 +136,7 @@ def _column_differences(
     verdict = column_verdict(dialect, column, need.type)
     if verdict not in (Verdict.MISMATCH, Verdict.UNKNOWN):
         return
-    yours, theirs = f"`{cut(need.type)}`", f"`{cut(column.type)}`"
+    yours, theirs = f"`{cut(need.type)}`", f"`{cut(column.type)}`" if column.type else "no type"  # as in SQLite
     kind, message = DiscrepancyType.TYPE_MISMATCH, f"The YML says {yours}, the warehouse has {theirs}."
     if verdict is Verdict.UNKNOWN:
         kind = DiscrepancyType.UNVERIFIABLE_TYPE
