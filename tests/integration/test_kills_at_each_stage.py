@@ -31,7 +31,7 @@ KILLS = int(os.environ.get("SCHEMA_SYNC_KILLS", "5"))
 ORGANIZATIONS = 20
 ROOT = Path(__file__).resolve().parents[2]
 # A stage's rough length in seconds: a kill comes within it, the first one of each directly at its beginning.
-LENGTHS = {"introspect": 0.15, "diff": 0.1, "notify": 1.0}
+LENGTHS = {"introspect": 0.08, "diff": 0.05, "notify": 0.8}
 YML = "name: orders\ndimensions: [{name: status, type: text}, {name: region, type: text}, {name: amount, type: text}]"
 FIRST_DAY = ("status", "region")  # what each warehouse holds; amount is missing
 # What the second day's warehouse holds, None: it cannot be reached; and which columns are then open problems.
@@ -94,16 +94,15 @@ def test_kills_in_every_stage_leave_one_message_each_and_every_open_problem_open
     for number, organization in enumerate(ids):
         store(tmp_path, organization, SECOND_DAYS[number % len(SECOND_DAYS)][0])
 
-    chance, killed = random.Random(15), Counter[str]()
-    for number in range(KILLS):
-        stage = STAGES[number % len(STAGES)]
+    chance, killed = random.Random(KILLS), Counter[str]()
+    while not all(killed[stage] for stage in STAGES) or sum(killed[stage] for stage in STAGES) < KILLS:
+        stage = min(STAGES, key=killed.__getitem__)  # a run that was done before it was killed does not count
         run.clear(stage)  # what earlier kills have left undone before it is done now
-        killed[run.attempt(stage, chance.uniform(0.0, LENGTHS[stage]) if stage in killed else 0.0)] += 1
+        killed[run.attempt(stage, chance.uniform(0.0, LENGTHS[stage]) if killed[stage] else 0.0)] += 1
         for customer in customers:  # whatever has been said so far has been said once
             said = [each["metadata"]["event_payload"]["internal_message_id"] for each in customer.said()]
             assert len(said) == len(set(said))
     assert run.attempt() == "done"
-    assert killed.keys() >= set(STAGES)
     logging.getLogger(__name__).info("killed in %s", dict(killed))
 
     reports = {each["organization_id"]: each for each in json.loads((tmp_path / "diff.json").read_text())}

@@ -58,10 +58,12 @@ def meaning_of(
     """
     parts = tuple(_parts(qualifier))
     words = tuple(_word(part) for part in parts)
-    own = {_word(name) for name in (definition.name, definition.table, at.dataset_name)}
+    own = {_word(definition.name), _word(definition.table)}
     places = {tuple(_word(name) for name in each if name) for each in ((at.schema,), (at.database, at.schema))} - {()}
     if targets is None:
         targets = targets_by_word(definition)
+    if _word(at.dataset_name) not in targets:  # a file of several models may be called as one that is joined
+        own.add(_word(at.dataset_name))
     if words[0] in own:
         return Meaning(column=parts[1] if len(parts) > 1 else None)
     if words[-1] in own and words[:-1] in places:

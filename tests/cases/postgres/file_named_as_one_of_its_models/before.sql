@@ -1,0 +1,2 @@
+create table trips (id integer, fare numeric);
+create table legs (id integer, trip integer, miles numeric);
