@@ -71,7 +71,16 @@ class _Cursor:
         return self.watch.rows(self.real.fetchmany(size))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
+        found = getattr(self.real, name)
+        if name != "stream" or not callable(found):
+            return found
+
+        def stream(sql: str, *parameters: Any, **options: Any) -> Iterator[Any]:
+            self.watch.statements.append(sql)
+            self.watch.before(self.connection, sql)
+            return iter(self.watch.rows(list(found(sql, *parameters, **options))))
+
+        return stream
 
 
 @pytest.fixture

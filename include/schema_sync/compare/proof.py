@@ -66,11 +66,9 @@ def _refused_joins(subject: Subject, outcomes: Mapping[str, PartOutcome]) -> set
 
 def outcomes_of(subject: Subject) -> dict[str, PartOutcome] | None:
     """{who did not simply compile: what was said}; None: nothing was compiled."""
-    proof = subject.group.snapshot.proof
-    if proof is None:
+    if subject.group.proof is None:
         return None
-    own = (subject.placement.dataset.id, subject.placement.table)
-    outcomes = {outcome.user: outcome for outcome in proof if (outcome.dataset_id, outcome.table) == own}
+    outcomes = subject.group.proof.get((subject.placement.dataset.id, subject.placement.table), {})
     return None if NOBODY_KNOWS in outcomes else outcomes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 from ..nouns.discrepancy import Verdict
+from ..nouns.proof import PartOutcome
 from ..nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
 from ..types.compare import compare_types
 from ..warehouses.engine import Dialect
@@ -83,6 +84,16 @@ class KnownGroup:
         for probe in snapshot.probes:
             if probe.column is not None:
                 (self.tables.get(probe.table) or self.not_listed[probe.table]).probes[probe.column] = probe
+
+    @cached_property
+    def proof(self) -> dict[tuple[str, str], dict[str, PartOutcome]] | None:
+        """{(dataset id, table): {who did not simply compile: what was said}}; None: nothing was compiled."""
+        if self.snapshot.proof is None:
+            return None
+        outcomes: dict[tuple[str, str], dict[str, PartOutcome]] = {}
+        for outcome in self.snapshot.proof:
+            outcomes.setdefault((outcome.dataset_id, outcome.table), {})[outcome.user] = outcome
+        return outcomes
 
     @cached_property
     def alike(self) -> Names:

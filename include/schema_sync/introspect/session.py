@@ -146,8 +146,10 @@ class Session:
 
     def can_be_asked(self, name: str) -> bool:
         """False for a name that no engine takes, or the server's encoding cannot hold: nothing there is called so."""
+        if not can_be_asked(name):
+            return False
         if name.isascii() or self._encoding is None:
-            return can_be_asked(name)
+            return True
         try:
             name.encode(self._encoding)
         except UnicodeEncodeError:
@@ -209,7 +211,7 @@ class Session:
         try:
             cursor = connection.cursor()
             self._begin(cursor)
-            if stream and hasattr(cursor, "stream"):
+            if stream and callable(getattr(cursor, "stream", None)):  # Amazon's driver has one that is None
                 return _Stream(cursor, sql, *parameters)
             cursor.execute(sql, *parameters)
         except Exception as error:  # noqa: BLE001 (drivers share no base class)

@@ -138,16 +138,23 @@ def _parts(
     compiler: Compiler,
 ) -> _Parts:
     found: _Parts = defaultdict(lambda: ([], []))
+    # Thousands of relationships may mean the same thousands of models. What is found is kept, so no id is used again.
+    meant: dict[int, tuple[list[tuple[Placement, Needs]], tuple[PartTable, ...]]] = {}
+    made = 0
 
-    def tables_of(word: str) -> Iterator[PartTable]:
-        return (_part_table(target) for target, _ in datasets.find(word))
+    def tables_of(word: str) -> tuple[PartTable, ...]:
+        targets = datasets.find(word)
+        if id(targets) not in meant:
+            meant[id(targets)] = targets, tuple(dict.fromkeys(_part_table(target) for target, _ in targets))
+        return meant[id(targets)][1]
 
     for placement, own in needs:
-        if sum(len(parts) for parts, _ in found.values()) > MOST_PARTS:
+        if made > MOST_PARTS:
             found[placement.group][1].append((placement.dataset.id, placement.table, NOBODY_KNOWS))
             continue
         owner = Owner(placement.dataset.id, placement.definition, _part_table(placement), own)
         parts, left_out = parts_of(owner, tables_of, dialect, compiler)
+        made += len(parts)
         found[placement.group][0].extend(parts)
         found[placement.group][1].extend((placement.dataset.id, placement.table, user) for user in left_out)
     return found
