@@ -188,13 +188,6 @@ def translate(error: Exception, *, what: str) -> SchemaSyncError:
     return TransientError(f"{what}: {type(error).__name__}.")
 
 
-def refusal_code(error: Exception) -> str | None:
-    """Slack's own word for a failed call, such as ``missing_scope``; None when it gave none."""
-    from slack_sdk.errors import SlackApiError
-
-    return _code(error.response) if isinstance(error, SlackApiError) else None
-
-
 def _answered(response: Any, what: str) -> SchemaSyncError:
     status, code = int(response.status_code), _code(response)
     if status in (408, 429) or code in _TRANSIENT_CODES:
