@@ -68,8 +68,10 @@ class Metrics(Protocol):
 def metrics() -> Metrics:
     """Airflow's metrics client: StatsD, Datadog, OpenTelemetry, or nothing."""
     client: Any
-    if _HAS_3_2:
+    if _VERSION >= (3, 3):
         from airflow.sdk.observability import stats as client
+    elif _HAS_3_2:
+        from airflow.sdk.observability.stats import Stats as client  # noqa: N813 (it is an object)
     else:
         from airflow.stats import Stats as client  # noqa: N813 (it is an object)
     return client  # type: ignore[no-any-return]

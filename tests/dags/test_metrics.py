@@ -7,11 +7,14 @@ import logging
 import re
 import socket
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import airflow
 import pytest
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
@@ -68,10 +71,29 @@ def statsd(monkeypatch):
 
 def _initialize() -> None:
     """As Airflow does at the start of a task's process; here all tasks share the test's."""
-    from airflow.sdk.observability import stats
-    from airflow.sdk.observability.metrics import stats_utils
+    if airflow.__version__ < "3.2":
+        from airflow.configuration import conf
+        from airflow.metrics.base_stats_logger import NoStatsLogger
+        from airflow.metrics.statsd_logger import get_statsd_logger
 
-    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
+        on = conf.getboolean("metrics", "statsd_on")
+        _measure_with((lambda: get_statsd_logger(type(import_module("airflow.stats").Stats))) if on else NoStatsLogger)
+        return
+    stats = import_module("airflow.sdk.observability.stats")
+    get_stats_factory = import_module("airflow.sdk.observability.metrics.stats_utils").get_stats_factory
+    _measure_with(get_stats_factory(stats.Stats) if airflow.__version__ < "3.3" else get_stats_factory())
+
+
+def _measure_with(factory: Callable[[], Any]) -> None:
+    """Let Airflow make its metrics client by this."""
+    if airflow.__version__ < "3.2":
+        client = import_module("airflow.stats").Stats
+        type(client).factory = staticmethod(factory)
+        client.instance = None
+    elif airflow.__version__ < "3.3":
+        import_module("airflow.sdk.observability.stats").Stats.initialize(factory=factory)
+    else:
+        import_module("airflow.sdk.observability.stats").initialize(factory=factory, export_legacy_names=True)
 
 
 def documented_names() -> set[str]:
@@ -143,12 +165,10 @@ def test_a_failed_run_is_counted_as_failed(world, customers, statsd):
 
 
 def test_a_metrics_server_that_cannot_be_used_fails_nothing(world, customers, statsd, monkeypatch):
-    from airflow.sdk.observability import stats
-
     def broken() -> NoReturn:
         raise RuntimeError("no metrics today")
 
-    stats.initialize(factory=broken, export_legacy_names=True)
+    _measure_with(broken)
     from schema_sync_airflow.run.metrics import record_run
 
     from include.schema_sync.notify.messages.summary import run_result

@@ -9,14 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.airflow_names import airflow_name
+
 pytestmark = pytest.mark.airflow
 
 # As a task process does: the SDK's own loader, which executes what plugins/.airflowignore lets through.
 LOAD = """
 import sys
-from airflow.sdk import plugins_manager
+try:
+    from airflow.sdk import plugins_manager
+except ImportError:  # Airflow 3.1
+    from airflow import plugins_manager
 before = set(sys.modules)
-plugins, errors = plugins_manager._get_plugins()
+if hasattr(plugins_manager, "_get_plugins"):
+    plugins, errors = plugins_manager._get_plugins()
+else:
+    plugins_manager.plugins = []
+    plugins_manager.load_plugins_from_plugin_directory()
+    plugins, errors = plugins_manager.plugins, plugins_manager.import_errors
 assert errors == {}, errors
 ours = [each for each in plugins if each.name == "schema_sync_results"]
 assert len(ours) == 1, plugins
@@ -43,8 +53,9 @@ def test_loading_the_plugin_imports_nothing_that_a_task_would_pay_for(project_ro
 
 
 def test_airflows_loader_finds_this_plugin_file_and_no_other(project_root: Path):
-    from airflow._shared.module_loading import find_path_from_directory
-
+    find_path_from_directory = airflow_name(
+        "find_path_from_directory", "airflow._shared.module_loading", "airflow.utils.file"
+    )
     found = find_path_from_directory(str(project_root / "plugins"), ".airflowignore", "glob")
     assert [Path(path).name for path in found if path.endswith(".py")] == ["schema_sync_results.py"]
 
