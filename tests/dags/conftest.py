@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import socket
@@ -25,9 +26,12 @@ DATA_TEAM_CHANNEL = "C0DATATEAM"
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
     """Airflow's own metadata, in SQLite, made once."""
+    from airflow.sdk.execution_time import supervisor
     from airflow.utils.db import initdb
 
     initdb()
+    # Before 3.3 Airflow builds the API that tasks talk to anew for each of them, a second and more; one serves all.
+    supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
 @pytest.fixture
