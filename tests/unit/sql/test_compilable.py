@@ -61,7 +61,7 @@ def test_arguments_are_values_and_nothing_else_in_braces_is() -> None:
 NEVER = (
     "1; DROP TABLE ledger", "1) FROM ledger; DROP TABLE ledger; --", "1=1); DELETE FROM ledger; --", "a -- b",
     "a /* b */", "a'", "(a", "a)", "$$a$$ || b", "$x$a$x$", "a > $1", "'a\\' OR b' ", 'x"', "SELECT 1", "DISTINCT a",
-    "a AS b", "a, b", "DELETE FROM x", "COPY x TO '/tmp/y'", "nul\0",
+    "a AS b", "a, b", "DELETE FROM x", "COPY x TO 'y'", "nul\0",
 )  # fmt: skip
 
 
