@@ -5,6 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import airflow
+from schema_sync_airflow.airflow_versions import refuse_unsupported
+
+VERSION = refuse_unsupported(airflow.__version__)  # (major, minor)
+
 
 def airflow_name(name: str, *modules: str) -> Any:
     """The name from the first of these modules that has it.

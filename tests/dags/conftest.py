@@ -30,7 +30,7 @@ def airflow_database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
-    # Before 3.3 Airflow builds the API that tasks talk to anew for each of them, a second and more; one serves all.
+    # Airflow builds the API that tasks talk to anew for each of them, which takes 3.1 a second or more; one serves all.
     supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
@@ -40,6 +40,25 @@ def dag(airflow_database):
     bag = dag_bag()
     assert bag.import_errors == {}
     return bag.dags["schema_sync"]
+
+
+@contextmanager
+def listening(on_success: Callable[[Any], object]) -> Iterator[None]:
+    """Call this with each task instance that has succeeded: Airflow's listeners tell when."""
+    from airflow.listeners import hookimpl
+
+    class Listener:
+        @hookimpl
+        def on_task_instance_success(self, task_instance: Any) -> None:
+            on_success(task_instance)
+
+    listener = Listener()
+    manager = airflow_name("get_listener_manager", "airflow.sdk.listener", "airflow.listeners.listener")()
+    manager.add_listener(listener)
+    try:
+        yield
+    finally:
+        manager.pm.unregister(listener)
 
 
 @dataclass
@@ -177,29 +196,16 @@ class World:
 
     @contextmanager
     def after(self, task_id: str, action: Callable[[], object]) -> Iterator[None]:
-        """Do something in mid-run, as soon as an instance of a task has succeeded: Airflow's listeners tell when."""
-        from airflow.listeners import hookimpl
-
-        get_listener_manager = airflow_name(
-            "get_listener_manager", "airflow.sdk.listener", "airflow.listeners.listener"
-        )
-
+        """Do something in mid-run, as soon as an instance of a task has succeeded."""
         done: list[str] = []
 
-        class Listener:
-            @hookimpl
-            def on_task_instance_success(self, task_instance: Any) -> None:
-                if task_instance.task_id == task_id and not done:
-                    action()
-                    done.append(task_id)
+        def once(task_instance: Any) -> None:
+            if task_instance.task_id == task_id and not done:
+                action()
+                done.append(task_id)
 
-        listener = Listener()
-        manager = get_listener_manager()
-        manager.add_listener(listener)
-        try:
+        with listening(once):
             yield
-        finally:
-            manager.pm.unregister(listener)
         assert done, f"{task_id} never succeeded, or the action failed (then Airflow has logged why)"
 
     def messages(self, channel: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.airflow_names import airflow_name
+from tests.dags.conftest import listening
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 
@@ -25,29 +25,21 @@ GONE = "name: returns\ndimensions: [{name: return_id}]"
 @pytest.fixture
 def lineage():
     """{table: (columns, [(assertion, success, column)])} of all that the runs of this test tell OpenLineage."""
-    from airflow.listeners import hookimpl
-
     told = {}
 
-    class Listener:
-        @hookimpl
-        def on_task_instance_success(self, task_instance):
-            if not task_instance.task_id.endswith(".diff"):
-                return
-            operator = task_instance.task
-            for each in extractors.DefaultExtractor(operator).extract_on_complete(task_instance).inputs:
-                fields = each.facets["schema"].fields if "schema" in each.facets else []
-                assertions = each.inputFacets["dataQualityAssertions"].assertions
-                told[each.namespace, each.name.partition(".")[2]] = (
-                    [(field.name, field.type) for field in fields],
-                    [(each.assertion, each.success, each.column) for each in assertions],
-                )
+    def ask(task_instance):
+        if not task_instance.task_id.endswith(".diff"):
+            return
+        for each in extractors.DefaultExtractor(task_instance.task).extract_on_complete(task_instance).inputs:
+            fields = each.facets["schema"].fields if "schema" in each.facets else []
+            assertions = each.inputFacets["dataQualityAssertions"].assertions
+            told[each.namespace, each.name.partition(".")[2]] = (
+                [(field.name, field.type) for field in fields],
+                [(each.assertion, each.success, each.column) for each in assertions],
+            )
 
-    listener = Listener()
-    manager = airflow_name("get_listener_manager", "airflow.sdk.listener", "airflow.listeners.listener")()
-    manager.add_listener(listener)
-    yield told
-    manager.pm.unregister(listener)
+    with listening(ask):
+        yield told
 
 
 def test_each_compared_table_with_its_columns_and_an_assertion_a_problem(world, lineage):
@@ -80,3 +72,21 @@ def test_an_organization_that_was_not_reached_tells_nothing(world, lineage, refu
     world.dataset(world.source(organization, refused_uri), CUSTOMERS, name="customers")
     world.run()
     assert lineage == {}
+
+
+def test_a_name_that_two_tables_have_is_told_by_its_findings_only(world, lineage):
+    upper = "name: Orders\ndimensions: [{name: order_id}]"
+    world.customer("Acme", SHOP + '; CREATE TABLE "Orders" (order_id bigint)', ORDERS, upper)
+    world.run()
+    assert [(table, told) for (_, table), told in lineage.items()] == [
+        ("public.orders", ([], [("missing_column", False, "state")]))
+    ]
+
+
+def test_what_the_author_does_not_want_to_hear_is_not_said_to_match(world, lineage):
+    world.customer("Acme", SHOP, CUSTOMERS + "\nmeasures: [{name: _gone}]\nschema_sync: {ignore: ['_*']}")
+    run = world.run()
+    assert [each["column"] for each in run.reports()["Acme"]["ignored"]] == ["_gone"]
+    ((columns, assertions),) = lineage.values()
+    assert columns == [("customer_id", "bigint")]
+    assert assertions == []

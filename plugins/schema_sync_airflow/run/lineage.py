@@ -2,12 +2,13 @@
 
 Only where Airflow's OpenLineage provider is installed, which then asks the operator for it. A dataset of OpenLineage is
 a table here: its namespace is the data source (``postgres://<its id>``, because hosts are credentials), its name
-``database.schema.table``. A table is said to match only where nothing of its data source stayed unchecked.
+``database.schema.table``. A table is said to match only where nothing was found in it, nothing of its data
+source stayed unchecked, and its name is no other table's there, in whatever letter case.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,55 +21,77 @@ _MOST_TABLES = 500  # an event is one HTTP request, which receivers limit to a f
 MATCHES = "matches_dataset_yml"
 
 
-def operator_lineage(compared: Iterable[tuple[OrganizationReport, OrganizationSnapshot]]) -> Any:
+def operator_lineage(organizations: Iterable[tuple[OrganizationReport, OrganizationSnapshot]]) -> Any:
     """:return: an ``OperatorLineage`` of at most 500 tables, those with problems first."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    inputs = [each for report, snapshot in compared if report.error is None for each in _tables(report, snapshot)]
+    inputs = [each for report, snapshot in organizations if report.error is None for each in _tables(report, snapshot)]
     inputs.sort(key=lambda each: all(a.success for a in each.inputFacets["dataQualityAssertions"].assertions))
     return OperatorLineage(inputs=inputs[:_MOST_TABLES])
 
 
 def _tables(report: OrganizationReport, snapshot: OrganizationSnapshot) -> Iterator[Any]:
-    problems = defaultdict(list)
-    for each in report.discrepancies:
-        if each.severity.rank < 2:
-            problems[each.data_source_id].append(each)
+    from include.schema_sync.nouns.report import LeftOut
+
     unchecked = {each.data_source_id for each in report.unchecked}
     for source in snapshot.sources:
-        yield from _of_source(source, problems[source.data_source.id], source.data_source.id not in unchecked)
+        own = source.data_source.id
+        whole = own not in unchecked and report.left_out == LeftOut()
+        found = [each for each in report.discrepancies if each.data_source_id == own]
+        ignored = [each for each in report.ignored if each.data_source_id == own]
+        yield from _of_source(source, found, ignored, whole)
 
 
-def _of_source(source: SourceSnapshot, problems: Sequence[Discrepancy], whole: bool) -> Iterator[Any]:
+def _of_source(
+    source: SourceSnapshot, found: Sequence[Discrepancy], ignored: Sequence[Discrepancy], whole: bool
+) -> Iterator[Any]:
+    """:param whole: all of the source was checked, and all that was found is given."""
+    from openlineage.client.facet_v2 import schema_dataset
+
+    from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+
+    silent, doubted = set(ignored), set()  # an info or an ignored finding may hide a fault
+    problems: dict[tuple[str, str], list[Discrepancy]] = defaultdict(list)
+    for each in (*found, *ignored):
+        if each.table is None:
+            whole = False  # a YML that cannot be read may mean any of the tables
+        elif each in silent or not each.severity.at_least(Severity.WARNING):
+            if each.type is not DiscrepancyType.UNDOCUMENTED_COLUMN:
+                doubted.add(_key(each.schema, each.table))
+        else:
+            problems[_key(each.schema, each.table)].append(each)
+    tables = [(group, table) for group in source.groups for table in group.tables]
+    of_name = Counter(_key(group.schema, table.name) for group, table in tables)
+    namespace = f"{source.data_source.type}://{source.data_source.id}"
+    for group, table in tables:
+        key = _key(group.schema, table.name)
+        if of_name[key] > 1:
+            continue  # which of them a dataset means is not known here; what was found is told below, as it says
+        fields = [schema_dataset.SchemaDatasetFacetFields(name=each.name, type=each.type) for each in table.columns]
+        own = problems.pop(key, [])
+        matches = whole and not own and key not in doubted
+        yield _input(namespace, (group.database, group.schema, table.name), fields, own, matches)
+    for own in problems.values():  # of tables that are not there, or that share a name
+        yield _input(namespace, (own[0].database, own[0].schema, own[0].table), (), own, False)
+
+
+def _key(schema: str, table: str) -> tuple[str, str]:
+    return schema.casefold(), table.casefold()
+
+
+def _input(
+    namespace: str, names: Sequence[str | None], fields: Sequence[Any], problems: Sequence[Discrepancy], matches: bool
+) -> Any:
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as quality
     from openlineage.client.facet_v2 import schema_dataset
 
-    of_table = defaultdict(list)
-    for each in problems:
-        if each.table is None:
-            whole = False  # a YML that cannot be read may mean any of the tables
-        else:
-            of_table[each.schema.casefold(), each.table.casefold()].append(each)
-    namespace = f"{source.data_source.type}://{source.data_source.id}"
-
-    def dataset(names: Sequence[str | None], columns: Any, found: Sequence[Discrepancy]) -> Any:
-        assertions = [quality.Assertion(assertion=each.type, success=False, column=each.column) for each in found]
-        if not found and whole:
-            assertions = [quality.Assertion(assertion=MATCHES, success=True)]
-        return InputDataset(
-            namespace=namespace,
-            name=".".join(name for name in names if name),
-            facets={"schema": schema_dataset.SchemaDatasetFacet(fields=columns)} if columns else {},
-            inputFacets={"dataQualityAssertions": quality.DataQualityAssertionsDatasetFacet(assertions=assertions)},
-        )
-
-    for group in source.groups:
-        for table in group.tables:
-            columns = [
-                schema_dataset.SchemaDatasetFacetFields(name=each.name, type=each.type) for each in table.columns
-            ]
-            found = of_table.pop((group.schema.casefold(), table.name.casefold()), [])
-            yield dataset((group.database, group.schema, table.name), columns, found)
-    for found in of_table.values():  # tables that are not there
-        yield dataset((found[0].database, found[0].schema, found[0].table), [], found)
+    assertions = [quality.Assertion(assertion=each.type, success=False, column=each.column) for each in problems]
+    if matches:
+        assertions.append(quality.Assertion(assertion=MATCHES, success=True))
+    return InputDataset(
+        namespace=namespace,
+        name=".".join(name for name in names if name),
+        facets={"schema": schema_dataset.SchemaDatasetFacet(fields=list(fields))} if fields else {},
+        inputFacets={"dataQualityAssertions": quality.DataQualityAssertionsDatasetFacet(assertions=assertions)},
+    )

@@ -41,7 +41,7 @@ class DatasetYmlDiffOperator(BaseOperator):
         self.batch = batch
         self.snapshots = snapshots
         self._ends = float("inf")
-        self._compared: list[tuple[OrganizationReport, OrganizationSnapshot]] = []
+        self._reports: list[OrganizationReport] = []
 
     @terminal_errors_fail_at_once()
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -63,23 +63,26 @@ class DatasetYmlDiffOperator(BaseOperator):
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
             whole = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
             charts = self._charts(whole, application, settings)
-        self._compared = list(zip(whole, snapshots, strict=True))
-        reports = [
+        self._reports = [
             bounded(
                 with_impact(report, snapshot, charts.get(report.organization_id, ()), names=settings.impact == "names")
             )
-            for report, snapshot in self._compared
+            for report, snapshot in zip(whole, snapshots, strict=True)
         ]
-        for report in reports:
+        for report in self._reports:
             self._log(report)
-        push_totals(context, TOTALS, [totals_to_json(report.totals) for report in reports])
-        return [report_to_json(report) for report in reports]
+        push_totals(context, TOTALS, [totals_to_json(report.totals) for report in self._reports])
+        return [report_to_json(report) for report in self._reports]
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> Any:
-        """What Airflow's OpenLineage provider asks for by this name, where it is installed."""
+        """What Airflow's OpenLineage provider asks for by this name, where it is installed.
+
+        Snapshots are read again: kept from ``execute``, they would add to the memory of every task.
+        """
+        from include.schema_sync.nouns.wire import snapshot_from_json
         from schema_sync_airflow.run.lineage import operator_lineage
 
-        return operator_lineage(self._compared)
+        return operator_lineage(zip(self._reports, map(snapshot_from_json, self.snapshots), strict=True))
 
     def _report(
         self, snapshot: OrganizationSnapshot, datasets: Sequence[Dataset], settings: Settings
