@@ -7,10 +7,10 @@ import sys
 from importlib import import_module
 from typing import Any
 
-import airflow
 import pytest
 
 from include.schema_sync.settings import Settings
+from tests.airflow_names import VERSION
 
 pytestmark = pytest.mark.airflow
 
@@ -35,7 +35,7 @@ def test_unknown_configuration_keys_are_listed_with_what_was_meant():
 
 
 with_retry_policies = pytest.mark.skipif(
-    airflow.__version__ < "3.3", reason="before 3.3 terminal errors are raised as Airflow's own (test_airflow_versions)"
+    VERSION < (3, 3), reason="before 3.3 terminal errors are raised as Airflow's own (test_airflow_versions)"
 )
 
 

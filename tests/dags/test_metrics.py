@@ -14,8 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-import airflow
 import pytest
+
+from tests.airflow_names import VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 
@@ -71,7 +72,7 @@ def statsd(monkeypatch):
 
 def _initialize() -> None:
     """As Airflow does at the start of a task's process; here all tasks share the test's."""
-    if airflow.__version__ < "3.2":
+    if VERSION < (3, 2):
         from airflow.configuration import conf
         from airflow.metrics.base_stats_logger import NoStatsLogger
         from airflow.metrics.statsd_logger import get_statsd_logger
@@ -81,16 +82,16 @@ def _initialize() -> None:
         return
     stats = import_module("airflow.sdk.observability.stats")
     get_stats_factory = import_module("airflow.sdk.observability.metrics.stats_utils").get_stats_factory
-    _measure_with(get_stats_factory(stats.Stats) if airflow.__version__ < "3.3" else get_stats_factory())
+    _measure_with(get_stats_factory(stats.Stats) if VERSION < (3, 3) else get_stats_factory())
 
 
 def _measure_with(factory: Callable[[], Any]) -> None:
     """Let Airflow make its metrics client by this."""
-    if airflow.__version__ < "3.2":
+    if VERSION < (3, 2):
         client = import_module("airflow.stats").Stats
         type(client).factory = staticmethod(factory)
         client.instance = None
-    elif airflow.__version__ < "3.3":
+    elif VERSION < (3, 3):
         import_module("airflow.sdk.observability.stats").Stats.initialize(factory=factory)
     else:
         import_module("airflow.sdk.observability.stats").initialize(factory=factory, export_legacy_names=True)
