@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Any
 
-import airflow
-from schema_sync_airflow.airflow_versions import refuse_unsupported
-
-VERSION = refuse_unsupported(airflow.__version__)  # (major, minor)
+# (major, minor). Airflow is not imported for it: that sets up logging, which must not happen before pytest captures.
+VERSION = tuple(int(part) for part in metadata.version("apache-airflow-core").split(".")[:2])
 
 
 def airflow_name(name: str, *modules: str) -> Any:
