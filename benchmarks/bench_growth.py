@@ -26,7 +26,7 @@ from typing import Any
 import psycopg
 
 from include.schema_sync.demo.postgres import running_postgres
-from include.schema_sync.demo.slack import running_slack
+from include.schema_sync.demo.slack import SlackStandIn, running_slack
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCHES, DATASETS, DRIFTED_EVERY = 200, 5, 20
@@ -153,7 +153,7 @@ def _work(uri: str, warehouse: str, slack_url: str, sample: int, answer: Any) ->
 
 
 def measure(size: int, sample: int) -> Cost:
-    with running_postgres() as server, running_slack() as slack:
+    with running_postgres() as server, running_slack(SlackStandIn) as slack:
         base = server.rsplit("/", 1)[0]
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute("CREATE DATABASE application")

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from include.schema_sync.demo.slack import SlackStandIn, running_slack
 from tests.airflow_names import airflow_name, dag_bag
+from tests.slack_stand_in import SlackStandIn, running_slack
 
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 

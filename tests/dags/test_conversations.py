@@ -145,7 +145,7 @@ def test_the_summary_names_new_criticals_first_and_an_alert_that_slack_refused(w
 
 
 def test_a_first_alert_that_slack_refuses_is_told_by_the_next_run(world):
-    from include.schema_sync.demo.slack import Fault
+    from tests.slack_stand_in import Fault
 
     acme = Customer(world)
     acme.change("ALTER TABLE orders DROP COLUMN amount")

@@ -13,7 +13,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.schema_sync.demo.slack import SlackStandIn, running_slack
 from include.schema_sync.notify.conversation.plan import ConversationOutcome
 from include.schema_sync.notify.conversation.talk import Talk
 from include.schema_sync.notify.delivery.outbox import Sender
@@ -23,6 +22,7 @@ from include.schema_sync.notify.slack.transports import WebApi
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
+from tests.slack_stand_in import SlackStandIn, running_slack
 
 TOKEN = "xoxb-very-secret-token"
 FIRST_DAY = datetime(2026, 1, 1, 7, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.schema_sync.demo.slack import Fault
+from tests.slack_stand_in import Fault
 
 pytestmark = pytest.mark.postgres
 

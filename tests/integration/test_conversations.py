@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from include.schema_sync.demo.slack import Fault
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.notify.delivery.outbox import ThreadIncompleteError
+from tests.slack_stand_in import Fault
 
 pytestmark = pytest.mark.postgres
 

@@ -21,11 +21,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.schema_sync.demo.slack import Fault
 from include.schema_sync.errors import TransientError
 from include.schema_sync.notify.delivery import outbox
 from include.schema_sync.notify.delivery import rows as tracking_rows
 from include.schema_sync.notify.slack import rate_limits as turns
+from tests.slack_stand_in import Fault
 
 pytestmark = pytest.mark.postgres
 

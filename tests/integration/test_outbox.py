@@ -16,7 +16,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from include.schema_sync.demo.slack import Fault, SlackStandIn, running_slack
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.notify.delivery import rows as tracking_rows
 from include.schema_sync.notify.delivery.outbox import Delivery, Sender, ThreadIncompleteError, deliver, message_id
@@ -25,6 +24,7 @@ from include.schema_sync.notify.messages.blocks import header, section
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
 from include.schema_sync.notify.slack.transports import WebApi
+from tests.slack_stand_in import Fault, SlackStandIn, running_slack
 
 pytestmark = pytest.mark.postgres
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from include.schema_sync.demo.slack import Fault
 from include.schema_sync.errors import TransientError
 from include.schema_sync.notify.messages.layout import MessageKind
+from tests.slack_stand_in import Fault
 
 pytestmark = pytest.mark.postgres
 

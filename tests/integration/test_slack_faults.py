@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from include.schema_sync.demo import slack as stand_in
-from include.schema_sync.demo.slack import Fault
 from include.schema_sync.errors import TransientError
 from include.schema_sync.notify.delivery import outbox
 from include.schema_sync.notify.delivery.outbox import Sender, deliver
@@ -20,6 +19,7 @@ from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Occasion
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.transports import WebApi
 from tests.integration.test_tell import give_channel, outcome, told
+from tests.slack_stand_in import Fault
 
 pytestmark = pytest.mark.postgres
 

@@ -162,7 +162,7 @@ def test_content_and_sender_are_what_other_programs_read(customer: Any) -> None:
 
 
 def test_channel_without_threads_gets_each_news_as_a_message(customer: Any) -> None:
-    from include.schema_sync.demo.slack import Fault
+    from tests.slack_stand_in import Fault
 
     customer.tell(0, ["status"])
     for day, problem in ((1, "+price"), (2, "+amount")):
@@ -176,7 +176,7 @@ def test_channel_without_threads_gets_each_news_as_a_message(customer: Any) -> N
 
 
 def test_unknown_refusal_of_an_update_never_stops_the_reply(customer: Any) -> None:
-    from include.schema_sync.demo.slack import Fault
+    from tests.slack_stand_in import Fault
 
     customer.tell(0, ["status"])
     customer.slack.fail("chat.update", Fault(error="a_word_of_tomorrow"))

@@ -24,7 +24,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from include.schema_sync.demo.slack import SlackStandIn, running_slack
+from tests.slack_stand_in import SlackStandIn, running_slack
 
 DATA_TEAM_CHANNEL = "C0DATATEAM"
 # Whoever runs the tests may have set these for an Airflow of their own, and tests/conftest.py does for its.

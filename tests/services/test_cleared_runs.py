@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from include.schema_sync.demo.slack import Fault
 from tests.services.running_airflow import CLEAN, DAG, DRIFTED, ORDERS, RUN_TIMEOUT_S, Run, running_airflow
+from tests.slack_stand_in import Fault
 
 pytestmark = [pytest.mark.services, pytest.mark.airflow, pytest.mark.postgres]
 

@@ -74,7 +74,7 @@ def _run(address: str | None) -> int:
     say("Starting a private PostgreSQL …")
     with (
         running_postgres(log=FOLDER / "postgres.log") as server_uri,
-        running_slack() as slack,
+        running_slack(SlackStandIn) as slack,
         _closed_port() as closed,
         tempfile.TemporaryDirectory(prefix="schema-sync-demo-", ignore_cleanup_errors=True) as files,
     ):
