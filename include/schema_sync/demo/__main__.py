@@ -27,13 +27,7 @@ from ..nouns.wire import totals_from_json
 from ..report.task_log import totals_table
 from .airflow_command import catch_stops, result_in, run_airflow
 from .interface import interface_settings, serve_interface
-from .organizations import (
-    ORGANIZATIONS,
-    channel_of,
-    create_application,
-    create_files,
-    create_warehouses,
-)
+from .organizations import channel_of, create_application, create_files, create_warehouses, organizations
 from .postgres import running_postgres
 from .slack import SlackStandIn, running_slack
 
@@ -132,7 +126,7 @@ def _enter_organizations(server_uri: str, slack: SlackStandIn, closed_port: int,
 
 
 def _show(result: Mapping[str, Any], slack: SlackStandIn) -> None:
-    names = {channel_of(organization): organization.name for organization in ORGANIZATIONS}
+    names = {channel_of(organization): organization.name for organization in organizations()}
     names[DATA_TEAM_CHANNEL] = "the data team"
     for posted in slack.messages:
         channel = posted["channel"]

@@ -1,13 +1,15 @@
 """The demo's customers: who they are, what they connected, and the drift that Schema Sync should find.
 
-``samples/warehouses.sql`` is what their PostgreSQL warehouses hold today, ``samples/<name>.duckdb.sql`` and
-``samples/<name>.sqlite.sql`` what is in their files, ``samples/*.yml`` is what their datasets say.
+``samples/organizations.toml`` lists them, ``samples/warehouses.sql`` is what their PostgreSQL warehouses hold today,
+``samples/<name>.duckdb.sql`` and ``samples/<name>.sqlite.sql`` what is in their files, ``samples/*.yml`` is what their
+datasets say.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import tomllib
 import uuid
 from collections.abc import Mapping
 from contextlib import closing
@@ -47,62 +49,13 @@ class SampleOrganization:
     deleted: bool = False
 
 
-ORGANIZATIONS = (
-    SampleOrganization(
-        "Acme Outdoor",
-        (SampleSource("Shop", "acme_shop", ("acme_customers", "acme_orders", "acme_open_orders")),),
-    ),
-    SampleOrganization(
-        "Bluebird Coffee",
-        (
-            SampleSource(
-                "Warehouse",
-                "bluebird",
-                (
-                    "bluebird_orders",
-                    "bluebird_refunds",
-                    "bluebird_models",
-                    "bluebird_stores",
-                    "bluebird_payroll",
-                    "bluebird_marketing",
-                ),
-                vault=True,
-            ),
-        ),
-    ),
-    SampleOrganization(
-        "Cobalt Logistics",
-        (
-            SampleSource("Operations", "cobalt", ("cobalt_trucks", "cobalt_trips", "cobalt_invoices")),
-            SampleSource("Telemetry (server is down)", "telemetry", ("cobalt_sensors",), reachable=False),
-        ),
-    ),
-    SampleOrganization(
-        "Dune Energy", (SampleSource("Fields (server is down)", "dune", ("dune_wells",), reachable=False),)
-    ),
-    SampleOrganization(  # here every name is there; what the warehouse compiles shows what is broken
-        "Ember Studios",
-        (
-            SampleSource(
-                "Films",
-                "ember",
-                ("ember_films", "ember_broken", "ember_rentals", "ember_calendar", "ember_box_office"),
-            ),
-        ),
-    ),
-    SampleOrganization("Fjord Travel (deleted)", (SampleSource("Trips", "acme_shop", ("acme_orders",)),), deleted=True),
-    SampleOrganization(
-        "Glacier Foods (onboarding)",
-        (SampleSource("Kitchen", "acme_shop", ("acme_orders",), onboarding="inProgress"),),
-    ),
-    SampleOrganization("Harbor Health", (SampleSource("Clinic", "harbor", ("harbor_visits",)),), slack=False),
-    SampleOrganization(
-        "Iris Analytics", (SampleSource("Lake", "iris", ("iris_sessions", "iris_pages"), vault=True, type="duckdb"),)
-    ),
-    SampleOrganization(
-        "Juniper Farms", (SampleSource("Field tablet", "juniper", ("juniper_harvests",), type="sqlite"),)
-    ),
-)
+def organizations() -> list[SampleOrganization]:
+    """As ``samples/organizations.toml`` lists them."""
+    listed = tomllib.loads((_SAMPLES / "organizations.toml").read_text())["organization"]
+    return [
+        SampleOrganization(**{**each, "sources": tuple(SampleSource(**source) for source in each["sources"])})
+        for each in listed
+    ]
 
 
 def identifier(*parts: str) -> str:
@@ -159,7 +112,7 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
             application.execute((_SQL / tables).read_bytes())
         application.execute("CREATE SCHEMA vault")
         application.execute("CREATE TABLE vault.decrypted_secrets (name text, decrypted_secret text)")
-        for organization in ORGANIZATIONS:
+        for organization in organizations():
             _enter(application, organization)
             for source in organization.sources:
                 access = _access(source, password, port if source.reachable else closed_port, folder)
@@ -171,9 +124,8 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
                 if source.vault:
                     _put_secret(application, source_id, json.dumps(access))
                 else:
-                    environment[f"AIRFLOW_CONN_DATA_SOURCE_{source_id.replace('-', '_').upper()}"] = _airflow_json(
-                        access
-                    )
+                    key = f"AIRFLOW_CONN_DATA_SOURCE_{source_id.replace('-', '_').upper()}"
+                    environment[key] = _airflow_json(access)
         charts = (_SAMPLES / "charts.sql").read_text().replace("{organization}", identifier("Bluebird Coffee"))
         application.execute(charts.replace("{source}", identifier("Bluebird Coffee", "Warehouse")).encode())
     return environment
@@ -197,29 +149,13 @@ def _access(source: SampleSource, password: str, port: int, folder: Path) -> dic
     file = f"{source.database}.{source.type}"
     if (_SAMPLES / f"{file}.sql").is_file():
         return {"type": source.type, "path": str(folder / file)}
-    return {
-        "type": source.type,
-        "host": "127.0.0.1",
-        "port": port,
-        "database": source.database,
-        "username": _READER,
-        "password": password,
-    }
+    server = {"host": "127.0.0.1", "port": port, "database": source.database}
+    return {"type": source.type, **server, "username": _READER, "password": password}
 
 
 def _airflow_json(access: Mapping[str, object]) -> str:
-    if "path" in access:
-        return json.dumps({"conn_type": access["type"], "host": access["path"]})
-    return json.dumps(
-        {
-            "conn_type": access["type"],
-            "host": access["host"],
-            "port": access["port"],
-            "schema": access["database"],
-            "login": access["username"],
-            "password": access["password"],
-        }
-    )
+    names = {"type": "conn_type", "path": "host", "database": "schema", "username": "login"}
+    return json.dumps({names.get(key, key): value for key, value in access.items()})
 
 
 def _enter(application: psycopg.Connection[tuple[object, ...]], organization: SampleOrganization) -> None:
@@ -235,17 +171,11 @@ def _enter(application: psycopg.Connection[tuple[object, ...]], organization: Sa
             (source_id, source.name, source.type, source.onboarding, organization_id),
         )
         for name in source.datasets:
+            yml = (_SAMPLES / f"{name}.yml").read_text()
             application.execute(
                 "INSERT INTO datasets (id, name, database_name, schema, data_source_id, organization_id, yml_file)"
                 " VALUES (%s, %s, %s, 'public', %s, %s, %s)",
-                (
-                    identifier(organization.name, name),
-                    name,
-                    name,
-                    source_id,
-                    organization_id,
-                    (_SAMPLES / f"{name}.yml").read_text(),
-                ),
+                (identifier(organization.name, name), name, name, source_id, organization_id, yml),
             )
     if organization.slack:
         key = f"slack-{organization_id}"
