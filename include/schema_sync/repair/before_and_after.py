@@ -16,8 +16,9 @@ from ..sql.expressions import ColumnName, referenced_columns
 from ..types.compare import compare_types
 from ..warehouses.engine import Dialect
 from ..warehouses.names import NameIndex, fold, unquote
-from ..yml.dataset import parse_dataset_yml
+from ..yml.dataset import definitions_of
 from ..yml.definitions import DatasetDefinition
+from ..yml.document import Node, read_documents
 
 
 def differs(context: Context, need: Need, discrepancy: Discrepancy) -> bool:
@@ -72,13 +73,16 @@ class Context(NamedTuple):
 class Reading:
     """What a text declares and needs.
 
+    :param documents: what the text was read as, where it was.
     :raises InvalidDatasetYml: it cannot be read.
     """
 
-    def __init__(self, context: Context, text: str) -> None:
+    def __init__(self, context: Context, text: str, documents: list[Node] | None = None) -> None:
         self.context = context
         self.text = text
-        self.definitions = parse_dataset_yml(text, name=context.dataset.name)
+        self.definitions = definitions_of(
+            read_documents(text) if documents is None else documents, context.dataset.name
+        )
         self.at = [context.whereabouts(definition) for definition in self.definitions]
         self._named: dict[str, list[tuple[int, str | None, Need]]] | None = None
         self.needs: list[Needs] = [

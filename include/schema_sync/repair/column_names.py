@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from ..needs.qualifiers import Whereabouts, may_be_row, meaning_of
 from ..sql.expressions import ColumnName, referenced_columns
 from ..yml.definitions import DatasetDefinition
+from ..yml.document import Node
 from ..yml.fields import FIELD_SECTIONS, RELATIONSHIP_SECTIONS, SOURCE_KEYS, TARGET_KEYS, list_parts
-from .yaml_places import MappingPlace, Place, ScalarPlace, SequencePlace
+from .yaml_places import MappingPlace, ScalarPlace, SequencePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class WrittenDefinition:
 
 
 def written_definitions(
-    roots: Sequence[Place], definitions: Sequence[DatasetDefinition], dialect: str, at: Sequence[Whereabouts]
+    roots: Sequence[Node], definitions: Sequence[DatasetDefinition], dialect: str, at: Sequence[Whereabouts]
 ) -> list[WrittenDefinition]:
     """Find each definition in the text; those that share a line with another one are left out.
 
@@ -98,18 +99,18 @@ def written_definitions(
 _MOST_DEFINITIONS = 200  # in one text; each is searched for by its line
 
 
-def _definition_places(roots: Sequence[Place]) -> Iterator[tuple[MappingPlace, bool]]:
+def _definition_places(roots: Sequence[Node]) -> Iterator[tuple[MappingPlace, bool]]:
     for root in roots:
         if not isinstance(root, MappingPlace):
             continue
-        lists = [(key, root.get(key)) for key in ("models", "semantic_models")]
+        lists = [(key, root.entries.get(key)) for key in ("models", "semantic_models")]
         for key, models in lists:
             if isinstance(models, SequencePlace):
                 for model in models.items[:_MOST_DEFINITIONS]:
                     if isinstance(model, MappingPlace):
                         yield model, key == "semantic_models"
         # Beside lists, the document itself can be one more definition: on the same line when it begins with them.
-        if all(models is None for _, models in lists) or root.get("dimensions") or root.get("measures"):
+        if all(models is None for _, models in lists) or root.entries.get("dimensions") or root.entries.get("measures"):
             yield root, False
 
 
@@ -122,13 +123,13 @@ class _Reader:
 
     def items(self, model: MappingPlace) -> Iterator[Item]:
         for section in FIELD_SECTIONS:
-            for sequence, place in _mappings(model.get(section.key)):
+            for sequence, place in _mappings(model.entries.get(section.key)):
                 type_key = section.type_key if not self._semantic else None
                 item = Item(section.key, sequence, place, section.key == "columns", type_key)
                 self._read_field(item, implicit=section.kind.is_of_columns, args=_args(place))
                 yield item
         for key in RELATIONSHIP_SECTIONS:
-            for sequence, place in _mappings(model.get(key)):
+            for sequence, place in _mappings(model.entries.get(key)):
                 item = Item(key, sequence, place)
                 if self._semantic:  # dbt's entities are keys of the own table
                     self._read_field(item, implicit=True, args=frozenset())
@@ -155,7 +156,7 @@ class _Reader:
         )
         for keys, target in ((SOURCE_KEYS, None), (TARGET_KEYS, relationship.target if relationship else written)):
             for key in keys:
-                for scalar in _texts(item.place.get(key)):
+                for scalar in _texts(item.place.entries.get(key)):
                     for start, part in list_parts(scalar.text or ""):
                         names = self._names(part, target)
                         item.mentions.append(Mention(scalar, start, part, False, names))
@@ -185,18 +186,18 @@ class _Reader:
         return Name(written, meaning.targets[0] if meaning.targets else None)
 
 
-def _mappings(place: Place | None) -> Iterator[tuple[SequencePlace, MappingPlace]]:
+def _mappings(place: Node | None) -> Iterator[tuple[SequencePlace, MappingPlace]]:
     if isinstance(place, SequencePlace):
         yield from ((place, item) for item in place.items if isinstance(item, MappingPlace))
 
 
-def _texts(place: Place | None) -> list[ScalarPlace]:
+def _texts(place: Node | None) -> list[ScalarPlace]:
     nodes = place.items if isinstance(place, SequencePlace) else [place]
     return [node for node in nodes if isinstance(node, ScalarPlace) and node.text and not node.text.isspace()]
 
 
 def _args(item: MappingPlace) -> frozenset[str]:
-    place = item.get("args")
+    place = item.entries.get("args")
     nodes = place.items if isinstance(place, SequencePlace) else []
     scalars = [node.scalar("name") if isinstance(node, MappingPlace) else node for node in nodes]
     return frozenset(node.text for node in scalars if isinstance(node, ScalarPlace) and node.text)

@@ -100,15 +100,17 @@ def may_have_a_name(discrepancy: Discrepancy) -> bool:
 
 
 class Sheet:
-    """A dataset's text with what stands where."""
+    """A dataset's text with what stands where.
 
-    def __init__(self, context: Context, reading: Reading, own: Sequence[Discrepancy]) -> None:
+    :raises InvalidDatasetYml: it cannot be read.
+    """
+
+    def __init__(self, context: Context, own: Sequence[Discrepancy]) -> None:
         self.context = context
-        self.reading = reading
-        self.text = reading.text
-        self.written = written_definitions(
-            read_places(self.text), reading.definitions, context.dialect.name, reading.at
-        )
+        self.text = context.dataset.yml
+        places = read_places(self.text)
+        self.reading = reading = Reading(context, self.text, places)
+        self.written = written_definitions(places, reading.definitions, context.dialect.name, reading.at)
         self._texts: dict[MappingPlace, dict[str, list[int]]] = {}
         self._named: dict[str, list[tuple[WrittenDefinition, Item, Mention, Name]]] = {}
         for hit in self._names():
@@ -158,7 +160,7 @@ class Sheet:
         return done if len(done) == len(edits) else None
 
     def _give_expr(self, item: MappingPlace, new: str) -> Edit | None:
-        if item.get("expr") is None:
+        if item.entries.get("expr") is None:
             return add_entry(self.text, item, "name", "expr", new)
         return fill_null(self.text, item, "expr", new)
 
@@ -291,7 +293,7 @@ class Sheet:
             if any(_folded(item.name or "") == _folded(stored) for item in each.items):
                 return None
             for key, type_key in (("dimensions", "type"), ("columns", "data_type")):
-                sequence = each.place.get(key)
+                sequence = each.place.entries.get(key)
                 if isinstance(sequence, SequencePlace):
                     spelled = self.context.spell(stored, stored)
                     expr = (("expr", spelled),) if spelled != stored and key == "dimensions" else ()

@@ -134,12 +134,11 @@ def _patch(
     if not wanted or len(dataset.yml) > MAX_TEXT or _UNEDITABLE.search(dataset.yml):
         return nothing
     try:
-        before = Reading(context, dataset.yml)
+        sheet = Sheet(context, own)
     except InvalidDatasetYml:
         return nothing
-    sheet = Sheet(context, before, own)
     repairs = [repair for each in wanted[:MAX_REPAIRS] if (repair := sheet.repair(each)) is not None]
-    chosen = _that_hold(sheet, before, repairs)
+    chosen = _that_hold(sheet, repairs)
     edits = sheet.edits(chosen) if chosen else None
     diff = unified_diff(dataset.yml, edits, path) if edits else ""
     text = apply_edits(dataset.yml, edits) if edits else None
@@ -179,9 +178,10 @@ def _file_name(dataset_name: str) -> str:
     return safe if safe.lower().endswith((".yml", ".yaml")) else f"{safe}.yml"
 
 
-def _that_hold(sheet: Sheet, before: Reading, repairs: Sequence[Repair]) -> list[Repair]:
+def _that_hold(sheet: Sheet, repairs: Sequence[Repair]) -> list[Repair]:
     """The repairs that together do what they should and nothing else, as many as can be found."""
-    known, readings = before.facts(), 0
+    before, readings = sheet.reading, 0
+    known = before.facts()
     most = max(1, min(_MAX_READINGS, _MAX_READ // len(sheet.text)))
 
     def hold(chosen: Sequence[Repair]) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .yaml_places import MappingPlace, Place, ScalarPlace, SequencePlace
+from .yaml_places import MappingPlace, ScalarPlace, SequencePlace
 
 
 class Edit(NamedTuple):
@@ -35,7 +35,7 @@ def replace_scalar(text: str, place: ScalarPlace, value: str) -> Edit | None:
 
 def fill_null(text: str, mapping: MappingPlace, key: str, value: str) -> Edit | None:
     """A value for a key that is there with nothing, ``~`` or ``null`` under it."""
-    place, name = mapping.get(key), mapping.key(key)
+    place, name = mapping.entries.get(key), mapping.key(key)
     if not isinstance(place, ScalarPlace) or name is None or place.text is not None or place.shared:
         return None
     new = _new_scalar(value, "", flow=place.flow)
@@ -49,7 +49,7 @@ def fill_null(text: str, mapping: MappingPlace, key: str, value: str) -> Edit | 
 
 def add_entry(text: str, mapping: MappingPlace, after: str, key: str, value: str) -> Edit | None:
     """One more entry, behind the entry ``after``, whose value is a scalar on its key's line."""
-    name, place = mapping.key(after), mapping.get(after)
+    name, place = mapping.key(after), mapping.entries.get(after)
     if (
         mapping.shared
         or name is None
@@ -72,9 +72,9 @@ def add_entry(text: str, mapping: MappingPlace, after: str, key: str, value: str
     return _insert_line(text, line_end, f"{indent}{shown_key}: {_new_scalar(value, '', flow=False)}")
 
 
-def comment_out_item(text: str, sequence: SequencePlace, item: Place, reason: str) -> Edit | None:
+def comment_out_item(text: str, sequence: SequencePlace, item: MappingPlace, reason: str) -> Edit | None:
     """Comment an item of a block list out, line by line, below a line that says why."""
-    if sequence.shared or sequence.flow or isinstance(item, ScalarPlace) or item.shared:
+    if sequence.shared or sequence.flow or item.shared:
         return None
     start, end = _line_start(text, item.start), _line_end(text, _content_end(text, item))
     lead = re.match(r" *(?=-)", text[start : item.start])
@@ -101,7 +101,7 @@ def append_item(text: str, sequence: SequencePlace, values: Sequence[tuple[str, 
     if sequence.flow:
         return _append_to_flow(text, sequence, values)
     last = sequence.items[-1] if sequence.items else None
-    if not isinstance(last, MappingPlace) or last.shared or not last.entries:
+    if not isinstance(last, MappingPlace) or last.shared or not last.keys:
         return None
     start, end = _line_start(text, last.start), _line_end(text, _content_end(text, last))
     lead = re.fullmatch(r"( *)-( +)", text[start : last.start])
@@ -171,7 +171,7 @@ def _append_to_flow(text: str, sequence: SequencePlace, values: Sequence[tuple[s
 
 
 def _flow_item(like: MappingPlace | None, values: Sequence[tuple[str, str]]) -> str:
-    first = like.entries[0][0] if like and like.entries else None
+    first = like.keys[0] if like and like.keys else None
     style = '"' if isinstance(first, ScalarPlace) and first.style == '"' else ""
     return "{" + ", ".join(f"{_written(k, style)}: {_new_scalar(v, style, flow=True)}" for k, v in values) + "}"
 
@@ -183,7 +183,7 @@ def _insert_line(text: str, line_end: int, line: str) -> Edit:
     return Edit(line_end, line_end, f"{newline}{line}")  # the text's last line has no end, and will have none
 
 
-def _content_end(text: str, place: Place) -> int:
+def _content_end(text: str, place: MappingPlace) -> int:
     """Behind the last visible character: a block scalar's end is behind its line break, and its empty lines."""
     return place.start + len(text[place.start : place.end].rstrip())
 

@@ -1,7 +1,6 @@
-"""YAML text → the same tree once more, with where each node stands, so that a text can be edited in place. Pure.
+"""YAML text → the tree of ``yml.document`` with where each node stands, so that a text can be edited in place. Pure.
 
-Apart from ``yml.document``, because end marks cost time and only drifted datasets are edited. Only for texts that
-``yml.document`` has read: its bounds on size, nesting and aliases hold here too.
+A composer of its own, because end marks cost time and only drifted datasets are edited.
 
 Source: YAML 1.2.2, chapter 7 (flow styles) and 8 (block styles).
 """
@@ -9,161 +8,131 @@ Source: YAML 1.2.2, chapter 7 (flow styles) and 8 (block styles).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
-import yaml
-from yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-)
+from yaml.events import AliasEvent, ScalarEvent
 
-# YAML 1.2 no longer counts these as line breaks, libyaml does; one character for one, so that offsets stay.
-_FORMER_LINE_BREAKS = str.maketrans("\x85\u2028\u2029", "   ")
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+from ..yml.document import Composer, Mapping, Node, Scalar, Sequence, read_documents
 
 
-def read_places(text: str) -> list[Place]:
-    """The root of every document. Offsets are indexes into ``text``.
+def read_places(text: str) -> list[Node]:
+    """The root of every document: places all the way down. Offsets are indexes into ``text``.
 
-    :raises yaml.YAMLError: never for a text that ``yml.document.read_documents`` has read.
+    :raises InvalidDatasetYml: as ``read_documents``.
     """
-    shift = 1 if text.startswith("\ufeff") else 0  # a byte order mark is counted by Python, not by libyaml
-    events = iter(yaml.parse(text.translate(_FORMER_LINE_BREAKS), Loader=yaml.CBaseLoader))
-    reader = _Reader(events, shift)
-    return [reader.node(next(events)) for event in events if type(event) is DocumentStartEvent]
+    # A byte order mark is counted by Python, not by libyaml.
+    return read_documents(text, _PlaceComposerAfterMark if text.startswith("\ufeff") else _PlaceComposer)
 
 
 @dataclass(slots=True, eq=False)
-class ScalarPlace:
+class ScalarPlace(Scalar):
     """A scalar.
 
     :ivar start, end: its first character (a quote, an anchor) and the one behind its last.
-    :ivar text: its value; None when it is null.
     :ivar style: ``""`` for plain, ``'``, ``"``, ``|`` or ``>``.
     :ivar flow: True inside of ``[…]`` or ``{…}``, where fewer characters are plain.
-    :ivar shared: True where an edit might be seen in other places too: inside of an anchor, or an alias.
+    :ivar shared: True where an edit might be seen in other places too: an anchor, or inside of one.
     """
 
     start: int
     end: int
-    line: int
-    text: str | None
     style: str
     flow: bool
     shared: bool
 
 
 @dataclass(slots=True, eq=False)
-class SequencePlace:
+class SequencePlace(Sequence):
     """A list; ``end`` is behind its last item, not behind the comments that follow it. ``flow``: it is ``[…]``."""
 
-    start: int
-    line: int
-    flow: bool
-    shared: bool
+    start: int = 0
     end: int = 0
-    items: list[Place] = field(default_factory=list)
+    flow: bool = False
+    shared: bool = False
 
 
 @dataclass(slots=True, eq=False)
-class MappingPlace:
-    """A mapping; ``end`` and ``flow`` as for a list."""
+class MappingPlace(Mapping):
+    """A mapping; ``end`` and ``flow`` as for a list. ``shared`` too where it merges another one (``<<``)."""
 
-    start: int
-    line: int
-    flow: bool
-    shared: bool
+    start: int = 0
     end: int = 0
-    entries: list[tuple[Place, Place]] = field(default_factory=list)
-
-    def get(self, key: str) -> Place | None:
-        """The value written under a key in this very mapping, or None."""
-        return next((value for name, value in self.entries if isinstance(name, ScalarPlace) and name.text == key), None)
+    flow: bool = False
+    shared: bool = False
 
     def key(self, key: str) -> ScalarPlace | None:
-        return next((name for name, _ in self.entries if isinstance(name, ScalarPlace) and name.text == key), None)
+        """The key as it is written in this very mapping, None where it is written elsewhere."""
+        return next(
+            (each for each in self.keys if isinstance(each, ScalarPlace) and each.text == key and not each.shared), None
+        )
 
     def scalar(self, key: str) -> ScalarPlace | None:
         """The text under a key; None when it is absent, null, blank or a collection."""
-        value = self.get(key)
+        value = self.entries.get(key)
         return value if isinstance(value, ScalarPlace) and value.text and not value.text.isspace() else None
 
 
-Place: TypeAlias = ScalarPlace | SequencePlace | MappingPlace
-
-
-def scalars_under(place: Place, key: str = "") -> Iterator[tuple[str, ScalarPlace]]:
+def scalars_under(place: Node, key: str = "") -> Iterator[tuple[str, ScalarPlace]]:
     """Every scalar that is a value in a tree, with the key that it stands under (a list's items under the list's)."""
-    waiting: list[tuple[str, Place]] = [(key, place)]
+    waiting: list[tuple[str, Node]] = [(key, place)]
     while waiting:
         name, node = waiting.pop()
         if isinstance(node, ScalarPlace):
             yield name, node
-        elif isinstance(node, SequencePlace):
+        elif isinstance(node, Sequence):
             waiting += [(name, item) for item in reversed(node.items)]
-        else:
+        elif isinstance(node, Mapping):
             waiting += [
-                ((each.text or "") if isinstance(each, ScalarPlace) else "", value)
-                for each, value in reversed(node.entries)
+                (each if isinstance(each, str) else "", value) for each, value in reversed(node.entries.items())
             ]
 
 
-class _Reader:
-    """Builds places from events. Any: PyYAML's events are typed with marks and values that always are there."""
+class _PlaceComposer(Composer):
+    sequence = SequencePlace
+    mapping = MappingPlace
+    shift = 0
 
-    def __init__(self, events: Iterator[Any], shift: int) -> None:
-        self._events = events
-        self._shift = shift
-        self._anchors = 0  # anchored collections that are open
-        self._flows = 0  # flow collections that are open
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._events = self._watched(self._events)
+        self._anchors_open = self._flows_open = 0
+        self._end = self._content_end = (
+            0  # of the last event, and of the last one that is a scalar or a flow collection
+        )
 
-    def node(self, event: Any) -> Place:
-        kind = type(event)
-        start, end = event.start_mark.index + self._shift, event.end_mark.index + self._shift
-        line = event.start_mark.line + 1
-        shared = self._anchors > 0 or kind is AliasEvent or event.anchor is not None
-        if kind is AliasEvent:  # what it stands for is edited where it is written, if at all
-            return ScalarPlace(start, end, line, None, "*", self._flows > 0, shared=True)
-        if kind is ScalarEvent:
-            style = event.style or ""
-            text = None if not style and event.value in _NULLS else event.value
-            return ScalarPlace(start, end, line, text, style, self._flows > 0, shared or event.tag is not None)
-        self._anchors += event.anchor is not None
-        self._flows += event.flow_style
-        made = MappingPlace if kind is MappingStartEvent else SequencePlace
-        place = made(start, line, event.flow_style, shared)
-        place.end = self._read_entries(place) if isinstance(place, MappingPlace) else self._read_items(place)
-        self._flows -= event.flow_style
-        self._anchors -= event.anchor is not None
+    def _watched(self, events: Iterator[Any]) -> Iterator[Any]:
+        for event in events:
+            self._end = event.end_mark.index + self.shift
+            if type(event) in (ScalarEvent, AliasEvent):
+                self._content_end = self._end
+            yield event
+
+    def _scalar(self, event: Any) -> Scalar:
+        plain = super()._scalar(event)
+        shared = self._anchors_open > 0 or event.anchor is not None or event.tag is not None
+        start = event.start_mark.index + self.shift
+        place = ScalarPlace(
+            plain.text, plain.line, plain.column, start, self._end, event.style or "", self._flows_open > 0, shared
+        )
+        if event.anchor is not None:
+            self._anchors[event.anchor].node = place
         return place
 
-    def _read_items(self, sequence: SequencePlace) -> int:
-        end = sequence.start
-        for event in self._events:
-            if type(event) is SequenceEndEvent:
-                return self._end(event) if sequence.flow else end
-            item = self.node(event)
-            sequence.items.append(item)
-            end = item.end
-        return end
+    def _collection(self, event: Any) -> Sequence | Mapping:
+        self._anchors_open += event.anchor is not None
+        self._flows_open += event.flow_style
+        shared = self._anchors_open > 0
+        node: Any = super()._collection(event)  # one of this composer's classes
+        if event.flow_style:
+            self._content_end = self._end
+        node.start, node.end = event.start_mark.index + self.shift, self._content_end
+        node.flow = event.flow_style
+        node.shared = shared or (isinstance(node, Mapping) and "<<" in node.entries)
+        self._flows_open -= event.flow_style
+        self._anchors_open -= event.anchor is not None
+        return node  # type: ignore[no-any-return]
 
-    def _read_entries(self, mapping: MappingPlace) -> int:
-        end = mapping.start
-        for event in self._events:
-            if type(event) is MappingEndEvent:
-                return self._end(event) if mapping.flow else end
-            key = self.node(event)
-            value = self.node(next(self._events))
-            if isinstance(key, ScalarPlace) and key.text == "<<":
-                mapping.shared = True
-            mapping.entries.append((key, value))
-            end = value.end
-        return end
 
-    def _end(self, event: Any) -> int:
-        return int(event.end_mark.index) + self._shift
+class _PlaceComposerAfterMark(_PlaceComposer):
+    shift = 1

@@ -38,7 +38,11 @@ def parse_dataset_yml(text: str, *, name: str) -> list[DatasetDefinition]:
         what was found and what was expected.
     :raises NoDatasetHere: nothing is wrong with it, it is no dataset.
     """
-    documents = read_documents(text)
+    return definitions_of(read_documents(text), name)
+
+
+def definitions_of(documents: list[Node], name: str) -> list[DatasetDefinition]:
+    """As :func:`parse_dataset_yml`, of a text that was read."""
     if not documents:
         raise invalid("the document is empty: expected `name` with `dimensions`/`measures`, or `models`")
     kinds = [foreign_kind(document) for document in documents]

@@ -36,22 +36,23 @@ MAX_NODES = 100_000
 MAX_TAG_DIRECTIVES = 100
 
 
-def read_documents(text: str) -> list[Node]:
+def read_documents(text: str, composer: type[Composer] | None = None) -> list[Node]:
     """Read every document of a YAML text; empty documents (nothing, comments or null) are left out.
 
+    :param composer: what builds the nodes, where more is to be known of them than the usual one tells.
     :raises InvalidDatasetYml: for every text that cannot be read: not YAML, the same key twice in a mapping, more than
         1 MiB of UTF-8, more than 100 collections inside each other, more than 100 000 nodes when aliases are written
         out, an alias that contains itself.
     """
-    data = _encoded(text)
+    data, composer = _encoded(text), composer or Composer
     try:
         try:
-            documents = _Composer(data).documents()
+            documents = composer(data).documents()
         except yaml.scanner.ScannerError:
             whole = SURROGATE_PAIR.sub(_one_character, data)
             if whole == data:
                 raise
-            documents = _Composer(whole).documents()
+            documents = composer(whole).documents()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, data) from None
     except yaml.reader.ReaderError as error:
@@ -114,9 +115,12 @@ class _Anchor:
     size: int | None
 
 
-class _Composer:
+class Composer:
     """Builds nodes from events. libyaml's own composer is not used: it recurses in C without a limit, and
     refuses anchors that are defined anew, which YAML allows."""
+
+    sequence: type[Sequence] = Sequence
+    mapping: type[Mapping] = Mapping
 
     def __init__(self, data: bytes) -> None:
         # Any: PyYAML's events are typed with optional marks and values that always are there.
@@ -153,7 +157,7 @@ class _Composer:
 
     def _collection(self, event: Any) -> Sequence | Mapping:
         mark = event.start_mark
-        collection = Mapping if type(event) is MappingStartEvent else Sequence
+        collection = self.mapping if type(event) is MappingStartEvent else self.sequence
         node = collection(mark.line + 1, mark.column + 1)
         anchor = _Anchor(node, None)
         if event.anchor is not None:
