@@ -1,6 +1,6 @@
 """One organization of 5 000 datasets over tables of 400 columns: peak memory, time and XCom of introspect and diff.
 
-    python benchmarks/bench_large_tenant.py [datasets] [columns a table] [named in each dataset]
+    python benchmarks/bench_large_tenant.py [datasets] [columns a table] [named in each dataset] [1 in how many drifts]
 
 The catalogue comes over the real wire, from the tests' stand-in for a PostgreSQL server. Each step runs in a process of
 its own, as Airflow runs it; both read the same files.
@@ -22,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "integration")]
 
-DATASETS, COLUMNS, NAMED = (int(text) for text in (sys.argv[2:5] if "--" in sys.argv else (5_000, 400, 40)))
+_GIVEN = [int(text) for text in sys.argv if text.isdigit()]
+DATASETS, COLUMNS, NAMED, DRIFTED = _GIVEN + [5_000, 400, 40, 1][len(_GIVEN) :]
 
 
 def datasets() -> list:
@@ -30,7 +31,8 @@ def datasets() -> list:
 
     def yml(number: int) -> str:
         fields = "\n".join(f"  - {{name: c{column}_{number}, type: text}}" for column in range(NAMED))
-        return f"name: t{number}\ndimensions:\n{fields}\n  - {{name: gone_{number}}}\n"
+        gone = f"  - {{name: gone_{number}}}\n" if number % DRIFTED == 0 else ""
+        return f"name: t{number}\ndimensions:\n{fields}\n{gone}"
 
     return [Dataset(f"d{number:06}", f"t{number}", "o", "s", None, "public", yml(number)) for number in range(DATASETS)]
 
@@ -82,7 +84,17 @@ def diff(folder: Path) -> None:
 
 
 def step(name: str, *arguments: str) -> None:
-    command = [sys.executable, __file__, f"--{name}", str(DATASETS), str(COLUMNS), str(NAMED), "--", *arguments]
+    command = [
+        sys.executable,
+        __file__,
+        f"--{name}",
+        str(DATASETS),
+        str(COLUMNS),
+        str(NAMED),
+        str(DRIFTED),
+        "--",
+        *arguments,
+    ]
     started = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run(command, check=True, capture_output=True, text=True)

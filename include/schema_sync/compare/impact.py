@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..needs.needs import Need
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
@@ -45,6 +45,10 @@ class _User(NamedTuple):
     name: str
 
 
+# ({what is needed: who needs it}, {what fields offer: how many offer it}, {who: what it offers})
+_Graph: TypeAlias = tuple[dict[Hashable, list[_User]], Counter[Hashable], dict[_User, list[Hashable]]]
+
+
 class Users:
     """Everything that the definitions of one data source offer, by what it cannot do without."""
 
@@ -55,6 +59,7 @@ class Users:
         self._dialect = dialect
         self._closures: dict[frozenset[Hashable], list[_User]] = {}
         self._meant_by: dict[int, Hashable | None] = {}
+        self._graphs: dict[int, _Graph] = {}
         self._left = _MOST_FOLLOWED_IN_ALL
 
     def failing_with(self, discrepancy: Discrepancy, subject: Subject) -> Discrepancy:
@@ -67,11 +72,11 @@ class Users:
         seeds = frozenset(self._seeds(discrepancy, subject))
         # Several definitions of one dataset tell the same finding: it belongs to the one that is about the table.
         owner = self._owners.get((subject.placement.dataset.id, id(self.table_of(discrepancy))), subject)
-        return self._told(discrepancy, seeds, owner) if seeds else discrepancy
+        return self._told(discrepancy, seeds, [subject], owner) if seeds else discrepancy
 
-    def failing_with_schema(self, discrepancy: Discrepancy, subjects: Iterable[Subject]) -> Discrepancy:
+    def failing_with_schema(self, discrepancy: Discrepancy, subjects: Sequence[Subject]) -> Discrepancy:
         """As :meth:`failing_with`, for a schema that is not there and the definitions in it."""
-        return self._told(discrepancy, frozenset(map(self._table, subjects)), None)
+        return self._told(discrepancy, frozenset(map(self._table, subjects)), subjects, None)
 
     def table_of(self, discrepancy: Discrepancy) -> KnownTable | None:
         """The table that a finding is about, where there is one."""
@@ -101,11 +106,14 @@ class Users:
             (at.database and cut(at.database), cut(at.schema), cut(table.table.name)): table for at, table in places
         }
 
-    def _told(self, discrepancy: Discrepancy, seeds: frozenset[Hashable], reader: Subject | None) -> Discrepancy:
+    def _told(
+        self, discrepancy: Discrepancy, seeds: frozenset[Hashable], near: Iterable[Subject], reader: Subject | None
+    ) -> Discrepancy:
         if self._left <= 0:
             return discrepancy
         if seeds not in self._closures:
-            self._closures[seeds] = list(self._failing(seeds))
+            components = {id(each): each for each in (self._components[self._table(subject)] for subject in near)}
+            self._closures[seeds] = [user for each in components.values() for user in self._failing(seeds, each)]
         failing = self._closures[seeds]
         self._left -= len(failing)
         own = -1 if reader is None else self._numbers[id(reader)]
@@ -118,8 +126,10 @@ class Users:
             message=f"{discrepancy.message} {sentence}" if sentence else discrepancy.message,
         )
 
-    def _failing(self, seeds: frozenset[Hashable]) -> Iterator[_User]:
-        dependents, providers, provides = self._graph
+    def _failing(self, seeds: frozenset[Hashable], component: Sequence[Subject]) -> Iterator[_User]:
+        if id(component) not in self._graphs:
+            self._graphs[id(component)] = self._graph(component)
+        dependents, providers, provides = self._graphs[id(component)]
         failed: Counter[Hashable] = Counter()
         seen: set[_User] = set()
         waiting: list[_User] = []
@@ -137,11 +147,33 @@ class Users:
                     waiting += dependents.get(resource, ())
 
     @cached_property
-    def _graph(self) -> tuple[dict[Hashable, list[_User]], Counter[Hashable], dict[_User, list[Hashable]]]:
-        """({what is needed: who needs it}, {what fields offer: how many offer it}, {who: what it offers})."""
+    def _components(self) -> dict[Hashable, list[Subject]]:
+        """{table: the definitions that relationships connect with it}: no failure leaves these, and most are small."""
+        parents: dict[Hashable, Hashable] = {}
+
+        def root(table: Hashable) -> Hashable:
+            while (parent := parents.setdefault(table, table)) != table:
+                parents[table] = table = parents[parent]
+            return table
+
+        joined: dict[int, Hashable] = {}  # by what a word stands for: thousands of definitions may share it
+        for subject in self._subjects:
+            own = self._table(subject)
+            targets = {each.target for each in subject.placement.definition.relationships}
+            for meant in map(self._targets.subjects_of, {*subject.needs.on_targets, *targets}):
+                near = [joined[id(meant)]] if id(meant) in joined else [self._table(each) for each in meant]
+                for each in near:
+                    parents[root(each)] = root(own)
+                    joined[id(meant)] = own
+        components: dict[Hashable, list[Subject]] = defaultdict(list)
+        for subject in self._subjects:
+            components[root(self._table(subject))].append(subject)
+        return {table: components[root(table)] for table in parents}
+
+    def _graph(self, component: Sequence[Subject]) -> _Graph:
         dependents: dict[Hashable, list[_User]] = defaultdict(list)
         provides: dict[_User, list[Hashable]] = defaultdict(list)
-        for subject in self._subjects:
+        for subject in component:
             users: dict[str, _User] = {}
             for field in subject.placement.definition.fields:
                 if field.expr is not None or field.kind.is_of_columns:

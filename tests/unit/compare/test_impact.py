@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from include.schema_sync.compare.impact import MOST_USERS, breaks
+from include.schema_sync.compare.impact import MOST_USERS, Users, breaks
 from include.schema_sync.nouns.discrepancy import DiscrepancyType
+from include.schema_sync.nouns.snapshot import Column, Table
 from include.schema_sync.report.task_log import discrepancy_table
-from tests.unit.compare.test_organization import dataset, only, report
+from tests.unit.compare.test_organization import ORDERS, dataset, only, report
 
 CHAIN = """\
 name: orders
@@ -71,3 +72,22 @@ metrics: [{name: revenue, expr: sum(total)}]
 def test_users_do_not_make_it_another_problem():
     found = only(report(dataset(CHAIN)), DiscrepancyType.MISSING_COLUMN)
     assert replace(found, users=()).fingerprint == found.fingerprint
+
+
+def test_users_are_followed_only_where_relationships_lead(monkeypatch):
+    followed = []
+    graph = Users._graph
+
+    def spied(self, component):
+        followed.append({subject.placement.dataset.name for subject in component})
+        return graph(self, component)
+
+    monkeypatch.setattr(Users, "_graph", spied)
+    join = "relationships: [{name: orders, source_col: id, ref_col: order_id}]"
+    yml = "name: other{0}\ndimensions: [{{name: a}}]\n"
+    others = [dataset(yml.format(number), f"other{number}", f"d{number}") for number in range(9)]
+    near = dataset(f"name: lines\ndimensions: [{{name: id}}]\n{join}\n", "lines", "near")
+    there = [Table(each.name, "table", True, (Column("a", "text"), Column("id", "text"))) for each in (*others, near)]
+    found = only(report(*others, dataset(CHAIN), near, tables=(ORDERS, *there)), DiscrepancyType.MISSING_COLUMN)
+    assert "metric revenue" in found.users
+    assert followed == [{"orders", "lines"}]
