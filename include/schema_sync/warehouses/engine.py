@@ -16,7 +16,7 @@ from .names import NameCase as NameCase
 from .names import fold, unquote
 from .proofs import Proofs
 from .sign_in import Driver
-from .sql_words import SqlWords
+from .sql_words import RESERVED_SOMEWHERE, SqlWords
 from .type_vocabulary import Vocabulary
 
 
@@ -118,7 +118,7 @@ class Dialect:
 
         :param case: the engine's rule for this sort of name.
         """
-        plain = _PLAIN.fullmatch(stored) and stored.upper() not in _RESERVED
+        plain = _PLAIN.fullmatch(stored) and stored.lower() not in RESERVED_SOMEWHERE
         return stored if plain and fold(stored, case, self.max_name_bytes) == stored else self.quote(stored)
 
     def spellings(self, name: str, case: NameCase) -> tuple[str, ...]:

@@ -13,6 +13,42 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# A stored name that some engine reserves is quoted in what is written for people; quotes do no harm elsewhere.
+RESERVED_SOMEWHERE = word_set("""
+    accessible account add all alter analyse analyze and anti any array as asc asensitive asof asymmetric at
+    authorization autoincrement backup before begin between bigint binary blob both break browse bulk by call cascade
+    case cast change char character check checkpoint close clustered coalesce collate collation column commit compute
+    concurrently condition connect connection constraint contains containstable continue convert create cross cube
+    cume_dist current cursor database databases day_hour day_microsecond day_minute day_second dbcc deallocate dec
+    decimal declare default deferrable define delayed delete delete_domain_id dense_rank deny desc describe
+    deterministic disk distinct distinctrow distributed div do do_domain_ids double drop dual dump each else elseif
+    empty enclosed end enum errlvl escape escaped except exclude exec execute exists exit explain external extract false
+    fetch file fillfactor first_value float float4 float8 following for force foreign freetext freetexttable freeze from
+    full fulltext function generated get glob goto grant group grouping groups gscluster having high_priority holdlock
+    hour_microsecond hour_minute hour_second identity if ignore ignore_domain_ids ilike in increment index infile
+    initially inner inout insensitive insert int int1 int2 int3 int4 int8 integer intersect interval into io_after_gtids
+    io_before_gtids is isnull issue iterate join json_table key keys kill lag lambda language last_value lateral lead
+    leading leave left like limit linear lineno lines load localtime localtimestamp lock long longblob longtext lookup
+    loop low_priority manual master_bind master_demote_to_replica master_demote_to_slave master_ssl_verify_server_cert
+    match maxvalue mediumblob mediumint mediumtext merge middleint minus minute_microsecond minute_second mod modifies
+    national natural new no no_write_to_binlog nocheck nonclustered not nothing notnull nth_value ntile null nullif
+    nulls numeric of off offset offsets oid old on only open optimize optimizer_costs option optionally or order
+    organization out outer outfile over overlaps page_checksum parallel parse_vcol_expr partition percent percent_rank
+    permissions pivot pivot_longer pivot_wider placing plan portion positional preceding precision primary print proc
+    procedure proto public purge qualify query raise raiserror range rank raw read read_write reads real reconfigure
+    recover recursive ref_system_id references regexp release rename repeat replace replication require resignal resort
+    respect restore restrict return returning revert revoke right rlike rollback rollup row row_number rowcount
+    rowguidcol rows rule sample save schema schemas second_microsecond select semi sensitive separator session_user set
+    setuser show shutdown signal similar smallint snapshot some spatial specific sql sql_big_result sql_buffer_result
+    sql_cache sql_calc_found_rows sql_no_cache sql_small_result sqlexception sqlstate sqlwarning ssl starting statistics
+    stats_auto_recalc stats_persistent stats_sample_pages stored straight_join struct summarize symmetric system
+    system_user table tablesample tag terminated textsize then timestamp tinyblob tinyint tinytext to top trailing tran
+    transaction treat trigger true truncate try_cast try_convert tsequal unbounded undo union unique unlock unnest
+    unpack unpivot unsigned update usage use user using values varbinary varchar varcharacter variadic varying verbose
+    view virtual waitfor wallet when whenever where while window with within without write xor year_month zerofill
+    """)
+
+
 @dataclass(frozen=True, slots=True)
 class SqlWords:
     """Words and signs of one engine's SQL, in lower case.
