@@ -16,6 +16,7 @@ import pytest
 
 from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.introspect.organizations import Introspection, SourceAccess, introspect_organizations
+from include.schema_sync.needs import placement
 from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
 from include.schema_sync.nouns.report import OrganizationReport
@@ -161,6 +162,18 @@ HARMLESS = (
     "pg_read_file('/etc/passwd')", "set_config('statement_timeout', '0', false)", "(SELECT touched(id))",
     "CAST('x' || id AS int)", "query_to_xml('SELECT touched(1)', true, true, '')::text",
 )  # fmt: skip
+
+
+def test_what_the_bound_leaves_out_is_not_accused_and_the_log_says_how_much(
+    fresh_database: str, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(placement, "MOST_PARTS", 0)
+    run("CREATE TABLE first (total text)", "CREATE TABLE later (total text)")
+    yml = "name: {}\nmeasures: [{{name: total, agg: sum}}]\n"
+    with caplog.at_level("INFO", "include.schema_sync.introspect"):
+        report, _ = check("postgres", lambda: psycopg.connect(fresh_database), yml.format("first"), yml.format("later"))
+    assert [each.table for each in report.discrepancies] == ["first"]
+    assert ", 1 expression or join was not compiled;" in caplog.text
 
 
 def test_postgres_compiles_and_runs_nothing(fresh_database: str, run: Callable[..., Any]) -> None:

@@ -21,10 +21,11 @@ from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
 from ..needs.budget import ReadingBudget
 from ..needs.placement import group_requests, place
 from ..nouns.dataset import Dataset, DataSource, Organization
+from ..nouns.proof import Outcome
 from ..nouns.report import OrganizationReport, UncheckedSource
 from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
-from ..text import visible
+from ..text import counted, visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
 from ..yml.dataset import parse_dataset_yml
@@ -303,12 +304,15 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         result = "the database or schema is not there"
     else:
         columns = sum(len(table.columns) for table in snapshot.tables)
-        result = f"{_counted(len(snapshot.tables), 'table')} found, {_counted(columns, 'column')}"
+        result = f"{counted(len(snapshot.tables), 'table', 'tables')} found, {counted(columns, 'column', 'columns')}"
         there = {table.name.casefold() for table in snapshot.tables}
         absent = [table for table in request.tables if unquote(table)[0].casefold() not in there]
         if absent:
             named = ", ".join(map(visible, absent[:_MOST_NAMED]))
             result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"
+    unproven = sum(1 for each in snapshot.proof or () if each.outcome is Outcome.UNPROVEN)
+    if unproven:  # because something of it is missing, or time or the number of parts is up
+        result += f", {counted(unproven, 'expression or join was', 'expressions and joins were')} not compiled"
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"
@@ -317,14 +321,10 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         job.organization.name,
         job.source.name,
         place_name,
-        _counted(outcome.tables_requested, "table"),
+        counted(outcome.tables_requested, "table", "tables"),
         result,
         outcome.statements,
         (f", {outcome.probes} probe(s)" if outcome.probes else "")
         + (f", compiled in {outcome.compiled}" if outcome.compiled else ""),
         outcome.elapsed_s * 1000,
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
