@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from include.schema_sync.demo.__main__ import DATA_TEAM_CHANNEL
+
 pytestmark = [pytest.mark.services, pytest.mark.airflow, pytest.mark.postgres]
 
 NEEDED = ("dags", "include", "plugins", "scripts")
@@ -107,6 +109,15 @@ def test_the_demo_shows_what_slack_would_show(demo):
     told = {line.split("to ", 1)[1].rstrip(" ━") for line in demo.lines if line.startswith("━━━ Slack, to ")}
     silent = {"Acme Outdoor", "Harbor Health"}  # clean; without Slack
     assert told == set(EXPECTED) - silent | {"the data team"}
+
+
+def test_no_alert_of_the_demo_has_more_than_twelve_lines_before_its_button(demo):
+    for message in json.loads((demo.folder / "messages.json").read_text()):
+        if message["thread_ts"] is None and message["channel"] != DATA_TEAM_CHANNEL:
+            # Without an address of the results page, as here, there is no button; where it would be, the foot begins.
+            said = [block["text"]["text"] for block in message["blocks"] if "text" in block]
+            lines = [line for text in said for line in text.splitlines()]
+            assert 1 < len(lines) <= 12, lines
 
 
 def test_one_organization_of_the_demo_shows_what_only_compiling_finds(demo):

@@ -198,7 +198,7 @@ def _facts(result: RunResult) -> list[str]:
     by_state = [f"{number} {words}" for state, words in _STATE_WORDS.items() if (number := counts.by_state[state])]
     checked = counted(counts.datasets_checked, "dataset", "datasets")
     sources = counted(counts.sources_checked, "data source", "data sources")
-    notified = counted(counts.notified, "organization was", "organizations were")
+    notified = counted(counts.notified, "organization", "organizations")
     more = f"; {counts.ignored} more ignored by the datasets' authors" if counts.ignored else ""
     return [
         *facts,
@@ -206,7 +206,7 @@ def _facts(result: RunResult) -> list[str]:
         f"Found: {severity_counts(counts.critical, counts.warnings, counts.infos)}{more}.",
         *_changes(result),
         f"{checked} in {sources} checked, {counts.datasets_unchecked} not checked.",
-        f"{notified} notified. The run took {result.execution_time_ms / 1000:.0f} s.",
+        f"{notified} got a message. The run took {result.execution_time_ms / 1000:.0f} s.",
     ]
 
 
@@ -232,7 +232,7 @@ def _changes(result: RunResult) -> list[str]:
             *((of.new or 0, of.new_critical or 0, of.ongoing or 0, of.resolved or 0) for of in followed), strict=True
         )
     )
-    line = f"Since the run before: {new} new, {critical} of them critical; {ongoing} ongoing, {resolved} resolved"
+    line = f"Problems: {new} new, {critical} of them critical; {ongoing} ongoing, {resolved} resolved"
     if len(followed) < len(result.organizations):
         line += f" (known for {len(followed)} of {len(result.organizations)} organizations)"
     return [f"{line}."]

@@ -84,11 +84,17 @@ def what_broke(found: Sequence[Discrepancy], *, new: bool) -> str:
 
 def what_to_do(shown: Sequence[Discrepancy], fixes: Collection[str]) -> str:
     """Who does what next."""
-    ready = sum(1 for found in shown if found.fingerprint in fixes)
+    left = [found for found in shown if found.fingerprint not in fixes]
+    closed = sum(1 for found in left if found.type is _KINDS.INACCESSIBLE_TABLE)
+    ready, steps = len(shown) - len(left), []
     if ready:
-        rest = f" for {ready} of these, and corrects the rest" if ready < len(shown) else ""
-        return f"*Next:* whoever maintains the datasets applies the fix that is ready{rest}."
-    return "*Next:* whoever maintains the datasets or tables corrects this; the next check notices."
+        rest = f" for {ready} of these" + (", and corrects the rest" if len(left) > closed else "") if left else ""
+        steps.append(f"whoever maintains the datasets applies the fix that is ready{rest}")
+    elif len(left) > closed:
+        steps.append("whoever maintains the datasets or tables corrects this")
+    if closed:
+        steps.append(f"whoever runs the warehouse grants the {'right' if closed == 1 else 'rights'} to read")
+    return f"*Next:* {'; '.join(steps)}{'' if ready else '; the next check notices'}."
 
 
 def unchecked_line(unchecked: Sequence[UncheckedSource]) -> str:

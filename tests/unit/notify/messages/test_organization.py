@@ -16,7 +16,7 @@ from include.schema_sync.notify.messages.conversation import drift_alert, turn
 from include.schema_sync.notify.messages.layout import Message, render_text
 from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.messages.run_alerts import late_message
-from include.schema_sync.notify.messages.wording import in_order
+from include.schema_sync.notify.messages.wording import in_order, what_to_do
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Impact, Severity
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
@@ -299,3 +299,17 @@ def test_alert_never_holds_a_name_of_another_organization(ours: OrganizationRepo
     assert "theirmark" not in str(alerts[1])
     assert "ourmark" not in str(alerts[0])
     assert alerts[0] == alerts[2]
+
+
+def test_what_may_not_be_read_is_for_whoever_runs_the_warehouse():
+    everything = report_of_every_type().discrepancies
+    closed = [each for each in everything if each.type is DiscrepancyType.INACCESSIBLE_TABLE][:1]
+    other = [each for each in everything if each.type is DiscrepancyType.MISSING_COLUMN][:1]
+    grants = "whoever runs the warehouse grants the right to read"
+    corrects = "whoever maintains the datasets or tables corrects this"
+    fixed = {other[0].fingerprint}
+    assert what_to_do(closed, ()) == f"*Next:* {grants}; the next check notices."
+    assert what_to_do([*other, *closed], ()) == f"*Next:* {corrects}; {grants}; the next check notices."
+    assert what_to_do([*other, *closed], fixed) == (
+        f"*Next:* whoever maintains the datasets applies the fix that is ready for 1 of these; {grants}."
+    )

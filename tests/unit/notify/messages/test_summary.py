@@ -136,7 +136,7 @@ def test_summary_of_what_changed_reads_as_agreed() -> None:
 def test_changes_are_added_up_over_those_who_are_followed_and_nobody_else_counts_as_unchanged() -> None:
     said = render_text(summary_message(result_of(*FOLLOWED, WARNED, FAILED), run=RUN))
     assert "2 new, 1 of them critical; 2 ongoing, 7 resolved (known for 3 of 5 organizations)." in said
-    assert "Since the run before" not in render_text(summary_message(result_of(WARNED, FAILED), run=RUN))
+    assert "Problems:" not in render_text(summary_message(result_of(WARNED, FAILED), run=RUN))
     assert "known for" not in render_text(summary_message(result_of(*FOLLOWED), run=RUN))
 
 
