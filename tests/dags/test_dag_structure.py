@@ -27,7 +27,7 @@ HEAVY = (
 
 PARSE = """
 import json, runpy, sys
-import airflow.sdk
+import airflow.models.dagbag, airflow.sdk
 from airflow.sdk import BaseOperator, Param, TriggerRule, dag, task, task_group
 before = set(sys.modules)
 runpy.run_path(sys.argv[1])

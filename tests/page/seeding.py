@@ -16,6 +16,7 @@ from include.schema_sync.nouns.dataset import DataSource, Organization
 from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType
 from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch, UncheckedSource
 from include.schema_sync.nouns.wire import report_to_json, totals_to_json
+from tests.airflow_names import VERSION
 
 DAG_ID = "schema_sync"
 CHECKS = ("introspect", "diff", "notify")
@@ -151,13 +152,15 @@ def seed_run(
             end_date=None if running else moment + timedelta(seconds=45), conf=dict(conf or {}),
         )
     ).inserted_primary_key[0]  # fmt: skip
+    # Before Airflow 3.3 the column is a text.
+    new_id = uuid.uuid4 if VERSION >= (3, 3) else lambda: str(uuid.uuid4())
     split = _split(reports, batches)
     finished = len(split) if done is None else done
     instances: list[dict[str, Any]] = []
     xcoms: list[dict[str, Any]] = []
 
     def ran(task: str, outcome: str, map_index: int = -1, **pushed: Any) -> None:
-        instances.append({"id": uuid.uuid4(), "task_id": task, "dag_id": DAG_ID, "run_id": name, "pool": "default_pool",
+        instances.append({"id": new_id(), "task_id": task, "dag_id": DAG_ID, "run_id": name, "pool": "default_pool",
                           "map_index": map_index, "state": outcome, "try_number": 1, "max_tries": 1, "pool_slots": 1,
                           "start_date": moment, "end_date": moment, "operator": task})  # fmt: skip
         xcoms.extend(

@@ -19,9 +19,9 @@ from typing import Any
 
 from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
 from ..needs.budget import ReadingBudget
-from ..needs.placement import group_requests, place
+from ..needs.placement import MOST_PARTS, group_requests, place
 from ..nouns.dataset import Dataset, DataSource, Organization
-from ..nouns.proof import Outcome
+from ..nouns.proof import NOBODY_KNOWS
 from ..nouns.report import OrganizationReport, UncheckedSource
 from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
@@ -310,9 +310,11 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         if absent:
             named = ", ".join(map(visible, absent[:_MOST_NAMED]))
             result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"
-    unproven = sum(1 for each in snapshot.proof or () if each.outcome is Outcome.UNPROVEN)
-    if unproven:  # because something of it is missing, or time or the number of parts is up
-        result += f", {counted(unproven, 'expression or join was', 'expressions and joins were')} not compiled"
+    beyond = sum(1 for each in snapshot.proof or () if each.user == NOBODY_KNOWS)
+    if beyond:
+        result += (
+            f", {counted(beyond, 'definition was', 'definitions were')} not compiled (beyond {MOST_PARTS:,} parts)"
+        )
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"

@@ -74,6 +74,8 @@ def deal_out(organizations: Sequence[Organization], most: int) -> list[Sequence[
 
 
 def label(batch: Sequence[Organization]) -> str:
-    """How a batch is called in the grid."""
+    """How a batch is called in the grid, and in a line of Airflow's own log."""
+    from include.schema_sync.text import visible
+
     name = batch[0].name if len(batch) == 1 else f"{len(batch)} organizations, {batch[0].name} to {batch[-1].name}"
-    return name[:200]
+    return visible(name, 200)
