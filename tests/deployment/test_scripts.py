@@ -324,7 +324,7 @@ def test_test_passes_arguments_and_exit_code_through(given: list[str], passed: l
     assert installed.calls == ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=20", *passed]
 
 
-@pytest.mark.parametrize("broken", ["tests", "ruff", "mypy", "lint-imports", None])
+@pytest.mark.parametrize("broken", ["tests", "test-airflow", "ruff", "mypy", "lint-imports", None])
 def test_ci_runs_everything_fails_if_anything_failed_and_ends_with_the_closing_line_of_pytest(
     broken: str | None, installed: Project
 ) -> None:
@@ -333,14 +333,15 @@ def test_ci_runs_everything_fails_if_anything_failed_and_ends_with_the_closing_l
         installed.root / "scripts/test",
         f"#!/bin/sh\necho '{closing}'\necho 'said at exit' >&2\nexit {int(broken == 'tests')}\n",
     )
-    for tool in ("ruff", "mypy", "lint-imports"):
-        text = f'#!/bin/sh\necho "{tool} $*" >>"$CALLS"\nexit {int(broken == tool)}\n'
-        executable(installed.root / ".venv/bin" / tool, text)
+    for tool in ("scripts/test-airflow", ".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"):
+        name = Path(tool).name
+        text = f'#!/bin/sh\necho "{name} $*" >>"$CALLS"\nexit {int(broken == name)}\n'
+        executable(installed.root / tool, text)
 
     code, out, _ = installed.run(".ci/run")
     assert code == int(broken is not None)
     assert out.splitlines()[-1] == closing
-    assert [call.split()[0] for call in installed.calls] == ["ruff", "ruff", "mypy", "lint-imports"]
+    assert [call.split()[0] for call in installed.calls] == ["test-airflow", "ruff", "ruff", "mypy", "lint-imports"]
 
 
 # requirements
@@ -398,5 +399,5 @@ def test_what_runs_before_a_commit_is_what_ci_enforces() -> None:
 
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     before = {hook["entry"] for repo in config["repos"] for hook in repo["hooks"]}
-    enforced = set(re.findall(r"^check (\S.*?)(?: \.)?$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
+    enforced = set(re.findall(r"^check (\.venv/\S.*?)(?: \.)?$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
     assert before == enforced
