@@ -57,7 +57,7 @@ def test_a_malformed_organization_id_is_refused_before_anything_runs(world):
 
     organization = world.customer("Acme", ORDERS, DRIFTED)
     for ids in [[organization, "not-an-id"], [f"{organization}' OR true --"], organization, [], [None]]:
-        with pytest.raises(ParamValidationError, match="organization_ids"):
+        with pytest.raises((ParamValidationError, ValueError), match="organization_ids"):  # 3.2 raises the latter
             world.run({"organization_ids": ids})
     assert world.slack.messages == []
     assert world.tracked() == []

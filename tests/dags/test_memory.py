@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import psycopg
@@ -61,6 +62,23 @@ def test_a_rename_is_known_through_test_runs_other_batches_and_days(world, acme)
     assert "+    expr: gross" in patch["diff"]
     assert changed(world.run(EVERYBODY, day=day(6))) == expected
     assert run.reports()["A first one"]["changes"] == []
+
+
+def test_the_thread_tells_what_else_changed_in_the_tables(world, acme):
+    organization_id, change = acme
+    world.run(day=day(1))
+    change("ALTER TABLE orders RENAME amount TO gross")
+    change("ALTER TABLE orders ADD currency text, ALTER note TYPE varchar(8)")
+    world.run(day=day(2))
+    alert, reply = world.messages(world.channel(organization_id))
+    assert reply["thread_ts"] == alert["ts"]
+    assert "currency" not in json.dumps(alert["blocks"])
+    said = "\n".join(block["text"]["text"] for block in reply["blocks"] if "text" in block)
+    assert (
+        "*Also changed in these tables*\n`orders`: `note` was text, now character varying(8); `currency` is new" in said
+    )
+    world.run(day=day(3))
+    assert len(world.messages(world.channel(organization_id))) == 2
 
 
 def test_an_outage_costs_no_memory(world, acme):

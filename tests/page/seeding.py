@@ -152,8 +152,8 @@ def seed_run(
             end_date=None if running else moment + timedelta(seconds=45), conf=dict(conf or {}),
         )
     ).inserted_primary_key[0]  # fmt: skip
-    # Before Airflow 3.3 the column is a text.
-    new_id = uuid.uuid4 if VERSION >= (3, 3) else lambda: str(uuid.uuid4())
+    # Before Airflow 3.2 the column is a text.
+    new_id = uuid.uuid4 if VERSION >= (3, 2) else lambda: str(uuid.uuid4())
     split = _split(reports, batches)
     finished = len(split) if done is None else done
     instances: list[dict[str, Any]] = []

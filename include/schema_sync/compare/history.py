@@ -8,7 +8,7 @@ else is *gone*: rebuilt tables, and engines without numbers, where a rename and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -219,18 +219,25 @@ def _place(source: SourceSnapshot, group: GroupSnapshot) -> _Place:
     return (source.data_source.id, group.database, group.schema)
 
 
-def words(changes: Collection[ColumnChange]) -> str:
-    """What changed, for people: ``also new: `currency`; `status` was varchar(8)``. Names are cut, not escaped."""
+def words(
+    changes: Collection[ColumnChange],
+    name: Callable[[str], str] = lambda text: f"`{cut(text)}`",
+    type_: Callable[[str], str] = cut,
+) -> str:
+    """What changed, for people: ``also new: `currency`; `status` was varchar(8)``.
+
+    :param name, type_: how columns' names and types are written; as they are they are cut, not escaped.
+    """
     said = []
     for each in changes:
-        name = f"`{cut(each.name)}`"
+        column = name(each.name)
         said.append(
             {
-                ChangeKind.ADDED: f"{name} is new",
-                ChangeKind.GONE: f"{name} is gone",
-                ChangeKind.DROPPED: f"{name} was dropped",
-                ChangeKind.RENAMED: f"{name} was renamed to `{cut(each.to or '')}`",
-                ChangeKind.RETYPED: f"{name} was {cut(each.was)}, now {cut(each.to or '')}",
+                ChangeKind.ADDED: f"{column} is new",
+                ChangeKind.GONE: f"{column} is gone",
+                ChangeKind.DROPPED: f"{column} was dropped",
+                ChangeKind.RENAMED: f"{column} was renamed to {name(each.to or '')}",
+                ChangeKind.RETYPED: f"{column} was {type_(each.was or '')}, now {type_(each.to or '')}",
             }[each.kind]
         )
     return "; ".join(said)

@@ -50,11 +50,13 @@ class Listing:
     :ivar size: number of lines.
     :ivar item: index → line, already escaped, at most about 2 000 units long together with its heading.
     :ivar noun: what one line stands for, (singular, plural).
+    :ivar in_thread: it stands in the thread alone, behind what did not fit; such listings are the last ones.
     """
 
     size: int
     item: Callable[[int], Item]
     noun: tuple[str, str]
+    in_thread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
+from ...compare.history import words
 from ...nouns.discrepancy import Discrepancy, Severity
 from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
@@ -41,6 +43,7 @@ from .wording import (
 
 # A week less what a daily run may be early against the one it is compared with.
 REMIND_AFTER = timedelta(days=7) - timedelta(hours=12)
+_CHANGES = 6  # told of one table, with types of 100 characters: a line must fit; the page has all
 # A reminder names the worst; the first message lists them all.
 _REMINDED = 8
 
@@ -146,6 +149,7 @@ class _Said:
                 self._findings(shown),
                 _memories(change.kept, "⚪", "*Still open*, not checked this time"),
                 unchecked_listing(self.report.unchecked),
+                self._also_changed(shown),
             ),
             foot=self._foot(shown),
             paged=paged,
@@ -179,7 +183,7 @@ class _Said:
             text=f"{title}. {first_of(new)}",
             title=f"Schema drift: {name(self.report.organization_name)}",
             head=self._head(title, new, is_reply=True),
-            listings=(self._findings(new, alone=True), *self._gone()),
+            listings=(self._findings(new, alone=True), *self._gone(), self._also_changed(new)),
             foot=self._foot(new),
             max_lines=MAX_LINES,
         )
@@ -252,6 +256,27 @@ class _Said:
                 self.change.ignored, "🔇", "*Silenced* in the dataset", ("silenced problem", "silenced problems")
             ),
         )
+
+    def _also_changed(self, shown: Sequence[Discrepancy]) -> Listing:
+        """What else changed in the tables of these findings since they were last seen whole, for the thread."""
+        told: dict[tuple[str | None, ...], set[str | None]] = {}
+        for each in shown:
+            told.setdefault((each.data_source_id, each.database, each.schema, each.table), set()).add(each.column)
+        others = [
+            (of.table, rest)
+            for of in self.report.changes
+            if (columns := told.get((of.data_source_id, of.database, of.schema, of.table))) is not None
+            and (rest := [change for change in of.columns if change.name not in columns])
+        ]
+
+        def item(index: int) -> Item:
+            table, rest = others[index]
+            return Item(
+                f"{name(table)}: {words(rest[:_CHANGES], name, partial(prose, limit=100))}",
+                "*Also changed in these tables*",
+            )
+
+        return Listing(len(others), item, ("table", "tables"), in_thread=True)
 
     def _shown(self, found: Sequence[Discrepancy]) -> list[Discrepancy]:
         return in_order(found, self.change.first_seen)

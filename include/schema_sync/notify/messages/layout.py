@@ -89,6 +89,7 @@ def compose(
     :param paged: False: what does not fit is counted only; it is in the thread already.
     :param max_lines: of head and body together, as far as short listings leave it.
     """
+    everywhere, listings = listings, [each for each in listings if not each.in_thread]
     blocks_left = MAX_BLOCKS - len(head) - len(foot) - len(listings)
     cost_left = MAX_TOTAL - MARKER_RESERVE - cost(head) - cost(foot) - _NOTE_COST * len(listings)
     lines_left = max_lines - _lines(head) - sum(map(_fewest_lines, listings))
@@ -112,7 +113,7 @@ def compose(
     return Message(
         text=_bounded(text),
         blocks=(*head, *body, *foot),
-        replies=_replies(title, listings, ends) if paged else (),
+        replies=_replies(title, everywhere, [*ends, *([0] * (len(everywhere) - len(ends)))]) if paged else (),
     )
 
 
