@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 from include.schema_sync.nouns.dataset import DataSource
 from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses import DIALECTS, dialect_for
+from include.schema_sync.warehouses.sign_in import SignIn
+from include.schema_sync.warehouses.tenants import confined
 from tests.airflow_names import VERSION
 
 pytestmark = pytest.mark.airflow
@@ -170,6 +174,18 @@ def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path
     request = GroupRequest("s", None, "main", ("orders",))
     (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2).groups
     assert (group.snapshot.error, [table.name for table in group.snapshot.tables]) == (None, ["orders"])
+
+
+def test_a_drivers_first_import_costs_a_tenant_no_time_to_connect(monkeypatch, tmp_path):
+    (tmp_path / "slow_driver.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    driver = replace(dialect_for("postgres").driver, modules="not_installed slow_driver")
+    confined(driver, SignIn({}, None), "organization", Settings.from_environment({}))
+    assert "slow_driver" in sys.modules
+    for each in DIALECTS.values():
+        each.driver.load()
+    loaded = {module for each in DIALECTS.values() for module in each.driver.modules.split()} & sys.modules.keys()
+    assert loaded >= {"psycopg", "duckdb", "sqlite3"}
 
 
 def test_a_provider_that_is_missing_is_told_before_anything_is_connected(monkeypatch):
