@@ -297,6 +297,21 @@ def test_the_task_log_says_what_was_asked_how_long_it_took_and_what_differs(worl
     assert "did you mean" in log
 
 
+def test_a_run_that_found_criticals_ends_with_a_warning_in_the_log_and_one_without_does_not(world):
+    drifted = world.customer("Acme", ORDERS, DRIFTED)
+    clean = world.customer("Bluebird", ORDERS, CLEAN)
+
+    def warnings(*organization_ids):
+        world.run({"organization_ids": [*organization_ids]})
+        records = [each for each in world.records.records if each.name.endswith("tasks.summarize")]
+        return [each.getMessage() for each in records if each.levelname == "WARNING"]
+
+    assert warnings(drifted, clean) == [
+        "schema-sync: 1 critical issue(s) in 1 of 2 organizations; queries on these datasets fail"
+    ]
+    assert warnings(clean) == []
+
+
 @pytest.mark.parametrize("kind", ["password", "host"])
 def test_a_terminal_error_is_not_retried_and_a_transient_one_is(world, refused_uri, kind):
     organization = world.organization("Acme")
