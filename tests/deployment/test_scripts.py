@@ -23,6 +23,7 @@ SCRIPTS = [
     "scripts/check-installation",
     "scripts/demo",
     "scripts/install-emulators",
+    "scripts/mutate",
     "scripts/test",
     ".ci/run",
 ]
