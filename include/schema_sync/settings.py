@@ -144,6 +144,7 @@ class Settings(_FromEnvironment):
     :ivar reading_timeout_s: what reading the datasets of one organization may cost.
     :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
     :ivar dry_run: no run sends anything, whatever it was asked.
+    :ivar vault_first: a data source's credentials are looked for in the vault before Airflow is asked for a connection.
     :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar file_root: organizations' DuckDB and SQLite files, in a folder for each, named as its id; None: none are read.
     :ivar denied_networks, allowed_networks: where hosts of vault credentials may not, and may all the same, be.
@@ -171,6 +172,7 @@ class Settings(_FromEnvironment):
     most_columns: int = _whole_number("SCHEMA_SYNC_MOST_COLUMNS", 2_000_000, low=1_000, high=100_000_000)
     most_mebibytes: int = _whole_number("SCHEMA_SYNC_MOST_MEBIBYTES", 256, low=1, high=16_384)
     dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
+    vault_first: bool = _yes_or_no("SCHEMA_SYNC_VAULT_FIRST", default=False)
     quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
     file_root: str | None = _text("SCHEMA_SYNC_FILE_ROOT")
     denied_networks: tuple[str, ...] = _networks(

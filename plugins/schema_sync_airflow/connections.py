@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
-from include.schema_sync.application.rows import application_errors, vault_secret
+from include.schema_sync.application.rows import application_errors, vault_secrets
 from include.schema_sync.errors import TerminalError, TransientError
 from include.schema_sync.introspect.organizations import SourceAccess
 from include.schema_sync.nouns.dataset import DataSource
@@ -72,18 +73,33 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
         yield opened
 
 
+class Vault:
+    """The product's vault, read once, and only if needed, for all names that a task may ask it for."""
+
+    def __init__(self, application: ApplicationConnection, names: Iterable[str]) -> None:
+        self._application = application
+        self._names = names
+
+    @cached_property
+    def secrets(self) -> Mapping[str, str]:
+        """:raises TerminalError: it may not be read."""
+        return vault_secrets(self._application, self._names)
+
+
 @contextmanager
 def source_access(
-    source: DataSource, owners: Mapping[str, str], application: ApplicationConnection, settings: Settings
+    source: DataSource, owners: Mapping[str, str], vault: Vault, settings: Settings
 ) -> Iterator[SourceAccess]:
     """Find a data source's credentials; nothing is connected yet.
 
     :param owners: {data source id: organization id}.
+    :param vault: with the ids of all data sources as its names.
     :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
     """
     dialect = dialect_for(source.type)
     conn_id = f"data_source_{source.id.replace('-', '_')}"
-    connection = _airflow_connection(conn_id)
+    in_vault = settings.vault_first and source.id in vault.secrets
+    connection = None if in_vault else _airflow_connection(conn_id)
     if connection is not None:
         hook = warehouse_hook(dialect.name)
         yield SourceAccess(
@@ -94,7 +110,7 @@ def source_access(
             host=connection.host or None,
         )
         return
-    secret, sign_in = _vault_sign_in(source, dialect.driver, application, conn_id)
+    secret, sign_in = _vault_sign_in(source, dialect.driver, vault, conn_id)
     yield SourceAccess(
         dialect=dialect,
         own_database=sign_in.own_database,
@@ -104,11 +120,21 @@ def source_access(
     )
 
 
+def slack_default() -> Connection | None:
+    """The connection whose proxy serves tokens of the vault."""
+    return _airflow_connection(SLACK_DEFAULT)
+
+
 def organization_slack(
-    key: str | None, organization_name: str, application: ApplicationConnection, settings: Settings
+    key: str | None,
+    organization_name: str,
+    application: ApplicationConnection,
+    settings: Settings,
+    shared: Callable[[], Connection | None] = slack_default,
 ) -> WebClient:
     """Look up an organization's Slack.
 
+    :param shared: :func:`slack_default`, which whoever asks for many remembers.
     :raises TerminalError: there is no token; says what to create.
     """
     from include.schema_sync.notify.slack.client import slack_client
@@ -118,11 +144,10 @@ def organization_slack(
         connection = _airflow_connection(key)
         if connection is not None and connection.conn_type == "slack" and connection.password:
             return _slack_of(connection, settings)
-        token = vault_secret(application, key)
+        token = vault_secrets(application, [key]).get(key)
         if token and _SLACK_TOKEN.fullmatch(token.strip()):
             mask_secret(token)
-            shared = _airflow_connection(SLACK_DEFAULT)
-            proxy = shared.extra_dejson.get("proxy") if shared is not None else None
+            proxy = of_all.extra_dejson.get("proxy") if (of_all := shared()) is not None else None
             return slack_client(token, base_url=settings.slack_base_url, proxy=proxy)
     raise TerminalError(
         f"The Slack integration of {visible(organization_name)} is active but has no token. Create the Airflow "
@@ -177,10 +202,8 @@ def _airflow_connection(conn_id: str) -> Connection | None:
     return connection
 
 
-def _vault_sign_in(
-    source: DataSource, driver: Driver, application: ApplicationConnection, conn_id: str
-) -> tuple[Mapping[str, Any], SignIn]:
-    text = vault_secret(application, source.id)
+def _vault_sign_in(source: DataSource, driver: Driver, vault: Vault, conn_id: str) -> tuple[Mapping[str, Any], SignIn]:
+    text = vault.secrets.get(source.id)
     if text is None:
         raise TerminalError(
             f"No credentials for data source {visible(source.name)}: create the Airflow connection `{conn_id}`, "

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+import psycopg
 import pytest
 
+from include.schema_sync.nouns.dataset import DataSource
 from include.schema_sync.settings import Settings
+from include.schema_sync.warehouses import DIALECTS, dialect_for
+from include.schema_sync.warehouses.sign_in import SignIn
+from include.schema_sync.warehouses.tenants import confined
 from tests.airflow_names import VERSION
 
 pytestmark = pytest.mark.airflow
@@ -90,7 +96,7 @@ def test_a_tenants_key_names_no_connection_but_a_slack_token(monkeypatch, key, c
     from include.schema_sync.errors import TerminalError
 
     monkeypatch.setenv(f"AIRFLOW_CONN_{key.upper()}", connection)
-    monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: None)
+    monkeypatch.setattr(connections, "vault_secrets", lambda _application, _names: {})
     with pytest.raises(TerminalError, match="has no token") as refused:
         connections.organization_slack(key, "Acme", NOBODY, Settings.from_environment({}))
     assert "password" not in str(refused.value).replace("as its password", "")
@@ -105,11 +111,44 @@ def test_a_vault_row_that_is_no_slack_token_is_not_sent_to_slack(monkeypatch, st
     from include.schema_sync.errors import TerminalError
 
     settings = Settings.from_environment({})
-    monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: stored)
+    monkeypatch.setattr(connections, "vault_secrets", lambda _application, names: dict.fromkeys(names, stored))
     with pytest.raises(TerminalError, match="has no token"):
         connections.organization_slack("11111111-1111-1111-1111-111111111111", "Acme", NOBODY, settings)
-    monkeypatch.setattr(connections, "vault_secret", lambda _application, _name: "xoxb-1-of-acme")
+    monkeypatch.setattr(connections, "vault_secrets", lambda _, names: dict.fromkeys(names, "xoxb-1-of-acme"))
     assert connections.organization_slack("slack-acme", "Acme", NOBODY, settings).token == "xoxb-1-of-acme"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("vault_first", [False, True])
+def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database, vault_first):
+    """With ``SCHEMA_SYNC_VAULT_FIRST`` Airflow is asked for those alone that the vault does not hold."""
+    from schema_sync_airflow import connections
+
+    asked, statements = [], []
+    monkeypatch.setattr(connections, "_airflow_connection", asked.append)
+
+    class Cursor(psycopg.Cursor):
+        def execute(self, *arguments, **options):
+            statements.append(arguments)
+            return super().execute(*arguments, **options)
+
+    owners = {f"source-{number}": "organization" for number in range(50)}
+    with psycopg.connect(fresh_database, autocommit=True, cursor_factory=Cursor) as application:
+        application.execute("CREATE SCHEMA vault")
+        application.execute("CREATE TABLE vault.decrypted_secrets (name text, decrypted_secret text)")
+        for source in owners:
+            text = json.dumps(
+                {"type": "postgres", "host": source, "database": "d", "username": "u", "password": source}
+            )
+            application.execute("INSERT INTO vault.decrypted_secrets VALUES (%s, %s)", (source, text))
+        statements.clear()
+        vault = connections.Vault(application, owners)
+        settings = Settings.from_environment({"SCHEMA_SYNC_VAULT_FIRST": str(vault_first).lower()})
+        for source in owners:
+            with connections.source_access(DataSource(source, "Shop", "postgres"), owners, vault, settings) as access:
+                assert access.host == source
+    assert len(statements) == 2
+    assert len(asked) == (0 if vault_first else 50)
 
 
 def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path):
@@ -135,6 +174,18 @@ def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path
     request = GroupRequest("s", None, "main", ("orders",))
     (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2).groups
     assert (group.snapshot.error, [table.name for table in group.snapshot.tables]) == (None, ["orders"])
+
+
+def test_a_drivers_first_import_costs_a_tenant_no_time_to_connect(monkeypatch, tmp_path):
+    (tmp_path / "slow_driver.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    driver = replace(dialect_for("postgres").driver, modules="not_installed slow_driver")
+    confined(driver, SignIn({}, None), "organization", Settings.from_environment({}))
+    assert "slow_driver" in sys.modules
+    for each in DIALECTS.values():
+        each.driver.load()
+    loaded = {module for each in DIALECTS.values() for module in each.driver.modules.split()} & sys.modules.keys()
+    assert loaded >= {"psycopg", "duckdb", "sqlite3"}
 
 
 def test_a_provider_that_is_missing_is_told_before_anything_is_connected(monkeypatch):

@@ -115,14 +115,13 @@ def test_the_active_integration_with_a_channel_is_taken(application):
 
 
 def test_a_database_without_a_vault_has_no_secrets(application):
-    assert application_db.vault_secret(application, "anything") is None
+    assert application_db.vault_secrets(application, ["anything"]) == {}
 
 
-def test_a_secret_is_read_by_its_name(application):
+def test_secrets_are_read_by_their_names(application):
     application.execute("CREATE SCHEMA vault")
     application.execute("CREATE VIEW vault.decrypted_secrets AS SELECT 'a'::text AS name, 's3cret' AS decrypted_secret")
-    assert application_db.vault_secret(application, "a") == "s3cret"
-    assert application_db.vault_secret(application, "b") is None
+    assert application_db.vault_secrets(application, ["a", "b"]) == {"a": "s3cret"}
 
 
 def test_missing_tables_are_terminal_and_name_the_ddl(fresh_database):

@@ -5,7 +5,7 @@ Columns are always named: production has more of them than the contract lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ SELECT DISTINCT ON (i.organization_id)
  ORDER BY i.organization_id, (coalesce(i.default_channel ->> 'id', '') = ''), i.id
 """
 
-_FROM_VAULT = "SELECT decrypted_secret FROM vault.decrypted_secrets WHERE name = %(name)s LIMIT 1"
+_FROM_VAULT = "SELECT name, decrypted_secret FROM vault.decrypted_secrets WHERE name = ANY (%(names)s)"
 _VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
 
 
@@ -162,17 +162,17 @@ def fetch_slack_integrations(connection: Connection, organization_ids: Sequence[
     }
 
 
-def vault_secret(connection: Connection, name: str) -> str | None:
-    """Read one secret from the product's vault; None when there is no vault, or no such secret.
+def vault_secrets(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """Read secrets from the product's vault, in one statement: those that are there; none without a vault.
 
     :raises TerminalError: the vault may not be read.
     """
     with application_errors("read the vault"):
         exists = connection.execute(_VAULT_EXISTS).fetchone()
         if exists is None or not exists[0]:
-            return None
-        row = connection.execute(_FROM_VAULT, {"name": name}).fetchone()
-    return None if row is None or row[0] is None else str(row[0])
+            return {}
+        rows = connection.execute(_FROM_VAULT, {"names": list(names)}).fetchall()
+    return {str(name): str(secret) for name, secret in rows if secret is not None}
 
 
 @contextmanager

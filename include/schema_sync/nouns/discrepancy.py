@@ -6,10 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .snapshot import Column
+from .columns import Change as Change
+from .columns import ChangeKind as ChangeKind
+from .columns import Column
 
 
 class Severity(StrEnum):
@@ -81,32 +81,6 @@ class Verdict(StrEnum):
     COMPATIBLE = "compatible"
     MISMATCH = "mismatch"
     UNKNOWN = "unknown"
-
-
-class ChangeKind(StrEnum):
-    """What became of a column. A finding's change is one of the first three; the others stand in lists of changes.
-
-    GONE: it is not there any more, and whether it was renamed or dropped nobody can tell.
-    """
-
-    RENAMED = "renamed"
-    DROPPED = "dropped"
-    RETYPED = "retyped"
-    ADDED = "added"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of a column since the last run that saw it (contract, section 13).
-
-    :ivar since: that run's timestamp, ISO 8601, UTC.
-    :ivar to: the new name or type, None when the column was dropped.
-    """
-
-    since: str
-    kind: ChangeKind
-    to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

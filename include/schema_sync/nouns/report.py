@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .discrepancy import Discrepancy, Severity
 from .snapshot import ColumnChange
@@ -41,8 +42,7 @@ class SuggestedPatch:
     probable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TableChanges:
+class TableChanges(NamedTuple):
     """What changed in one table's columns since an earlier run (contract, section 13)."""
 
     data_source_id: str

@@ -7,40 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from .columns import Column as Column
+from .columns import ColumnChange as ColumnChange
 from .dataset import DataSource
-from .discrepancy import ChangeKind
 from .proof import Part, PartOutcome
-
-
-class Column(NamedTuple):
-    """A column as the warehouse has it. A tuple, because hundreds of thousands are made in one run.
-
-    :ivar type: type text as the warehouse spells it.
-    :ivar base_type: what a user-defined type stands for (a domain's base, ``enum``…), or None.
-    :ivar readable: False when the role may not select it.
-    :ivar identity: a number that a column keeps when it is renamed, where the engine has one; else None.
-    """
-
-    name: str
-    type: str
-    base_type: str | None = None
-    readable: bool = True
-    identity: int | None = None
-
-
-class ColumnChange(NamedTuple):
-    """What became of a column since an earlier run.
-
-    :ivar since: timestamp of the last run that saw it as it was; of an added one, that did not see it.
-    :ivar was: its type then; empty for an added one.
-    :ivar to: the new name or type, None where there is none.
-    """
-
-    name: str
-    kind: ChangeKind
-    since: str
-    was: str = ""
-    to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,19 @@ could not be confirmed, is written once a group.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from itertools import count, repeat
 from typing import Any
 
+import msgspec
+from msgspec import json
+
 from ..text import cut
 from .dataset import DataSource, Organization
-from .discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
-from .proof import Outcome, PartOutcome
-from .report import (
-    LeftOut,
-    OrganizationReport,
-    OrganizationTotals,
-    SourceTiming,
-    SuggestedPatch,
-    TableChanges,
-    UncheckedSource,
-)
+from .discrepancy import Discrepancy
+from .proof import PartOutcome
+from .report import OrganizationReport, OrganizationTotals
 from .snapshot import (
     Column,
     ColumnChange,
@@ -39,20 +33,17 @@ from .snapshot import (
 
 Json = dict[str, Any]
 
-_TOTALS = frozenset(each.name for each in fields(OrganizationTotals))
+_FOUND = ("discrepancies", "ignored")
 
 
 def organizations_to_text(organizations: Iterable[Organization]) -> str:
     """The organizations of a batch as one text: nested values Airflow takes apart and puts together again."""
-    return json.dumps([asdict(each) for each in organizations])
+    return json.encode(list(organizations)).decode()
 
 
 def organizations_from_text(text: str) -> list[Organization]:
     """The organizations of a batch, in its order."""
-    return [
-        Organization(each["id"], each["name"], tuple(DataSource(**source) for source in each["data_sources"]))
-        for each in json.loads(text)
-    ]
+    return json.decode(text, type=list[Organization])
 
 
 def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
@@ -102,103 +93,40 @@ def _by_reason(unread: Mapping[str, str]) -> list[list[Any]]:
 
 
 def report_to_json(report: OrganizationReport) -> Json:
-    return {
-        "organization_id": report.organization_id,
-        "organization_name": report.organization_name,
-        "datasets_checked": report.datasets_checked,
-        "datasets_unchecked": report.datasets_unchecked,
-        "discrepancies": [discrepancy_to_json(discrepancy) for discrepancy in report.discrepancies],
-        "unchecked": [_unchecked_to_json(source) for source in report.unchecked],
-        "error": report.error,
-        "ignored": [discrepancy_to_json(discrepancy) for discrepancy in report.ignored],
-        "patches": [{**asdict(patch), "fixes": list(patch.fixes)} for patch in report.patches],
-        "slowest_source": _timing_to_json(report.slowest_source),
-        "left_out": asdict(report.left_out),
-        "changes": [
-            [each.data_source_id, each.database, each.schema, each.table, _changes_to_json(each.columns)]
-            for each in report.changes
-        ],
-        "sources_checked": report.sources_checked,
-    }
+    found = {key: [discrepancy_to_json(each) for each in getattr(report, key)] for key in _FOUND}
+    return {**_plain(replace(report, discrepancies=(), ignored=())), **found}
 
 
 def report_from_json(value: Json) -> OrganizationReport:
-    return OrganizationReport(
-        organization_id=value["organization_id"],
-        organization_name=value["organization_name"],
-        datasets_checked=value["datasets_checked"],
-        datasets_unchecked=value["datasets_unchecked"],
-        discrepancies=tuple(
-            _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["discrepancies"]
-        ),
-        unchecked=tuple(map(_unchecked_from_json, value["unchecked"])),
-        error=value["error"],
-        ignored=tuple(
-            _discrepancy_from_json(value["organization_id"], discrepancy) for discrepancy in value["ignored"]
-        ),
-        patches=tuple(SuggestedPatch(**{**patch, "fixes": tuple(patch["fixes"])}) for patch in value["patches"]),
-        slowest_source=_timing_from_json(value["slowest_source"]),
-        left_out=LeftOut(**value.get("left_out", {})),
-        changes=tuple(
-            TableChanges(source, database, schema, table, _changes_from_json(columns))
-            for source, database, schema, table, columns in value["changes"]
-        ),
-        sources_checked=value.get("sources_checked", 0),
-    )
+    """:raises ValueError: another release wrote it in another shape."""
+    of = {"organization_id": value["organization_id"]}
+    found = {key: [{**each, **of} for each in value[key]] for key in _FOUND}
+    return msgspec.convert({**value, **found}, OrganizationReport)
 
 
 def totals_to_json(totals: OrganizationTotals) -> Json:
-    return {**asdict(totals), "unchecked": [_unchecked_to_json(source) for source in totals.unchecked]}
+    return _plain(totals)
 
 
 def totals_from_json(value: Json) -> OrganizationTotals:
     """Other keys than the noun's are left alone: whoever keeps totals may add where they are from."""
-    return OrganizationTotals(
-        **{
-            **{key: each for key, each in value.items() if key in _TOTALS},
-            "unchecked": tuple(map(_unchecked_from_json, value["unchecked"])),
-            "slowest_source": _timing_from_json(value["slowest_source"]),
-        }
-    )
-
-
-def _unchecked_to_json(source: UncheckedSource) -> Json:
-    return {**asdict(source), "dataset_ids": list(source.dataset_ids)}
-
-
-def _unchecked_from_json(value: Json) -> UncheckedSource:
-    return UncheckedSource(**{**value, "dataset_ids": tuple(value["dataset_ids"])})
-
-
-def _timing_to_json(timing: SourceTiming | None) -> Json | None:
-    return None if timing is None else asdict(timing)
-
-
-def _timing_from_json(value: Json | None) -> SourceTiming | None:
-    return None if value is None else SourceTiming(**value)
+    return msgspec.convert(value, OrganizationTotals)
 
 
 def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
-    value = asdict(replace(discrepancy, columns=()))
-    value["columns"] = [[cut(column.name), cut(column.type)] for column in discrepancy.columns]
-    del value["organization_id"]  # the report says it once
-    value["users"] = list(discrepancy.users)
-    if discrepancy.impact is not None:
-        value["impact"]["names"] = list(discrepancy.impact.names)
-    return {**value, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint}
+    """What a report has of it: not the organization, which is said once; the severity and the fingerprint as well."""
+    value = _plain(replace(discrepancy, columns=()))
+    del value["organization_id"]
+    columns = [[cut(column.name), cut(column.type)] for column in discrepancy.columns]
+    return {
+        **value, "columns": columns, "severity": str(discrepancy.severity), "fingerprint": discrepancy.fingerprint
+    }  # fmt: skip
 
 
-def _discrepancy_from_json(organization_id: str, value: Json) -> Discrepancy:
-    derived = {"severity", "fingerprint", "type"}
-    rest = {key: item for key, item in value.items() if key not in derived}
-    rest["users"] = tuple(rest["users"])
-    rest["columns"] = tuple(Column(name, type_) for name, type_ in rest.get("columns", ()))
-    if (impact := rest["impact"]) is not None:
-        rest["impact"] = Impact(**{**impact, "names": tuple(impact["names"])})
-    if (changed := rest["changed"]) is not None:
-        rest["changed"] = Change(changed["since"], ChangeKind(changed["kind"]), changed["to"])
-    rest["own_severity"] = None if rest["own_severity"] is None else Severity(rest["own_severity"])
-    return Discrepancy(type=DiscrepancyType(value["type"]), organization_id=organization_id, **rest)
+def _plain(noun: Any) -> Json:
+    """Dictionaries, lists, texts and numbers alone: Airflow would write a tuple as one."""
+    value: Json = json.decode(json.encode(noun))
+    return value
 
 
 def _group_to_json(group: GroupSnapshot) -> Json:
@@ -215,7 +143,7 @@ def _group_to_json(group: GroupSnapshot) -> Json:
             **_identities_to_json(table),
             **({} if table.broken is None else {"broken": table.broken}),
             **({"more": table.more} if table.more else {}),
-            **({"changes": _changes_to_json(table.changes)} if table.changes else {}),
+            **({"changes": [list(change) for change in table.changes]} if table.changes else {}),
         }
         for table in group.tables
     ]
@@ -234,14 +162,6 @@ def _group_to_json(group: GroupSnapshot) -> Json:
         "reasons": list(reasons),
         **({} if group.proof is None else {"proof": [list(outcome) for outcome in group.proof]}),
     }
-
-
-def _changes_to_json(changes: Iterable[ColumnChange]) -> list[list[str | None]]:
-    return [[each.name, str(each.kind), each.since, each.was, each.to] for each in changes]
-
-
-def _changes_from_json(value: Iterable[list[Any]]) -> tuple[ColumnChange, ...]:
-    return tuple(ColumnChange(name, ChangeKind(kind), *rest) for name, kind, *rest in value)
 
 
 def _identities_to_json(table: Table) -> Json:
@@ -276,7 +196,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             identity=table.get("identity"),
             broken=table.get("broken"),
             more=table.get("more", 0),
-            changes=_changes_from_json(table.get("changes", ())),
+            changes=msgspec.convert(table.get("changes", ()), tuple[ColumnChange, ...]),
         )
 
     return GroupSnapshot(
@@ -291,15 +211,7 @@ def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
             Probe(table, column, ProbeAnswer(answer), value["reasons"][reason])
             for table, column, answer, reason in value["probes"]
         ),
-        proof=_proof_from_json(value.get("proof")),
-    )
-
-
-def _proof_from_json(value: list[list[str]] | None) -> tuple[PartOutcome, ...] | None:
-    if value is None:
-        return None
-    return tuple(
-        PartOutcome(dataset, table, user, Outcome(outcome), words) for dataset, table, user, outcome, words in value
+        proof=msgspec.convert(value.get("proof"), tuple[PartOutcome, ...] | None),
     )
 
 

@@ -279,7 +279,14 @@ _VAULT_KEYS = (
     "host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? default_schema?"
 )
 _DRIVER = Driver(
-    "databricks-sql-connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, wakes_up=True
+    "databricks-sql-connector",
+    "databricks.sql",
+    _VAULT_KEYS,
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
+    wakes_up=True,
 )
 
 DATABRICKS = Dialect(

@@ -227,6 +227,7 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 _VAULT_KEYS = "path|default_database token?"
 _DRIVER = Driver(
     "duckdb",
+    "duckdb",
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,

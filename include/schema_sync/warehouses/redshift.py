@@ -263,7 +263,9 @@ _VAULT_KEYS = (
     "host port? database|default_database username password schema? ssl? connection_timeout? iam? "
     "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?"
 )
-_DRIVER = Driver("redshift-connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect)
+_DRIVER = Driver(
+    "redshift-connector", "redshift_connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect
+)
 
 REDSHIFT = Dialect(
     name="redshift",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
@@ -45,6 +46,7 @@ class Driver:
     """How one engine is signed in to and connected, whoever asks.
 
     :ivar package: what to install when importing the driver fails.
+    :ivar modules: what connecting imports, or one of them, with spaces between.
     :ivar vault_keys: the keys of its vault JSON, separated by spaces; ``?`` may be left out, ``|`` is one of several.
     :ivar sign_in_from_vault: the only reader of this engine's vault JSON.
     :ivar sign_in_from_uri: the same for a connection URI.
@@ -57,6 +59,7 @@ class Driver:
     """
 
     package: str
+    modules: str
     vault_keys: str
     sign_in_from_vault: Callable[[VaultJson], SignIn]
     sign_in_from_uri: Callable[[Uri], SignIn]
@@ -68,6 +71,12 @@ class Driver:
     def from_vault(self, secret: Mapping[str, Any]) -> SignIn:
         """:raises InvalidVaultJson: a key is missing or wrong; the text says which are known."""
         return self.sign_in_from_vault(VaultJson(secret, self.vault_keys))
+
+    def load(self) -> None:
+        """Import the driver before anybody counts the seconds of connecting, where one that lacks is told."""
+        for module in self.modules.split():
+            with suppress(ImportError):
+                import_module(module)
 
     def open(self, sign_in: SignIn, database: str | None, settings: Settings) -> Any:
         """An open connection, its certificates in private files for as long as connecting takes.

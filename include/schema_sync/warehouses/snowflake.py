@@ -307,7 +307,14 @@ _VAULT_KEYS = (
     "default_database default_schema?"
 )
 _DRIVER = Driver(
-    "snowflake-connector-python", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, wakes_up=True
+    "snowflake-connector-python",
+    "snowflake.connector",
+    _VAULT_KEYS,
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    limits,
+    _connect,
+    wakes_up=True,
 )
 
 SNOWFLAKE = Dialect(

@@ -223,6 +223,7 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 _VAULT_KEYS = "path|database|default_database"
 _DRIVER = Driver(
     "(nothing: the driver is Python's own)",
+    "sqlite3",
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,

@@ -28,6 +28,8 @@ def confined(driver: Driver, sign_in: SignIn, organization_id: str, settings: Se
     the others are told the addresses (``Driver.pin``).
     """
 
+    driver.load()
+
     def connect(database: str | None) -> Any:
         _watch_lookups()
         _guard.set(_Guard(settings))  # for this thread, which is the data source's own

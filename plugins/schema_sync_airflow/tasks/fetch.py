@@ -78,4 +78,4 @@ def label(batch: Sequence[Organization]) -> str:
     from include.schema_sync.text import visible
 
     name = batch[0].name if len(batch) == 1 else f"{len(batch)} organizations, {batch[0].name} to {batch[-1].name}"
-    return visible(name, 200)
+    return visible(name, 200)[:200]  # escapes make it longer

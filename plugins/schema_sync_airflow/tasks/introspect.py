@@ -40,7 +40,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
-        from schema_sync_airflow.connections import application_db, source_access
+        from schema_sync_airflow.connections import Vault, application_db, source_access
         from schema_sync_airflow.run.memory import with_memory
         from schema_sync_airflow.run.metrics import record_introspection
 
@@ -53,7 +53,7 @@ class SchemaIntrospectionOperator(BaseOperator):
             introspection = introspect_organizations(
                 organizations,
                 datasets,
-                partial(source_access, owners=owners, application=application, settings=settings),
+                partial(source_access, owners=owners, vault=Vault(application, owners), settings=settings),
                 settings,
             )
         record_introspection(introspection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from schema_sync_airflow.run.facts import is_dry, run_facts
@@ -85,10 +86,12 @@ def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, contex
 def _desk(application: Connection, settings: Settings, context: Context, *, quiet: bool) -> Desk:
     from include.schema_sync.notify.tell import Desk
     from include.schema_sync.nouns.discrepancy import Severity
-    from schema_sync_airflow.connections import organization_slack
+    from schema_sync_airflow.connections import organization_slack, slack_default
+
+    shared = cache(slack_default)
 
     def client_of(integration: SlackIntegration, organization_name: str) -> WebClient:
-        return organization_slack(integration.token_vault_key, organization_name, application, settings)
+        return organization_slack(integration.token_vault_key, organization_name, application, settings, shared)
 
     return Desk(
         application=application,

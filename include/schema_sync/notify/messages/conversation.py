@@ -13,7 +13,7 @@ from functools import partial
 
 from ...compare.history import words
 from ...nouns.discrepancy import Discrepancy, Severity
-from ...nouns.report import OrganizationReport
+from ...nouns.report import OrganizationReport, TableChanges
 from ...nouns.run import RunFacts
 from ...text import counted
 from ..incidents import (
@@ -259,14 +259,17 @@ class _Said:
 
     def _also_changed(self, shown: Sequence[Discrepancy]) -> Listing:
         """What else changed in the tables of these findings since they were last seen whole, for the thread."""
-        told: dict[tuple[str | None, ...], set[str | None]] = {}
-        for each in shown:
-            told.setdefault((each.data_source_id, each.database, each.schema, each.table), set()).add(each.column)
+
+        def table_of(each: Discrepancy | TableChanges) -> tuple[str | None, ...]:
+            return each.data_source_id, each.database, each.schema, each.table
+
+        told = {(*table_of(each), each.column) for each in self.report.discrepancies}
+        tables = set(map(table_of, shown))
         others = [
             (of.table, rest)
             for of in self.report.changes
-            if (columns := told.get((of.data_source_id, of.database, of.schema, of.table))) is not None
-            and (rest := [change for change in of.columns if change.name not in columns])
+            if table_of(of) in tables
+            and (rest := [change for change in of.columns if (*table_of(of), change.name) not in told])
         ]
 
         def item(index: int) -> Item:

@@ -162,5 +162,11 @@ class _Cursor:
 
 _VAULT_KEYS = "project_id service_account_key default_dataset? location?"
 DRIVER = Driver(
-    "google-cloud-bigquery", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, lambda _settings: {}, _connect
+    "google-cloud-bigquery",
+    "google.cloud.bigquery",
+    _VAULT_KEYS,
+    _sign_in_from_vault,
+    _sign_in_from_uri,
+    lambda _settings: {},
+    _connect,
 )

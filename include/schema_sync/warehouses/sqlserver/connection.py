@@ -239,6 +239,7 @@ _VAULT_KEYS = (
 )
 DRIVER = Driver(
     "pymssql (or mssql-python, for a service principal)",
+    "pymssql mssql_python",
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
