@@ -99,7 +99,7 @@ LONGEST_FIRST = (
     "test_command_line.py",
     "test_conversations.py",
     "test_sixty_days.py",
-    "test_outbox.py",
+    "test_rates.py",
     "test_demo.py",
     "test_bad_input.py",
 )
