@@ -32,7 +32,6 @@ _LONGEST_KEY = 60
 # No entry, each with the reason; by the piece that is looked for.
 NOT_FOR_PEOPLE = {
     "a snapshot of an unknown kind of warehouse": "a defect's assertion",
-    "a text was expected, not": "caught: a stored state that cannot be read counts as none",
     "each batch is a transaction: the connection must be in autoc": "a defect's assertion",
     "a row is locked across statements: the connection must not b": "a defect's assertion",
     "a rate limit without an answer": "the SDK's interface allows it, its code does not do it",

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
 from ..nouns.report import OrganizationReport
+from ..nouns.wire import plain
 
 if TYPE_CHECKING:
     from ..nouns.run import RunFacts
@@ -25,8 +28,7 @@ _VERSION = 1
 _NAME_LENGTH, _PLACE_LENGTH = 128, 386
 
 
-@dataclass(frozen=True, slots=True)
-class OpenProblem:
+class OpenProblem(NamedTuple):
     """What is remembered of an announced problem: enough to name it once it is gone.
 
     :ivar first_seen: timestamp of the run that announced it.
@@ -181,9 +183,7 @@ def place_of(found: Discrepancy) -> str:
 
 def state_to_json(state: IncidentState) -> dict[str, Any]:
     """Plain JSON values, which PostgreSQL can hold as ``jsonb`` too. Problems are lists: there may be thousands."""
-    problems = [[getattr(problem, name) for name in OpenProblem.__slots__] for problem in state.problems]
-    rest = {name: getattr(state, name) for name in IncidentState.__slots__}
-    return {"version": _VERSION, **rest, "problems": problems}
+    return {"version": _VERSION, **plain(state)}
 
 
 def state_from_json(value: object) -> IncidentState | None:
@@ -191,14 +191,11 @@ def state_from_json(value: object) -> IncidentState | None:
     if not isinstance(value, dict) or value.get("version") != _VERSION:
         return None
     try:
-        rest = {name: value[name] for name in IncidentState.__slots__ if name != "problems"}
-        state = IncidentState(**rest, problems=tuple(_problem(each) for each in value["problems"]))
-        if not all(isinstance(rest[name], str) for name in ("run_id", "as_of", "opened", "spoke")):
-            return None
+        state = msgspec.convert(value, IncidentState)
         for moment in (state.as_of, state.spoke, state.resolved):
             if moment is not None:
                 _moment(moment)
-    except (KeyError, TypeError, ValueError):
+    except ValueError:
         return None
     return state
 
@@ -315,12 +312,3 @@ def _order(problem: OpenProblem) -> tuple[int, str, str, str, str, str]:
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _problem(value: Any) -> OpenProblem:
-    fingerprint, kind, severity, *rest = value
-    optional = (False, False, False, True, True, False, True)
-    for text, may_be_none in zip([fingerprint, *rest], optional, strict=True):
-        if not (isinstance(text, str) or (text is None and may_be_none)):
-            raise TypeError(f"a text was expected, not {type(text).__name__}")
-    return OpenProblem(fingerprint, DiscrepancyType(kind), Severity(severity), *rest)

@@ -94,7 +94,7 @@ def _by_reason(unread: Mapping[str, str]) -> list[list[Any]]:
 
 def report_to_json(report: OrganizationReport) -> Json:
     found = {key: [discrepancy_to_json(each) for each in getattr(report, key)] for key in _FOUND}
-    return {**_plain(replace(report, discrepancies=(), ignored=())), **found}
+    return {**plain(replace(report, discrepancies=(), ignored=())), **found}
 
 
 def report_from_json(value: Json) -> OrganizationReport:
@@ -105,7 +105,7 @@ def report_from_json(value: Json) -> OrganizationReport:
 
 
 def totals_to_json(totals: OrganizationTotals) -> Json:
-    return _plain(totals)
+    return plain(totals)
 
 
 def totals_from_json(value: Json) -> OrganizationTotals:
@@ -115,7 +115,7 @@ def totals_from_json(value: Json) -> OrganizationTotals:
 
 def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     """What a report has of it: not the organization, which is said once; the severity and the fingerprint as well."""
-    value = _plain(replace(discrepancy, columns=()))
+    value = plain(replace(discrepancy, columns=()))
     del value["organization_id"]
     columns = [[cut(column.name), cut(column.type)] for column in discrepancy.columns]
     return {
@@ -123,7 +123,7 @@ def discrepancy_to_json(discrepancy: Discrepancy) -> Json:
     }  # fmt: skip
 
 
-def _plain(noun: Any) -> Json:
+def plain(noun: Any) -> Json:
     """Dictionaries, lists, texts and numbers alone: Airflow would write a tuple as one."""
     value: Json = json.decode(json.encode(noun))
     return value
