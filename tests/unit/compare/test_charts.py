@@ -15,7 +15,7 @@ from include.schema_sync.nouns.discrepancy import DiscrepancyType, Impact
 from include.schema_sync.nouns.report import OrganizationReport
 from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 from include.schema_sync.nouns.wire import report_from_json, report_to_json
-from tests.unit.compare.test_organization import SOURCE, dataset
+from tests.unit.compare.organizations import SOURCE, dataset
 
 YML = "name: orders\nmeasures: [{name: amount}, {name: tax}]\ndimensions: [{name: status, type: integer}]\n"
 GONE = "name: gone\ndimensions: [{name: x}]\n"

@@ -14,7 +14,7 @@ from include.schema_sync.nouns.report import OrganizationReport
 from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 from include.schema_sync.nouns.wire import snapshot_from_json, snapshot_to_json
 from include.schema_sync.repair.suggest import with_patches
-from tests.unit.compare.test_organization import SOURCE, dataset
+from tests.unit.compare.organizations import SOURCE, dataset
 
 YML = "name: orders\nmeasures: [{name: amount, type: integer}]\n"
 DATASET = dataset(YML)

@@ -11,7 +11,7 @@ from include.schema_sync.compare.impact import MOST_USERS, Users, breaks
 from include.schema_sync.nouns.discrepancy import DiscrepancyType
 from include.schema_sync.nouns.snapshot import Column, Table
 from include.schema_sync.report.task_log import discrepancy_table
-from tests.unit.compare.test_organization import ORDERS, dataset, only, report
+from tests.unit.compare.organizations import ORDERS, dataset, only, report
 
 CHAIN = """\
 name: orders

@@ -3,107 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.schema_sync.compare.discrepancies import NOT_IN_CATALOGUE
 from include.schema_sync.compare.organization import CHANGED_MEANWHILE, diff_organization
-from include.schema_sync.nouns.dataset import Dataset, DataSource
-from include.schema_sync.nouns.discrepancy import Discrepancy, DiscrepancyType, Severity
-from include.schema_sync.nouns.report import OrganizationReport, OrganizationState
+from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+from include.schema_sync.nouns.report import OrganizationState
 from include.schema_sync.nouns.snapshot import (
     Column,
-    GroupSnapshot,
     OrganizationSnapshot,
     Probe,
     ProbeAnswer,
-    SourceSnapshot,
     Table,
 )
-
-SOURCE = DataSource("source-1", "Warehouse", "postgres")
-ORDERS = Table(
-    "orders",
-    "table",
-    True,
-    (
-        Column("order_id", "bigint"),
-        Column("amount", "numeric(12,2)"),
-        Column("status", "text"),
-        Column("Mixed Case", "text"),
-        Column("mood", "mood", "enum"),
-        Column("email", "email_address", "text"),
-    ),
+from tests.unit.compare.organizations import (
+    FULL,
+    ORDERS,
+    dataset,
+    only,
+    report,
+    told,
+    undocumented,
 )
-
-
-def dataset(yml: str, name: str = "orders", dataset_id: str = "dataset-1") -> Dataset:
-    return Dataset(dataset_id, name, "org-1", SOURCE.id, None, "public", yml)
-
-
-def report(
-    *datasets: Dataset,
-    tables: Iterable[Table] = (ORDERS,),
-    exists: bool = True,
-    error: str | None = None,
-    source_error: str | None = None,
-    neighbours: tuple[str, ...] = (),
-    asked: tuple[Dataset, ...] | None = None,
-    probes: tuple[Probe, ...] = (),
-) -> OrganizationReport:
-    group = GroupSnapshot(SOURCE.id, "shop", "public", exists, tuple(tables), neighbours, error, probes)
-    snapshot = OrganizationSnapshot(
-        "org-1",
-        "Acme",
-        (
-            SourceSnapshot(
-                SOURCE,
-                "shop",
-                {each.id: each.yml_hash for each in (datasets if asked is None else asked)},
-                () if source_error else (group,),
-                source_error,
-            ),
-        ),
-    )
-    return diff_organization(snapshot, datasets)
-
-
-def told(found: OrganizationReport, *, without: tuple[DiscrepancyType, ...] = (DiscrepancyType.UNDOCUMENTED_COLUMN,)):
-    return by_column([each for each in found.discrepancies if each.type not in without])
-
-
-def by_column(found: Iterable[Discrepancy]) -> list[tuple[str, str | None]]:
-    """Undocumented columns are one finding a table, with their names."""
-    return [
-        (str(each.type), name)
-        for each in found
-        for name in ([column.name for column in each.columns] or (each.column,))
-    ]
-
-
-def only(found: OrganizationReport, kind: DiscrepancyType) -> Discrepancy:
-    (discrepancy,) = [each for each in found.discrepancies if each.type is kind]
-    return discrepancy
-
-
-def undocumented(found: OrganizationReport) -> set[str | None]:
-    return {column.name for each in found.discrepancies for column in each.columns}
-
-
-FULL = """\
-name: orders
-dimensions:
-  - {name: status, type: text}
-  - {name: '"Mixed Case"', type: string}
-  - {name: mood, type: mood}
-  - {name: email, type: string}
-measures:
-  - {name: order_id, type: integer}
-  - {name: amount, type: number}
-"""
 
 
 def test_a_dataset_that_says_what_is_there_is_clean():
@@ -330,72 +253,6 @@ def test_a_column_used_through_an_aliased_name_is_not_undocumented():
     assert "status" not in undocumented
 
 
-# What the warehouse itself said of what its catalogue does not list
-
-NEEDS_TWO = "name: orders\nmeasures:\n  - {name: tax, type: number}\n  - {name: gone}"
-
-
-def test_a_column_that_the_warehouse_can_query_is_an_info_that_says_so():
-    found = report(dataset(NEEDS_TWO), probes=(Probe("orders", "tax", ProbeAnswer.RUNS),))
-    assert told(found) == [("missing_column", "gone"), ("unverifiable_type", "tax")]
-    info = only(found, DiscrepancyType.UNVERIFIABLE_TYPE)
-    assert info.message == (
-        "The catalogue does not list `tax`, but the warehouse can query it; its type is not checked."
-    )
-    assert (info.declared, info.actual, info.line) == ("number", NOT_IN_CATALOGUE, 3)
-    assert (found.datasets_checked, found.datasets_unchecked) == (1, 0)
-
-
-def test_a_column_that_the_warehouse_denies_is_inaccessible_not_missing():
-    found = report(dataset(NEEDS_TWO), probes=(Probe("orders", "tax", ProbeAnswer.DENIED),))
-    assert told(found) == [("inaccessible_table", "tax"), ("missing_column", "gone")]
-
-
-def test_a_column_without_an_answer_leaves_its_dataset_unchecked_and_the_rest_of_it_told():
-    other = dataset("name: orders\nmeasures: [{name: order_id}]", "other", "dataset-2")
-    found = report(dataset(NEEDS_TWO), other, probes=(Probe("orders", "tax", ProbeAnswer.UNKNOWN, "timed out"),))
-    assert told(found) == [("missing_column", "gone")]
-    assert (found.datasets_checked, found.datasets_unchecked) == (1, 1)
-    (source,) = found.unchecked
-    assert source.error == "`shop.public`: what its catalogue does not list could not be confirmed: timed out"
-    assert found.totals.state is OrganizationState.PARTIAL
-
-
-def test_many_datasets_without_an_answer_have_one_reason_not_many():
-    probes = tuple(Probe("orders", column, ProbeAnswer.UNKNOWN, "timed out") for column in ("tax", "gone"))
-    found = report(*(dataset(NEEDS_TWO, dataset_id=f"dataset-{number}") for number in range(9)), probes=probes)
-    assert found.datasets_unchecked == 9
-    assert found.unchecked[0].error.count("timed out") == 1
-
-
-def test_a_table_that_the_warehouse_can_query_is_one_info_and_lacks_only_what_is_missing():
-    probes = (Probe("visits", None, ProbeAnswer.RUNS), Probe("visits", "id", ProbeAnswer.RUNS))
-    yml = "name: visits\nmeasures: [{name: id, type: integer}, {name: ctid}, {name: gone}]"
-    found = report(dataset(yml), probes=probes)
-    assert told(found) == [("missing_column", "gone"), ("unverifiable_type", None)]
-    assert only(found, DiscrepancyType.UNVERIFIABLE_TYPE).table == "visits"
-
-
-def test_a_table_that_the_warehouse_denies_is_inaccessible_not_missing():
-    found = report(dataset("name: visits\nmeasures: [{name: id}]"), probes=(Probe("visits", None, ProbeAnswer.DENIED),))
-    assert told(found) == [("inaccessible_table", None)]
-
-
-def test_a_table_without_an_answer_leaves_its_dataset_unchecked():
-    probes = (Probe("visits", None, ProbeAnswer.UNKNOWN, "timed out"),)
-    found = report(dataset("name: visits\nmeasures: [{name: id}]"), probes=probes)
-    assert found.discrepancies == ()
-    assert (found.datasets_checked, found.datasets_unchecked) == (0, 1)
-
-
-def test_what_a_relationship_needs_of_a_table_that_is_not_listed_is_judged_too():
-    visits = dataset("name: visits\nmeasures: [{name: id}]", "visits", "dataset-2")
-    orders = dataset("name: orders\nrelationships: [{name: visits, source_col: order_id, ref_col: 'id, gone'}]")
-    probes = (Probe("visits", None, ProbeAnswer.RUNS), Probe("visits", "id", ProbeAnswer.RUNS))
-    found = report(orders, visits, probes=probes)
-    assert told(found) == [("missing_column", "gone"), ("unverifiable_type", None)]
-
-
 def test_nested_fields_belong_to_their_column():
     columns = ("id", "address", "address.city", "address.zip", "tags", "tags.name")
     nested = Table("orders", "table", True, tuple(Column(name, "text") for name in columns))
@@ -405,120 +262,6 @@ def test_nested_fields_belong_to_their_column():
         ("undocumented_column", "id"),
         ("undocumented_column", "tags"),
     ]
-
-
-CUSTOMERS = Table(
-    "customers", "table", True, (Column("id", "bigint"), Column("region", "text"), Column("address", "jsonb"))
-)
-PEOPLE = dataset(
-    "name: customers\ndimensions: [{name: id}, {name: region}, {name: home, expr: address}]", "c", "dataset-2"
-)
-LINK = "relationships:\n- {name: buyer, ref: customers, source_col: order_id, ref_col: id}"
-
-
-def orders(expr: str, rest: str = LINK) -> Dataset:
-    return dataset(f"name: orders\nmetrics:\n- name: m\n  expr: {expr}\n{rest}")
-
-
-def test_a_column_of_another_dataset_is_judged_on_that_dataset_s_table():
-    found = report(orders("sum(buyer.regoin) + sum(customers.id)"), PEOPLE, tables=(ORDERS, CUSTOMERS))
-    missing = only(found, DiscrepancyType.MISSING_COLUMN)
-    assert (missing.dataset_id, missing.table, missing.column, missing.line) == (
-        "dataset-1", "customers", "regoin", 4,
-    )  # fmt: skip
-    assert told(found) == [("missing_column", "regoin")]
-
-
-def test_a_column_used_only_by_another_dataset_is_documented_on_its_own_table():
-    people = dataset("name: customers", "c", "dataset-2")
-    found = report(orders("buyer.region", LINK), people, tables=(ORDERS, CUSTOMERS))
-    assert "region" not in undocumented(found)
-    assert "address" in undocumented(found)
-
-
-@pytest.mark.parametrize(
-    ("expr", "rest"),
-    [
-        ("stranger.x", LINK),
-        ("nobody.x", "relationships: [{name: nobody}]"),
-        ("a.customer_id", ""),
-        ("customers.region", ""),  # a dataset, but no relationship leads to it
-    ],
-)
-def test_a_qualifier_that_leads_nowhere_is_an_info_never_a_missing_column(expr, rest):
-    found = report(orders(expr, rest), PEOPLE, tables=(ORDERS, CUSTOMERS))
-    assert told(found) == [("unverifiable_expression", None)]
-    assert only(found, DiscrepancyType.UNVERIFIABLE_EXPRESSION).line == 4
-
-
-def test_a_target_that_several_tables_could_be_is_an_info():
-    other = dataset("name: customers\nmodel: orders", "c2", "dataset-3")
-    found = report(orders("buyer.nothing"), PEOPLE, other, tables=(ORDERS, CUSTOMERS))
-    assert told(found) == [("unverifiable_expression", None)]
-    assert "several datasets" in only(found, DiscrepancyType.UNVERIFIABLE_EXPRESSION).message
-
-
-@pytest.mark.parametrize("expr", ["mood.colour", "mood.a.b", '\'"mood"."a"\'', "orders.mood.colour", "buyer.colour"])
-def test_a_path_into_a_column_of_the_own_table_needs_that_column(expr):
-    own = Table("orders", "table", True, (*ORDERS.columns, Column("buyer", "jsonb")))
-    found = report(orders(expr), PEOPLE, tables=(own, CUSTOMERS))
-    assert told(found) == []
-    assert expr.strip("'\"").removeprefix("orders.").partition(".")[0].strip('"') not in undocumented(found)
-
-
-def test_the_own_name_before_the_dot_means_the_own_table_with_a_rename_hint():
-    yml = FULL.replace("{name: amount,", "{name: amounts, expr: orders.amounts,")
-    missing = only(report(dataset(yml)), DiscrepancyType.MISSING_COLUMN)
-    assert (missing.column, missing.suggestion) == ("amounts", "amount")
-
-
-def test_another_dataset_s_field_that_stands_for_an_expression_is_no_missing_column():
-    people = dataset("name: customers\nmeasures: [{name: lifetime, expr: id * 2}]", "c", "dataset-2")
-    assert told(report(orders("sum(buyer.lifetime)"), people, tables=(ORDERS, CUSTOMERS))) == []
-
-
-def two_groups(first: Dataset, second: Dataset, *, error: str | None = None) -> OrganizationReport:
-    groups = (
-        GroupSnapshot(SOURCE.id, "shop", "public", True, (ORDERS,)),
-        GroupSnapshot(SOURCE.id, "shop", "shared", True, (CUSTOMERS,) if error is None else (), (), error),
-    )
-    source = SourceSnapshot(SOURCE, "shop", {each.id: each.yml_hash for each in (first, second)}, groups)
-    return diff_organization(OrganizationSnapshot("org-1", "Acme", (source,)), (first, second))
-
-
-ELSEWHERE = dataset("name: customers\nschema: shared\ndimensions: [{name: id}]", "c", "dataset-2")
-
-
-def test_a_column_of_a_table_in_another_schema_is_missing_there():
-    missing = only(two_groups(orders("buyer.gone"), ELSEWHERE), DiscrepancyType.MISSING_COLUMN)
-    assert (missing.schema, missing.table, missing.dataset_id) == ("shared", "customers", "dataset-1")
-
-
-def test_who_needs_a_table_of_a_schema_that_did_not_answer_is_unchecked_not_clean():
-    found = two_groups(orders("buyer.gone"), ELSEWHERE, error="timed out")
-    assert (told(found), found.datasets_checked, found.datasets_unchecked) == ([], 0, 2)
-    assert found.unchecked[0].dataset_ids == ("dataset-1", "dataset-2")
-    assert "timed out" in found.unchecked[0].error
-
-
-def test_a_target_whose_yml_is_invalid_is_told_there_and_unverifiable_here():
-    broken = dataset("name: [", "customers", "dataset-2")
-    found = report(orders("buyer.gone"), broken, tables=(ORDERS, CUSTOMERS))
-    assert told(found) == [("invalid_yml", None), ("unverifiable_expression", None)]
-    assert found.datasets_unchecked == 0
-
-
-def test_a_missing_target_table_is_told_once_by_its_own_dataset():
-    assert told(report(orders("buyer.gone"), PEOPLE)) == [("missing_table", None)]
-
-
-def test_a_column_in_a_model_and_its_semantic_model_is_told_once():
-    yml = (
-        "models: [{name: orders, columns: [{name: gone}, {name: status, data_type: bigint}]}]\n"
-        "semantic_models: [{name: o, model: \"ref('orders')\", measures: [{name: gone, agg: sum}],"
-        " dimensions: [{name: status, type: time}]}]"
-    )
-    assert told(report(dataset(yml))) == [("missing_column", "gone"), ("type_mismatch", "status")]
 
 
 @pytest.mark.parametrize("agg", ["count", "count_distinct"])

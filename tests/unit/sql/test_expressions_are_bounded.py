@@ -23,7 +23,7 @@ from include.schema_sync.warehouses import DIALECTS
 from tests.examples import examples
 from tests.mutations import EXPRESSIONS, SEED, WORDS, check_expression, mutated_expression
 
-MUTATIONS = 20_000
+MUTATIONS = 5_000  # scripts/mutate takes 100 000
 
 
 @pytest.fixture
