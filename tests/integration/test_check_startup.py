@@ -22,4 +22,5 @@ def test_one_file_on_sqlite_imports_nothing_heavy(tmp_path, project_root):
     )  # fmt: skip
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert {name for name in imported if name.partition(".")[0] in HEAVY} == set()
-    assert len(imported) < 330
+    assert len(imported) < 275
+    assert "include.schema_sync.repair.patches" not in imported  # nothing is to be repaired

@@ -11,7 +11,8 @@ from include.schema_sync.nouns.dataset import Dataset, DataSource
 from include.schema_sync.nouns.report import OrganizationReport, SuggestedPatch
 from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 from include.schema_sync.repair.before_and_after import Context
-from include.schema_sync.repair.suggest import PatchOptions, suggest_patches
+from include.schema_sync.repair.patches import suggest_patches
+from include.schema_sync.repair.suggest import PatchOptions
 from include.schema_sync.warehouses import dialect_for
 
 NO_NEWLINE = "\\ No newline at end of file"

@@ -11,7 +11,8 @@ import pytest
 from include.schema_sync.nouns.dataset import Dataset
 from include.schema_sync.nouns.discrepancy import Change, ChangeKind, Severity
 from include.schema_sync.nouns.snapshot import Column, Table
-from include.schema_sync.repair.suggest import MAX_DIFF, MAX_TEXT, PatchOptions
+from include.schema_sync.repair.patches import MAX_DIFF, MAX_TEXT
+from include.schema_sync.repair.suggest import PatchOptions
 from tests.unit.repair.patching import AND_UNDOCUMENTED, apply, check, column, patched, patches_for, suggested
 
 # Renamed columns
