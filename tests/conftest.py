@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +71,30 @@ def create_database(postgres_uri: str) -> Callable[[], str]:
         with psycopg.connect(postgres_uri, autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return postgres_uri.rsplit("/", 1)[0] + f"/{name}"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def create_metadata_database(create_database: Callable[[], str]) -> Callable[[], str]:
+    """Make a new database that holds Airflow's own, empty tables: migrated once, then copied. Returns its URI."""
+    import psycopg
+
+    @functools.cache
+    def migrated() -> str:
+        uri = create_database()
+        connection = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": uri.replace("postgresql://", "postgresql+psycopg2://")}
+        command = [sys.executable, "-P", "-m", "airflow", "db", "migrate"]
+        done = subprocess.run(command, env=os.environ | connection, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return uri
+
+    def create() -> str:
+        server, _, template = migrated().rpartition("/")
+        name = f"metadata_{next(_numbers)}"
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return f"{server}/{name}"
 
     return create
 

@@ -188,16 +188,14 @@ def test_without_the_applications_connection_the_command_fails_and_says_what_to_
 
 @pytest.mark.airflow
 def test_the_command_cleans_messages_and_airflows_records_of_this_dag_only(
-    project_root, tmp_path, application_db_uri, create_database, database, row
+    project_root, tmp_path, application_db_uri, create_metadata_database, database, row
 ):
-    metadata_uri = create_database()
+    metadata_uri = create_metadata_database()
     environment = {
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_uri.replace("postgresql://", "postgresql+psycopg2://"),
         "AIRFLOW_CONN_APP_DB": application_db_uri,
     }
-    migrate = [sys.executable, "-P", "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env={**os.environ, **environment}, check=True, capture_output=True, timeout=300)
     row(None, 3650, kind="schema_sync_summary", ts="1.0")
     with psycopg.connect(metadata_uri, autocommit=True) as metadata:
         _add_runs(metadata)

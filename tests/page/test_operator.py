@@ -11,7 +11,7 @@ import pytest
 
 from include.schema_sync.nouns.discrepancy import DiscrepancyType
 from tests.page import seeding
-from tests.page.test_routes import ACME, ALL, BLUEBIRD, COBALT, DUNE, listed, said, statements
+from tests.page.routes import ACME, ALL, BLUEBIRD, COBALT, DUNE, listed, said, statements
 
 ROOT = "/schema-sync"
 TODAY = "2026-01-15T07:00:00Z"

@@ -126,8 +126,9 @@ def running_airflow(
     installation: Any,
     further: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Airflow]:
-    """Migrate, start the services and those in ``further``, log in, and wait until the DAG is parsed.
+    """Start the services and those in ``further``, log in, and wait until the DAG is parsed.
 
+    :param metadata_uri: a database with Airflow's tables.
     :param environment: settings on top of those of every installation, such as the executor.
     :param further: {name: Airflow's command}.
     """
@@ -154,8 +155,6 @@ def running_airflow(
         "PYTHONPATH": str(project_root),
         **environment,
     }
-    code, output = programs.run("db-migrate", [*AIRFLOW, "db", "migrate"], settings)
-    assert code == 0, output
     commands = {**SERVICES, **(further or {})}
     for name, arguments in commands.items():
         programs.start(name, [*AIRFLOW, *arguments], settings)

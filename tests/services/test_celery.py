@@ -75,7 +75,7 @@ def _redis_server() -> str:
 def airflow(
     installation,
     redis,
-    create_database,
+    create_metadata_database,
     programs,
     wait_until,
     plain_environment,
@@ -98,7 +98,7 @@ def airflow(
     with running_airflow(
         home=tmp_path_factory.mktemp("airflow"),
         project_root=project_root,
-        metadata_uri=create_database(),
+        metadata_uri=create_metadata_database(),
         environment={
             **plain_environment,
             **installation.environment,

@@ -7,8 +7,6 @@ instances, keys pushed before a failure. Here the store is a folder and everythi
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
 import pytest
 
@@ -18,7 +16,7 @@ pytestmark = [pytest.mark.services, pytest.mark.airflow, pytest.mark.postgres]
 
 
 def test_a_run_gives_the_same_result_when_its_xcoms_are_files(
-    installation, programs, create_database, plain_environment, project_root, tmp_path
+    installation, programs, create_metadata_database, plain_environment, project_root, tmp_path
 ):
     pytest.importorskip("airflow.providers.common.io.xcom.backend")
     installation.customer("Acme", ORDERS, CLEAN, vault=False)
@@ -36,11 +34,11 @@ def test_a_run_gives_the_same_result_when_its_xcoms_are_files(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(project_root / "plugins"),
         "AIRFLOW__CORE__XCOM_BACKEND": "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": create_database().replace("postgresql://", "postgresql+psycopg2://"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": create_metadata_database().replace(
+            "postgresql://", "postgresql+psycopg2://"
+        ),
         "PYTHONPATH": str(project_root),
     }
-    migrate = [*AIRFLOW, "db", "migrate"]
-    subprocess.run(migrate, env={**os.environ, **environment}, check=True, capture_output=True, timeout=180)
     code, output = programs.run("dags-test", [*AIRFLOW, "dags", "test", "schema_sync"], environment)
     assert code == 0, output[-4_000:]
     (line,) = [line for line in output.splitlines() if "schema-sync result {" in line]

@@ -38,12 +38,19 @@ def customers(installation) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def airflow(
-    installation, customers, create_database, programs, wait_until, plain_environment, project_root, tmp_path_factory
+    installation,
+    customers,
+    create_metadata_database,
+    programs,
+    wait_until,
+    plain_environment,
+    project_root,
+    tmp_path_factory,
 ):
     with running_airflow(
         home=tmp_path_factory.mktemp("airflow"),
         project_root=project_root,
-        metadata_uri=create_database(),
+        metadata_uri=create_metadata_database(),
         environment={
             **plain_environment,
             **installation.environment,
