@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from include.schema_sync.check.formats.markdown import MARKER
+from include.schema_sync.yml.document import Composer
 from tests.check_command import run
 
 DRIFTED = "name: {0}\ndimensions:\n- {{name: id, type: blob}}\n- {{name: gone}}\n"
@@ -232,3 +233,16 @@ def test_the_shell_is_offered_what_may_stand_at_the_cursor(project_root, tmp_pat
             stdout=offered, timeout=60, check=False,
         )  # fmt: skip
     assert {"json", "markdown", "junit"} <= set((tmp_path / "offered").read_text().split())
+
+
+def test_each_clean_file_is_read_twice(tmp_path, monkeypatch):
+    """Once to see whether it is a dataset, once for all that is done with it."""
+    read = []
+    compose = Composer.documents
+    monkeypatch.setattr(Composer, "documents", lambda self: read.append(1) or compose(self))
+    monkeypatch.chdir(tmp_path)
+    for name in ("orders", "people", "refunds"):
+        (tmp_path / f"{name}.yml").write_text(f"name: {name}\ndimensions: [{{name: id}}, {{name: extra}}]\n")
+    done = run(".", uri=make_database(tmp_path / "all.db", "orders", "people", "refunds"))
+    assert done.stdout == "3 files against SQLite: 0 critical, 0 warning, 0 info.\n"
+    assert len(read) == 6

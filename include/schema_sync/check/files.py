@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ..errors import InvalidDatasetYml, NoDatasetHere, TerminalError
 from ..nouns.dataset import Dataset
-from ..yml.dataset import parse_dataset_yml
+from ..yml.dataset import definitions_of, read_dataset
 from ..yml.document import MAX_BYTES, Mapping, read_documents
 from ..yml.document import Sequence as ListNode
 
@@ -127,13 +127,14 @@ def find_datasets(
 def why_no_dataset(text: str) -> str | None:
     """Why a text is no dataset, or None: it is one, or may be meant to be one and cannot be read."""
     try:
-        mappings = [document for document in read_documents(text) if isinstance(document, Mapping)]
+        documents = read_documents(text)
     except InvalidDatasetYml:
         return None if _KEY_LINE.search(text) else _NO_KEYS
+    mappings = [document for document in documents if isinstance(document, Mapping)]
     if not any(isinstance(each.entries.get(key), ListNode) for each in mappings for key in _DATASET_KEYS):
         return _NO_KEYS
     try:
-        parse_dataset_yml(text, name="")
+        definitions_of(documents, "")
     except NoDatasetHere as error:
         return error.reason
     except InvalidDatasetYml:
@@ -164,7 +165,7 @@ def repository_of(folder: Path) -> Path:
 
 def _names(dataset: Dataset) -> Iterator[str]:
     try:
-        yield from (each.name for each in parse_dataset_yml(dataset.yml, name=dataset.name) if each.name)
+        yield from (each.name for each in read_dataset(dataset) if each.name)
     except InvalidDatasetYml:
         return  # its file's name is all that there is; the comparison reports it
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,7 +19,7 @@ from ..nouns.report import OrganizationReport, SuggestedPatch
 from ..repair.suggest import PatchOptions, with_patches
 from ..settings import Settings
 from ..text import counted, cut
-from ..yml.dataset import DatasetDefinition, parse_dataset_yml
+from ..yml.dataset import DatasetDefinition, ReadDataset, read_dataset
 from .configuration import Configuration, Where
 from .connections import Place, place_from_uri
 from .elsewhere import with_other_schemas
@@ -156,17 +157,18 @@ def check_paths(
     found = find_datasets(candidates(paths), selection, sources.defaults)
     organization = Organization(ORGANIZATION_ID, "this check", sources.data_sources())
     datasets = [file.dataset for file in found.files]
+    read = cache(read_dataset)  # asked for by each step
 
     @contextmanager
     def open_source(source: DataSource) -> Iterator[SourceAccess]:
         yield sources[source.id].access
 
     now(f"asking {sources.labels} about {counted(len(datasets), 'file', 'files')}")
-    introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings)
+    introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings, read)
     now(f"comparing {counted(len(datasets), 'file', 'files')}")
     paths_of = {file.dataset.id: file.path for file in found.files}
     report = with_patches(
-        diff_organization(introspection.snapshots[0], datasets),
+        diff_organization(introspection.snapshots[0], datasets, read=read),
         introspection.snapshots[0],
         datasets,
         options,
@@ -181,7 +183,7 @@ def check_paths(
     return CheckResult(
         warehouse=sources.labels,
         files=tuple(file.path for file in found.files),
-        findings=tuple(_findings(report, found.files, sources)),
+        findings=tuple(_findings(report, found.files, sources, read)),
         unchecked=(*found.unreadable, *unchecked),
         skipped=found.skipped,
         ignored=len(report.ignored),
@@ -192,26 +194,25 @@ def check_paths(
     )
 
 
-def _findings(report: OrganizationReport, files: Sequence[DatasetFile], sources: Sources) -> Iterator[Finding]:
+def _findings(
+    report: OrganizationReport, files: Sequence[DatasetFile], sources: Sources, read: ReadDataset
+) -> Iterator[Finding]:
     order = {file.path: number for number, file in enumerate(files)}
     by_id = {file.dataset.id: file for file in files}
-    definitions: dict[str, list[DatasetDefinition]] = {}
     found = []
     for discrepancy in with_other_schemas(report.discrepancies, by_id, sources.access):
         if discrepancy.dataset_id is not None:
             file = by_id[discrepancy.dataset_id]
         else:  # of a whole schema: told where it is needed first
-            file = _first_in(discrepancy, files, sources[discrepancy.data_source_id].access.own_database)
-        if file.key not in definitions:
-            definitions[file.key] = _definitions(file)
-        dataset = discrepancy.dataset_id and _dataset_name(discrepancy, definitions[file.key])
+            file = _first_in(discrepancy, files, sources[discrepancy.data_source_id].access.own_database, read)
+        dataset = discrepancy.dataset_id and _dataset_name(discrepancy, _definitions(file, read))
         found.append(Finding(file.path, file.key, max(discrepancy.line or 1, 1), discrepancy, dataset))
     yield from sorted(found, key=lambda each: (order[each.path], each.discrepancy.severity.rank, each.line))
 
 
-def _definitions(file: DatasetFile) -> list[DatasetDefinition]:
+def _definitions(file: DatasetFile, read: ReadDataset) -> list[DatasetDefinition]:
     try:
-        return parse_dataset_yml(file.dataset.yml, name=file.dataset.name)
+        return read(file.dataset)
     except InvalidDatasetYml:  # told already
         return []
 
@@ -225,10 +226,12 @@ def _dataset_name(discrepancy: Discrepancy, definitions: Sequence[DatasetDefinit
     return about[0].name if about else discrepancy.dataset_name
 
 
-def _first_in(discrepancy: Discrepancy, files: Sequence[DatasetFile], own_database: str | None) -> DatasetFile:
+def _first_in(
+    discrepancy: Discrepancy, files: Sequence[DatasetFile], own_database: str | None, read: ReadDataset
+) -> DatasetFile:
     own = [file for file in files if file.dataset.data_source_id == discrepancy.data_source_id]
     for file in own:
-        for definition in _definitions(file):
+        for definition in _definitions(file, read):
             at = place_definition(file.dataset, definition, own_database=own_database)
             if at.group == (discrepancy.database, discrepancy.schema):
                 return file

@@ -20,7 +20,7 @@ from ..nouns.snapshot import OrganizationSnapshot, SourceSnapshot
 from ..sql.expressions import words_of
 from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
-from ..yml.dataset import parse_dataset_yml
+from ..yml.dataset import ReadDataset, read_dataset
 from .differences import differences
 from .discrepancies import broken_view, invalid_yml, missing_schema, place_name, undocumented
 from .history import changes_of, with_change
@@ -34,13 +34,17 @@ CHANGED_MEANWHILE = "its YML changed between introspection and diff; the next ru
 
 
 def diff_organization(
-    snapshot: OrganizationSnapshot, datasets: Sequence[Dataset], budget: ReadingBudget | None = None
+    snapshot: OrganizationSnapshot,
+    datasets: Sequence[Dataset],
+    budget: ReadingBudget | None = None,
+    read: ReadDataset = read_dataset,
 ) -> OrganizationReport:
     """Compare every dataset that was asked for with what was found.
 
     :param datasets: the organization's datasets as they are now; one that is gone is no longer anybody's concern,
         one whose text changed since the snapshot is unchecked.
     :param budget: what reading them may cost; a dataset beyond it is unchecked.
+    :param read: what a dataset's YML says.
     :return: discrepancies sorted most severe first, each problem once; what is unchecked, by data source. Patches are
         not made here: ``repair.suggest.with_patches`` adds them.
     """
@@ -48,7 +52,7 @@ def diff_organization(
     report = _Report()
     budget = budget or ReadingBudget()
     for source in snapshot.sources:
-        _diff_source(source, now, report, budget)
+        _diff_source(source, now, report, budget, read)
     discrepancies = sorted(report.found.values(), key=lambda discrepancy: discrepancy.sort_key)
     return OrganizationReport(
         organization_id=snapshot.organization_id,
@@ -95,10 +99,12 @@ class _Report:
         return [each for fingerprint, each in self.silenced.items() if fingerprint not in self.found]
 
 
-def _diff_source(source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report, budget: ReadingBudget) -> None:
+def _diff_source(
+    source: SourceSnapshot, now: Mapping[str, Dataset], report: _Report, budget: ReadingBudget, read: ReadDataset
+) -> None:
     budget.unread.update(source.unread)
     reasons: dict[str, str] = {}  # dataset id → why it is unchecked
-    read: dict[str, list[Placement]] = {}
+    placed: dict[str, list[Placement]] = {}
     targets = Targets()
     for dataset_id, yml_hash in source.datasets.items():
         dataset = now.get(dataset_id)
@@ -113,22 +119,24 @@ def _diff_source(source: SourceSnapshot, now: Mapping[str, Dataset], report: _Re
             targets.add((dataset.name,), Unreached(reasons[dataset_id]))
             continue
         try:
-            definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
+            definitions = read(dataset)
         except InvalidDatasetYml as error:
             report.add(invalid_yml(dataset, source, error))
             report.checked += 1
             targets.add((dataset.name,), Unreached("its YML cannot be read", for_now=False))
             continue
-        read[dataset_id] = [place(dataset, definition, own_database=source.own_database) for definition in definitions]
+        placed[dataset_id] = [
+            place(dataset, definition, own_database=source.own_database) for definition in definitions
+        ]
     if source.error is not None:
-        reasons.update(dict.fromkeys(read, source.error))
-    elif read:
+        reasons.update(dict.fromkeys(placed, source.error))
+    elif placed:
         dialect = _dialect(source)
         groups = {(group.database, group.schema): KnownGroup(group, dialect) for group in source.groups}
         finder = _Finder(groups, dialect, targets, budget)
-        subjects = _subjects(read, finder, reasons)
+        subjects = _subjects(placed, finder, reasons)
         _compare(subjects, finder, report, reasons)
-    report.checked += sum(1 for dataset_id in read if dataset_id not in reasons)
+    report.checked += sum(1 for dataset_id in placed if dataset_id not in reasons)
     if reasons:
         report.unchecked.append(
             UncheckedSource(

@@ -28,7 +28,7 @@ from ..settings import Settings
 from ..text import counted, visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
-from ..yml.dataset import parse_dataset_yml
+from ..yml.dataset import ReadDataset, read_dataset
 from .limits import Limits
 from .source import GroupOutcome, introspect_source
 from .workers import side_by_side
@@ -93,11 +93,13 @@ def introspect_organizations(
     datasets: Mapping[str, Sequence[Dataset]],
     open_source: OpenSource,
     settings: Settings,
+    read: ReadDataset = read_dataset,
 ) -> Introspection:
     """Introspect every data source of every organization that has datasets.
 
     :param datasets: {organization id: datasets to check}.
     :param open_source: finds credentials; its errors make that one source unchecked.
+    :param read: what a dataset's YML says; whoever asks for it more than once remembers it.
     :return: one snapshot an organization, in the given order, whatever failed.
     """
     with ExitStack() as stack:
@@ -108,7 +110,7 @@ def introspect_organizations(
             for source in organization.data_sources
             if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
         ]
-        results = _run(jobs, settings, ends=time.monotonic() + settings.introspection_budget_s)
+        results = _run(jobs, settings, read, ends=time.monotonic() + settings.introspection_budget_s)
     by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
     for result in results:
         by_organization[result.organization.id].append(result.snapshot)
@@ -174,7 +176,7 @@ def _unexpected(doing: str, error: Exception) -> str:
 _GRACE_S = 5.0
 
 
-def _run(jobs: Sequence[Job], settings: Settings, *, ends: float) -> tuple[SourceResult, ...]:
+def _run(jobs: Sequence[Job], settings: Settings, read: ReadDataset, *, ends: float) -> tuple[SourceResult, ...]:
     """Bounded twice: so many organizations at once, and within each so many sources."""
     by_organization: dict[str, list[Job]] = {}
     for job in jobs:
@@ -184,7 +186,7 @@ def _run(jobs: Sequence[Job], settings: Settings, *, ends: float) -> tuple[Sourc
     def run_organization(own: Sequence[Job]) -> list[SourceResult]:
         # One after another: reading is work for this process, whatever the number of threads.
         budget = ReadingBudget(settings.reading_timeout_s, ends)
-        asked = [(job, *_requests(job, budget, compile_parts=settings.compile_expressions)) for job in own]
+        asked = [(job, *_requests(job, budget, read, compile_parts=settings.compile_expressions)) for job in own]
         tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
         outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
         return [_result(job, outcome) for job, outcome in zip(own, outcomes, strict=True)]
@@ -276,7 +278,9 @@ def _introspect(
     return SourceResult(job.organization, snapshot, outcome.groups, transient)
 
 
-def _requests(job: Job, budget: ReadingBudget, *, compile_parts: bool) -> tuple[list[GroupRequest], dict[str, str]]:
+def _requests(
+    job: Job, budget: ReadingBudget, read: ReadDataset, *, compile_parts: bool
+) -> tuple[list[GroupRequest], dict[str, str]]:
     """What to ask, and {dataset id: why it was not read}."""
     own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
@@ -284,7 +288,7 @@ def _requests(job: Job, budget: ReadingBudget, *, compile_parts: bool) -> tuple[
         if budget.is_over(dataset.id):
             continue
         try:
-            definitions = parse_dataset_yml(dataset.yml, name=dataset.name)
+            definitions = read(dataset)
         except InvalidDatasetYml:
             continue  # the diff reports it, with its line; here it only means: no table to ask for
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]

@@ -14,9 +14,10 @@ Keys that are not named here are allowed and not looked at.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..errors import NoDatasetHere
+from ..nouns.dataset import Dataset
 from .dbt import built_as, read_derived, read_semantic_model
 from .definitions import DatasetDefinition as DatasetDefinition
 from .definitions import Field as Field
@@ -39,6 +40,14 @@ def parse_dataset_yml(text: str, *, name: str) -> list[DatasetDefinition]:
     :raises NoDatasetHere: nothing is wrong with it, it is no dataset.
     """
     return definitions_of(read_documents(text), name)
+
+
+ReadDataset = Callable[[Dataset], list[DatasetDefinition]]
+
+
+def read_dataset(dataset: Dataset) -> list[DatasetDefinition]:
+    """:func:`parse_dataset_yml` of a dataset's row."""
+    return parse_dataset_yml(dataset.yml, name=dataset.name)
 
 
 def definitions_of(documents: list[Node], name: str) -> list[DatasetDefinition]:
