@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.demo.postgres import running_postgres
+from include.schema_sync.introspect.organizations import SourceAccess, introspect_organizations
 from include.schema_sync.introspect.source import introspect_source
+from include.schema_sync.nouns.dataset import Dataset, DataSource, Organization
+from include.schema_sync.nouns.discrepancy import Severity
 from include.schema_sync.nouns.snapshot import GroupRequest
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
@@ -69,3 +74,23 @@ def test_many_groups_share_two_server_connections(pool: dict[str, object]) -> No
         assert [[column.name for table in group.snapshot.tables for column in table.columns] for group in found] == [
             ["id", f"c{number}"] for number in range(SCHEMAS)
         ]
+
+
+def test_what_queries_consist_of_is_compiled_in_a_pipeline_behind_the_pooler(pool: dict[str, object]) -> None:
+    dialect, settings = dialect_for("postgres"), Settings.from_environment({})
+    sign_in = dialect.driver.from_vault(pool)
+    organization = Organization("o", "Acme", (DataSource("s", "Shop", "postgres"),))
+    fields = "".join(f"  - {{name: m{number}, expr: 'sum(id + {number})'}}\n" for number in range(30))
+    datasets = [
+        Dataset(f"d{number}", "orders", "o", "s", None, f"s{number}",
+                f"name: orders\nmetrics:\n{fields}  - {{name: broken, expr: sum(c{number})}}\n")
+        for number in range(SCHEMAS)
+    ]  # fmt: skip
+    access = SourceAccess(dialect, "postgres", lambda database: dialect.driver.open(sign_in, database, settings), str)
+    for _ in range(ROUNDS):
+        found = introspect_organizations([organization], {"o": datasets}, lambda _: nullcontext(access), settings)
+        report = diff_organization(found.snapshots[0], datasets)
+        assert report.unchecked == ()
+        broken = [(each.schema, each.column) for each in report.discrepancies if each.severity is Severity.CRITICAL]
+        assert sorted(broken) == sorted((f"s{number}", "broken") for number in range(SCHEMAS))
+        assert all(group.compiled > 30 for group in found.results[0].outcomes)

@@ -239,7 +239,12 @@ def test_each_clean_file_is_read_twice(tmp_path, monkeypatch):
     """Once to see whether it is a dataset, once for all that is done with it."""
     read = []
     compose = Composer.documents
-    monkeypatch.setattr(Composer, "documents", lambda self: read.append(1) or compose(self))
+
+    def counted(self):
+        read.append(self)
+        return compose(self)
+
+    monkeypatch.setattr(Composer, "documents", counted)
     monkeypatch.chdir(tmp_path)
     for name in ("orders", "people", "refunds"):
         (tmp_path / f"{name}.yml").write_text(f"name: {name}\ndimensions: [{{name: id}}, {{name: extra}}]\n")
