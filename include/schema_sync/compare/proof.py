@@ -28,6 +28,14 @@ def proof_differences(subject: Subject, targets: Targets, dialect: Dialect) -> I
     """What of a definition does not compile although every name is there, and keys of different families."""
     outcomes = outcomes_of(subject)
     if outcomes is None:
+        if subject.group.proof is not None:
+            yield discrepancy(
+                subject,
+                DiscrepancyType.UNVERIFIABLE_EXPRESSION,
+                message="Whether the queries of this dataset run is not known: its data source has more expressions "
+                "than are compiled in one run. Their names and types were compared.",
+                subject_text="not compiled",
+            )
         return
     definition = subject.placement.definition
     items: list[Field | Relationship] = [*definition.fields, *definition.relationships]
@@ -65,7 +73,7 @@ def _refused_joins(subject: Subject, outcomes: Mapping[str, PartOutcome]) -> set
 
 
 def outcomes_of(subject: Subject) -> dict[str, PartOutcome] | None:
-    """{who did not simply compile: what was said}; None: nothing was compiled."""
+    """{who did not simply compile: what was said}; None: nothing was compiled, of this definition or at all."""
     if subject.group.proof is None:
         return None
     outcomes = subject.group.proof.get((subject.placement.dataset.id, subject.placement.table), {})

@@ -126,7 +126,7 @@ def group_requests(
     ]
 
 
-# Of one data source: what is beyond is not compiled, and nothing is said of it.
+# Of one data source: definitions beyond are not compiled, and are told as such.
 MOST_PARTS = 20_000
 _Parts = dict[tuple[str | None, str], tuple[list[Part], list[tuple[str, str, str]]]]
 
