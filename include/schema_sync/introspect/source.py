@@ -160,15 +160,15 @@ def _proved(
     job: Job, session: Session, read: Sequence[tuple[int, GroupOutcome, GroupRequest]]
 ) -> Iterator[tuple[int, GroupOutcome]]:
     """Let the warehouse compile what the groups' datasets consist of, now that all their tables are known."""
-    proofs = job.dialect.proofs
-    if proofs is None or proofs.compiler is None:
+    compiler = job.dialect.proofs
+    if compiler is None:
         return
     tables = Tables([(spelled, outcome.snapshot) for _, outcome, spelled in read], job.dialect)
     for index, outcome, spelled in read:
-        before = proofs.compiler.before(spelled)
+        before = compiler.before(spelled)
         if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
-            ask = _Probing(job, session, partial(session.compile_some, proofs.compiler))
-            proof = prove(spelled, tables, proofs.compiler, ask)
+            ask = _Probing(job, session, partial(session.compile_some, compiler))
+            proof = prove(spelled, tables, compiler, ask)
             snapshot = replace(outcome.snapshot, proof=proof)
             yield index, replace(outcome, snapshot=snapshot, compiled=ask.statements)
 
