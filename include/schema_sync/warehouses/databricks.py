@@ -274,8 +274,8 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    limits,
     _connect,
+    limits,
     wakes_up=True,
 )
 

@@ -16,6 +16,7 @@ from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
+from .autocommit import AutocommitConnection
 from .engine import Dialect, Failure, Query, by_text, in_database, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Compiler
@@ -173,23 +174,17 @@ def own_database(place: str) -> str | None:
     return f"{stem}_db" if stem in _RESERVED_NAMES else stem or None
 
 
-class DuckDBConnection:
+class DuckDBConnection(AutocommitConnection):
     """DuckDB's own ``cursor()`` is one more connection, and its ``rollback()`` fails outside of a transaction.
 
     Here the connection keeps its latest result, one at a time, and is its own cursor.
     """
 
-    def __init__(self, raw: Any) -> None:
-        self.raw = self._raw = raw
-
     def cursor(self) -> _DuckDBCursor:
-        return _DuckDBCursor(self._raw)
+        return _DuckDBCursor(self.raw)
 
     def rollback(self) -> None:
-        self._raw.execute("SELECT 1").fetchall()  # fails when the connection is closed or its database broken
-
-    def close(self) -> None:
-        self._raw.close()
+        self.raw.execute("SELECT 1").fetchall()  # fails when the connection is closed or its database broken
 
 
 class _DuckDBCursor:
@@ -199,9 +194,8 @@ class _DuckDBCursor:
     def execute(self, sql: str, parameters: Any = None) -> None:
         self._raw.execute(sql, parameters)
 
-    def fetchmany(self, size: int) -> list[Any]:
-        rows: list[Any] = self._raw.fetchmany(size)
-        return rows
+    def fetchmany(self, size: int) -> Any:
+        return self._raw.fetchmany(size)
 
     def close(self) -> None:
         """Nothing is held that the next statement does not replace."""
@@ -220,7 +214,6 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    lambda _settings: {},
     _connect,
     pin=lambda options, where: {**options, "database": where[0]},
 )

@@ -269,7 +269,7 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 _VAULT_KEYS = "host port? database username password ssl? charset?"
 _DRIVER = Driver(
-    "mysql-connector-python", "mysql.connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect
+    "mysql-connector-python", "mysql.connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, _connect, limits
 )
 
 MYSQL = Dialect(

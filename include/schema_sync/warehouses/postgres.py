@@ -355,7 +355,7 @@ def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
 
 _VAULT_KEYS = "host port? database|default_database username password schema? ssl? connection_timeout?"
 _DRIVER = Driver(
-    "'psycopg[binary]'", "psycopg", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, pin=_pin
+    "'psycopg[binary]'", "psycopg", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, _connect, limits, pin=_pin
 )
 
 POSTGRES = Dialect(

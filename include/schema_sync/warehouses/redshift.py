@@ -263,7 +263,7 @@ _VAULT_KEYS = (
     "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?"
 )
 _DRIVER = Driver(
-    "redshift-connector", "redshift_connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect
+    "redshift-connector", "redshift_connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, _connect, limits
 )
 
 REDSHIFT = Dialect(

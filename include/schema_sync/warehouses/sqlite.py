@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote as decoded
-from urllib.parse import urlsplit
 
 from ..errors import TerminalError
 from ..nouns.proof import Outcome
@@ -190,21 +188,17 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
 
 
 def sign_in(path: Path) -> SignIn:
-    # Read only, so that a file that is not there is an error, not made.
-    return SignIn({"database": _read_only(path), "uri": True}, path.stem or None, "main", file=path)
-
-
-def _read_only(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=ro"
+    return SignIn({"database": str(path)}, path.stem or None, "main", file=path)
 
 
 def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
     import sqlite3
 
-    path = Path(decoded(urlsplit(options["database"]).path))
+    path = Path(options["database"])
     if path.is_file() and path.stat().st_size == 0:  # SQLite takes it for a database without tables
         raise TerminalError("the SQLite file is empty. A copy that failed? Copy the database again")
-    return sqlite3.connect(**options)
+    # Read only, so that a file that is not there is an error, not made.
+    return sqlite3.connect(**{**options, "database": f"{path.absolute().as_uri()}?mode=ro", "uri": True})
 
 
 _VAULT_KEYS = "path|database|default_database"
@@ -214,9 +208,9 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    lambda settings: {"timeout": settings.connect_timeout_s},
     _connect,
-    pin=lambda options, where: {**options, "database": _read_only(Path(where[0]))},
+    lambda settings: {"timeout": settings.connect_timeout_s},
+    pin=lambda options, where: {**options, "database": where[0]},
 )
 
 SQLITE = Dialect(

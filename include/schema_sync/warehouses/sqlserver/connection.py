@@ -114,10 +114,9 @@ class _Cursor:
         with self._errors():
             self._raw.execute(sql, *parameters)
 
-    def fetchmany(self, size: int) -> Sequence[Any]:
+    def fetchmany(self, size: int) -> Any:
         with self._errors():
-            rows: Sequence[Any] = self._raw.fetchmany(size)
-        return rows
+            return self._raw.fetchmany(size)
 
     def close(self) -> None:
         self._raw.close()
@@ -241,7 +240,7 @@ DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    limits,
     _connect,
+    limits,
     pin=_pin,
 )
