@@ -7,7 +7,7 @@ driver can send many statements in one round trip, else by halves.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ..warehouses.engine import Failure
 
@@ -16,18 +16,17 @@ T = TypeVar("T")
 MOST_PARTS = 150
 
 
-class Refusal(NamedTuple):
-    """Why a statement did not run, and what that means.
+class Refusal(Exception):  # noqa: N818 (more often told than raised)
+    """Why a statement did not run, as a text for people, in one line and without secrets; and what that means.
 
-    :ivar text: for people, with what was being done.
-    :ivar words: the engine's own sentence, without secrets.
-    :ivar code: the driver's error code, if it has one.
+    :ivar words: the engine's own sentence alone; ``code`` the driver's, if it has one.
     """
 
-    failure: Failure
-    text: str
-    words: str = ""
-    code: str | None = None
+    def __init__(self, failure: Failure, text: str, words: str = "", code: str | None = None) -> None:
+        super().__init__(text)
+        self.failure = failure
+        self.words = words or text
+        self.code = code
 
 
 class Ask(Protocol):

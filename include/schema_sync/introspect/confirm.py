@@ -261,4 +261,4 @@ def _told(table: str, column: str | None, refusal: Refusal | None) -> list[Probe
         return [Probe(table, column, ProbeAnswer.DENIED)]
     if refusal.failure is Failure.SCHEMA_DENIED:
         return [Probe(table, column, ProbeAnswer.SCHEMA_DENIED)]
-    return [Probe(table, column, ProbeAnswer.UNKNOWN, refusal.text)]
+    return [Probe(table, column, ProbeAnswer.UNKNOWN, str(refusal))]
