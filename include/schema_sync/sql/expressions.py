@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..warehouses import DIALECTS
 from ..warehouses.names import unquote
-from .template import UnsafeTemplateError, mask
+from .template import UnreadableError, mask
 from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, sql_of
 
 MAX_LENGTH = 10_000
@@ -148,15 +148,14 @@ def _plain_path(text: str, engine: str) -> References | None:
 
 
 def _read(text: str, engine: str) -> References:
-    from .reader import UnreadableError, read
-    from .tokens import TooComplexError
+    from .reader import read
 
     if "\0" in text:
         return _problem("it holds a NUL character, which no engine takes")
     try:
         masked = mask(text)
         paths, shape = read(masked, engine)
-    except (UnsafeTemplateError, UnreadableError, TooComplexError) as error:
+    except UnreadableError as error:
         return _problem(str(error))
     if masked.templated and not paths:
         return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
