@@ -35,11 +35,14 @@ SELECT o.id::text, o.name, s.id::text, s.name, s.type
 
 # Only asked when somebody named an organization that is not active: why is it not?
 _WHY_NOT_ACTIVE = """
-SELECT o.id::text, o.name, o.deleted_at IS NOT NULL,
-       count(s.id) FILTER (WHERE s.deleted_at IS NULL),
-       string_agg(DISTINCT s.onboarding_status::text, ', ') FILTER (WHERE s.deleted_at IS NULL)
+SELECT o.id::text, o.name,
+       CASE WHEN o.deleted_at IS NOT NULL THEN 'deleted'
+            WHEN count(s.id) = 0 THEN 'has no data source'
+            ELSE format('no data source has finished onboarding (state: %%s)',
+                        string_agg(DISTINCT s.onboarding_status::text, ', '))
+       END
   FROM organizations o
-  LEFT JOIN data_sources s ON s.organization_id = o.id
+  LEFT JOIN data_sources s ON s.organization_id = o.id AND s.deleted_at IS NULL
  WHERE o.id = ANY (%(ids)s::uuid[])
  GROUP BY o.id, o.name, o.deleted_at
 """
@@ -195,20 +198,8 @@ def transactions(connection: Connection) -> Iterator[None]:
 def _explain_absence(connection: Connection, ids: Sequence[str]) -> str:
     with application_errors("look up organizations"):
         rows = connection.execute(_WHY_NOT_ACTIVE, {"ids": list(ids)}).fetchall()
-    known = {id_: about for id_, *about in rows}
-    reasons = []
-    for id_ in ids:
-        if id_ not in known:
-            reasons.append(f"{id_}: unknown, no organization has this id")
-            continue
-        name, deleted, sources, states = known[id_]
-        if deleted:
-            reason = "deleted"
-        elif not sources:
-            reason = "has no data source"
-        else:
-            reason = f"no data source has finished onboarding (state: {states})"
-        reasons.append(f"{id_} ({visible(name)}): {reason}")
+    known = {id_: f"{id_} ({visible(name)}): {reason}" for id_, name, reason in rows}
+    reasons = [known.get(id_, f"{id_}: unknown, no organization has this id") for id_ in ids]
     return (
         "These organizations cannot be checked:\n  "
         + "\n  ".join(reasons)

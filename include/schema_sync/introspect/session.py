@@ -129,10 +129,8 @@ class Session:
         """False for a name that no engine takes, or the server's encoding cannot hold: nothing there is called so."""
         if not can_be_asked(name):
             return False
-        if name.isascii() or self._encoding is None:
-            return True
         try:
-            name.encode(self._encoding)
+            name.encode(self._encoding or "utf-8")
         except UnicodeEncodeError:
             return False
         return True

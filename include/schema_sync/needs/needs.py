@@ -14,7 +14,7 @@ from functools import cached_property
 from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .qualifiers import Meaning, Whereabouts, first_part, may_be_row, meaning_of, targets_by_word
+from .qualifiers import Qualifiers, Whereabouts, first_part
 
 
 def needs_of(
@@ -114,9 +114,7 @@ class _Reader:
         self._references: dict[str, References] = {}
         self.definition = definition
         self.dialect = dialect
-        self.at = at
-        self._targets = targets_by_word(definition)
-        self._meanings: dict[str, Meaning | None] = {}
+        self._qualifiers = Qualifiers(definition, at)
         self._aliases = Counter(folded(item.name) for item in definition.fields if _is_alias(item))
         self.needs = Needs(aliases=frozenset(self._aliases))
 
@@ -133,8 +131,7 @@ class _Reader:
             if reference.qualifier is None and reference.name in item.args:
                 continue
             maybe_alias = self._maybe_alias(reference.name, item) or (
-                reference.qualifier is None
-                and may_be_row(reference.name, item.expr, self.dialect, lambda name: self._meaning(name) is not None)
+                reference.qualifier is None and self._qualifiers.may_be_row(reference.name, item.expr, self.dialect)
             )
             need = Need(reference.name, by, item.expr_line, declared, item.type_line, maybe_alias, in_sql=True)
             self._place(need, reference, item.expr)
@@ -178,7 +175,7 @@ class _Reader:
         if qualifier is None:
             self.needs.columns.append(need)
             return
-        meaning = self._meaning(qualifier)
+        meaning = self._qualifiers.meaning_of(qualifier)
         if meaning is None and reference.of_value:
             need = replace(need, column=first_part(qualifier), type=None, expression=expression)
             self.needs.columns.append(need)
@@ -192,11 +189,6 @@ class _Reader:
             self.needs.on_targets[meaning.targets[0]].append(replace(need, maybe_alias=False))
         else:
             self.needs.columns.append(need)
-
-    def _meaning(self, qualifier: str) -> Meaning | None:
-        if qualifier not in self._meanings:
-            self._meanings[qualifier] = meaning_of(qualifier, self.definition, self.at, self._targets)
-        return self._meanings[qualifier]
 
     def _maybe_alias(self, column: str, item: Field | None = None) -> bool:
         """True when a field other than the one that is being read has the name, and stands for something else.
