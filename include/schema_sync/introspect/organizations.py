@@ -1,7 +1,6 @@
 """Organizations and their datasets → snapshots of what their warehouses really hold.
 
-Reads every YML far enough to know which tables to ask for, then asks each data source once per (database,
-schema). Sources and organizations run side by side; none can stop another.
+Each data source is asked once per (database, schema). Sources and organizations run side by side; none stops another.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """One source's snapshot, and whether trying again may tell more."""
+    """One source's snapshot. :ivar transient: trying again may tell more."""
 
     organization: Organization
     snapshot: SourceSnapshot

@@ -1,4 +1,4 @@
-"""The connection to one database: opened when first needed, errors explained, closed on every path."""
+"""The connection to one database: opened when first needed, once more when it broke; errors explained."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """The part of a DB-API connection that is used here."""
-
     def cursor(self) -> Cursor: ...
     def rollback(self) -> object: ...
     def close(self) -> object: ...
@@ -53,8 +51,6 @@ class Job:
 
 
 class Session:
-    """The connection to one database: opened when first needed, once more when it broke, closed at the end."""
-
     def __init__(self, job: Job, database: str | None) -> None:
         self.queries = 0
         self._job = job
@@ -103,7 +99,7 @@ class Session:
         return self._job.connect(written)
 
     def rows(self, query: Query) -> Iterator[Any]:
-        """Run the group's one statement; its rows are fetched in portions as they are used.
+        """The answer to a statement, fetched in portions as they are used.
 
         :raises Refusal: running or fetching failed; the connection is clean again, or gone.
         """
@@ -122,7 +118,6 @@ class Session:
 
     @property
     def pipelined(self) -> bool:
-        """True when many statements cost one round trip."""
         return can_pipeline(self._connection)
 
     def can_be_asked(self, name: str) -> bool:
@@ -284,12 +279,11 @@ def _message_of(error: Exception) -> str | None:
     return str(fields["M"]) if isinstance(fields, dict) and fields.get("M") else None
 
 
-def _sentence_of(error: Exception) -> str | None:
+def _sentence_of(error: Exception) -> str:
     """The engine's sentence without the statement that it is about."""
     diagnostics = getattr(error, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or getattr(error, "msg", None) or _message_of(error)
-    text = str(error) if primary is None else str(primary)
-    return text.strip().partition("\n")[0]
+    return str(primary or error).strip().partition("\n")[0]
 
 
 def _prepare(connection: Connection) -> str | None:

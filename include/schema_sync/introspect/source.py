@@ -19,11 +19,10 @@ from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked
 from .bisect import Refusal
 from .compile import Tables, prove
-from .confirm import Asking, confirm_missing
+from .confirm import Asking, confirm_missing, confirm_views
 from .limits import Limits
 from .rows import snapshot_of_rows
 from .session import Connect, Job, Session
-from .views import confirm_views
 from .watch import OUT_OF_TIME, LeftBehindError, Watch
 
 _log = logging.getLogger(__name__)
@@ -69,18 +68,18 @@ def introspect_source(
 ) -> tuple[GroupOutcome, ...]:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
 
-    What a group needs and its catalogue does not list is then confirmed on the same connection
-    (``confirm.py``), for no longer than two statement timeouts; what was not asked by then has no answer.
+    What a group needs and its catalogue does not list is then confirmed on the same connection, for no longer than two
+    statement timeouts; what was not asked by then has no answer.
 
     A group's failure leaves the others alone: the connection is rolled back, or opened once more when it broke.
     A server that stops answering costs ``timeout_s`` and a little more: then its socket is shut, or, where there
     is none to shut (still connecting, or a driver without ``fileno``), the work is left behind and every group
     without an answer fails as transient. Connections are closed on every path.
 
-    :param connect: (database, None: the connection's own) → open DB-API connection. It brings its own connect
-        timeout. Called in a thread of ours; may raise the driver's errors or a SchemaSyncError.
-    :param groups: names as the YML writes them; the dialect folds them. Names that no engine can be asked for (a
-        NUL, a lone surrogate) are not sent: they are absent.
+    :param connect: (database, None: the connection's own) → open DB-API connection, with a connect timeout of its own.
+        Called in a thread of ours; may raise the driver's errors or a SchemaSyncError.
+    :param groups: names as the YML writes them; those that no engine can be asked for (a NUL, a lone surrogate) are not
+        sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
     :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
     :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
@@ -88,8 +87,7 @@ def introspect_source(
     :param redact: takes secrets out of a text; every error text goes through it.
     :param log: told, in one line, about connections that had to be cut or opened again.
     :param limits: how much of one answer is taken in; a group with more fails, for good.
-    :return: an outcome for every group, in their order, under the request's own ``database`` and ``schema``; failed
-        ones carry a reason in one line.
+    :return: an outcome for every group, in their order.
     """
     watch = Watch[GroupOutcome](timeout_s, limits or Limits(), wake_up_s if dialect.driver.wakes_up else 0)
     job = Job(connect, dialect, timeout_s, confirm, redact, log, watch)
