@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -124,6 +125,8 @@ def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database
     """With ``SCHEMA_SYNC_VAULT_FIRST`` Airflow is asked for those alone that the vault does not hold."""
     from schema_sync_airflow import connections
 
+    from include.schema_sync.application.rows import vault_secrets
+
     asked, statements = [], []
     monkeypatch.setattr(connections, "_airflow_connection", asked.append)
 
@@ -142,7 +145,7 @@ def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database
             )
             application.execute("INSERT INTO vault.decrypted_secrets VALUES (%s, %s)", (source, text))
         statements.clear()
-        vault = connections.Vault(application, owners)
+        vault = cache(partial(vault_secrets, application, owners))
         settings = Settings.from_environment({"SCHEMA_SYNC_VAULT_FIRST": str(vault_first).lower()})
         for source in owners:
             with connections.source_access(DataSource(source, "Shop", "postgres"), owners, vault, settings) as access:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -152,7 +152,7 @@ def _finding(value: Json, first_seen: Json) -> Finding:
         value,
         severity=_SEVERITIES.get(_text(value, "severity"), Severity.INFO),
         place=".".join(part for part in place if part),
-        first_seen=_text_or_none(first_seen, _text(value, "fingerprint")),
+        first_seen=_text(first_seen, _text(value, "fingerprint")) or None,
         users=tuple(each for each in value.get("users") or () if isinstance(each, str)),
         impact=_object(value.get("impact")) or None,
     )
@@ -164,43 +164,30 @@ def _unchecked(value: Json) -> tuple[UncheckedSource, ...]:
 
 def _read(noun: type[_Noun], value: Json, **given: Any) -> _Noun:
     """Fill a dataclass: what is given, and of all other fields that are plain what the object has under their name."""
-    return noun(**{name: read(value, name) for name, read in _PLAIN_FIELDS[noun]} | given)
+    plain = {
+        name: found if type(found := value.get(name)) is kind else default
+        for name, (kind, default) in _PLAIN_FIELDS[noun].items()
+    }
+    return noun(**plain | given)
 
 
 def _text(value: Json, key: str) -> str:
-    return _text_or_none(value, key) or ""
-
-
-def _text_or_none(value: Json, key: str) -> str | None:
-    text = value.get(key)
-    return text if isinstance(text, str) else None
-
-
-def _number(value: Json, key: str) -> int:
-    return _number_or_none(value, key) or 0
-
-
-def _number_or_none(value: Json, key: str) -> int | None:
-    number = value.get(key)
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
-
-
-def _is_true(value: Json, key: str) -> bool:
-    return value.get(key) is True
+    return text if isinstance(text := value.get(key), str) else ""
 
 
 def _object(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-_BY_TYPE: Mapping[Any, Callable[[Json, str], Any]] = {
-    "str": _text,
-    "str | None": _text_or_none,
-    "int": _number,
-    "int | None": _number_or_none,
-    "bool": _is_true,
+# {what a field is declared as: (what it must be, what it is otherwise)}
+_PLAIN = {
+    "str": (str, ""),
+    "str | None": (str, None),
+    "int": (int, 0),
+    "int | None": (int, None),
+    "bool": (bool, False),
 }
-_PLAIN_FIELDS: Mapping[type, list[tuple[str, Callable[[Json, str], Any]]]] = {
-    noun: [(each.name, _BY_TYPE[each.type]) for each in fields(noun) if each.type in _BY_TYPE]
+_PLAIN_FIELDS: Mapping[type, Mapping[str, tuple[type, Any]]] = {
+    noun: {each.name: _PLAIN[str(each.type)] for each in fields(noun) if each.type in _PLAIN}
     for noun in (OrganizationTotals, UncheckedSource, LeftOut, Finding, Patch)
 }
