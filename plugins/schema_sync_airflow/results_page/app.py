@@ -176,7 +176,10 @@ def api_organization(session: SessionDep, organization_id: str, run: RunId = Non
     rows = [api.finding_row(finding) for finding in found.findings]
     if format == "csv":
         return _rows(organization_id, rows, format)
-    own = [{"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable} for each in found.patches]
+    own = [
+        {"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable, "compiled": each.compiled}
+        for each in found.patches
+    ]
     return JSONResponse({**api.organization_row(found.line), "findings": rows, "patches": own})
 
 

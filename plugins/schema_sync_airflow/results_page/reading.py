@@ -57,6 +57,7 @@ class Patch:
     diff: str
     fixes: int
     probable: bool = False
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ def _reports(content: Any, first_seen: Json) -> Iterator[Report]:
                     _text(each, "diff"),
                     len(each["fixes"]) if isinstance(each.get("fixes"), list) else 0,
                     each.get("probable") is True,
+                    each.get("compiled") is True,
                 )
                 for each in _objects(value.get("patches"))
             ),
