@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,6 +22,7 @@ from include.schema_sync.repair.compiled import with_compiled_patches
 from include.schema_sync.repair.suggest import PatchOptions, with_patches
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses import dialect_for
+from tests.check_command import run
 
 pytestmark = pytest.mark.postgres
 
@@ -160,3 +164,17 @@ def test_probable_patches_are_tried_on_the_text_that_the_certain_leave(shop: Sho
     assert {(each.dataset_id, each.probable, each.compiled) for each in report.patches} >= {("orders", False, True)}
     assert all(patch.compiled for patch in report.patches)
     assert len(shop.asked) == 1 + any(patch.probable for patch in report.patches)
+
+
+@pytest.mark.parametrize(("arguments", "proven"), [((), True), (("--no-compile",), False)])
+def test_the_check_command_says_of_each_patch_whether_it_was_compiled(
+    tmp_path: Path, arguments: Sequence[str], proven: bool
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        database.execute("CREATE TABLE orders (orderTotal integer)")
+    (tmp_path / "orders.yml").write_text("name: orders\nmeasures:\n  - {name: order_total, type: integer, agg: sum}\n")
+    uri = f"sqlite:///{tmp_path}/shop.db"
+    done = run(str(tmp_path / "orders.yml"), *arguments, uri=uri)
+    assert ("Suggested patch, compiled by the warehouse, repairs 1" in done.stdout) is proven, done.stdout
+    found = json.loads(run(str(tmp_path / "orders.yml"), "--format", "json", *arguments, uri=uri).stdout)
+    assert [patch["compiled"] for patch in found["patches"]] == [proven]

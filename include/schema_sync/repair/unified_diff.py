@@ -56,7 +56,8 @@ def unified_diff(text: str, edits: Iterable[Edit], path: str) -> str:
 
 def apply_diff(text: str, diff: str) -> str:
     """The text that ``patch`` makes of it, of a diff that :func:`unified_diff` made of this text."""
-    old, new, at, mark = lines_of(text), [], 0, ""
+    old, at, mark = lines_of(text), 0, ""
+    new: list[str] = []
     for line in lines_of(diff)[2:]:
         if line == _NO_NEWLINE:
             if mark == "+":
