@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,14 @@ def source_access(
         redact=secrets_redactor(sensitive_values(secret)),
         host=sign_in.host,
     )
+
+
+def source_opener(
+    application: ApplicationConnection, owners: Mapping[str, str], settings: Settings
+) -> Callable[[DataSource], AbstractContextManager[SourceAccess]]:
+    """:func:`source_access` for these data sources; the vault is read once, and only if needed."""
+    vault = cache(partial(vault_secrets, application, owners))
+    return partial(source_access, owners=owners, vault=vault, settings=settings)
 
 
 def slack_default() -> Connection | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -125,8 +124,6 @@ def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database
     """With ``SCHEMA_SYNC_VAULT_FIRST`` Airflow is asked for those alone that the vault does not hold."""
     from schema_sync_airflow import connections
 
-    from include.schema_sync.application.rows import vault_secrets
-
     asked, statements = [], []
     monkeypatch.setattr(connections, "_airflow_connection", asked.append)
 
@@ -145,10 +142,10 @@ def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database
             )
             application.execute("INSERT INTO vault.decrypted_secrets VALUES (%s, %s)", (source, text))
         statements.clear()
-        vault = cache(partial(vault_secrets, application, owners))
         settings = Settings.from_environment({"SCHEMA_SYNC_VAULT_FIRST": str(vault_first).lower()})
+        open_source = connections.source_opener(application, owners, settings)
         for source in owners:
-            with connections.source_access(DataSource(source, "Shop", "postgres"), owners, vault, settings) as access:
+            with open_source(DataSource(source, "Shop", "postgres")) as access:
                 assert access.host == source
     assert len(statements) == 2
     assert len(asked) == (0 if vault_first else 50)

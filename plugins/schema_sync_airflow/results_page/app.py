@@ -197,7 +197,10 @@ def api_organization(asked: AskedDep, organization_id: str, format: str = "json"
     rows = [api.finding_row(finding) for finding in found.findings]
     if format == "csv":
         return _rows(organization_id, rows, format)
-    own = [{"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable} for each in found.patches]
+    own = [
+        {"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable, "compiled": each.compiled}
+        for each in found.patches
+    ]
     return JSONResponse({**api.organization_row(found.line), "findings": rows, "patches": own})
 
 

@@ -60,6 +60,7 @@ class Patch:
     diff: str
     fixes: int
     probable: bool
+    compiled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -35,12 +34,12 @@ class SchemaIntrospectionOperator(BaseOperator):
 
     @terminal_errors_fail_at_once()
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        from include.schema_sync.application.rows import fetch_datasets, organizations_of_batch, vault_secrets
+        from include.schema_sync.application.rows import fetch_datasets, organizations_of_batch
         from include.schema_sync.introspect.organizations import introspect_organizations, unreachable_report
         from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
-        from schema_sync_airflow.connections import application_db, source_access
+        from schema_sync_airflow.connections import application_db, source_opener
         from schema_sync_airflow.run.memory import with_memory
         from schema_sync_airflow.run.metrics import record_introspection
 
@@ -50,9 +49,8 @@ class SchemaIntrospectionOperator(BaseOperator):
             organizations = organizations_of_batch(application, ids)
             owners = {source.id: each.id for each in organizations for source in each.data_sources}
             datasets = fetch_datasets(application, ids)
-            vault = cache(partial(vault_secrets, application, owners))
-            access = partial(source_access, owners=owners, vault=vault, settings=settings)
-            introspection = introspect_organizations(organizations, datasets, access, settings)
+            open_source = source_opener(application, owners, settings)
+            introspection = introspect_organizations(organizations, datasets, open_source, settings)
         record_introspection(introspection)
         self._log_queries(introspection)
         self._raise_to_retry(introspection, context)
