@@ -199,6 +199,7 @@ def test_the_api_says_what_the_page_shows_and_csv_is_no_formula(client, seed):
     assert (run["state"], run["restricted"], run["result"]["critical"]) == ("success", False, 3)
     whole = client.get(f"{ROOT}/api/organizations/{ACME.organization_id}").json()
     assert (whole["state"], len(whole["findings"]), len(whole["patches"])) == ("drifted", 9, 2)
+    assert [patch["compiled"] for patch in whole["patches"]] == [True, False]
     table = rows(client.get(f"{ROOT}/api/organizations?format=csv&sort=name"))
     assert [row["name"] for row in table] == ["'" + evil.organization_name, "Acme Analytics", "Cobalt Logistics"]
     assert table[2]["unchecked"].startswith("Warehouse of marketing: The role")

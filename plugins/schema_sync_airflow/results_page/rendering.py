@@ -13,7 +13,7 @@ from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.nouns.discrepancy_names import DISCREPANCY_NAMES
 from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
-from schema_sync_airflow.results_page.history import bars
+from schema_sync_airflow.results_page.history import days
 from schema_sync_airflow.results_page.overview import FILTERS, STATES
 from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
 from schema_sync_airflow.run.xcom import DAG_ID
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 4_000
 
-# What a state is called, and the sign beside it: never told by colour alone.
-STATE_WORDS = {
-    "failed": ("Failed", "✕", "could not be checked at all"),
-    "partial": ("Partly checked", "◐", "something was not checked"),
-    "drifted": ("Drifted", "▲", "differs from its dataset YML"),
-    "clean": ("Clean", "✓", "everything was checked, nothing differs"),
-    "no datasets": ("No datasets", "–", "nothing to check"),
-    "waiting": ("Waiting", "…", "not checked yet in this run"),
-}
 SEVERITY_WORDS = {
     Severity.CRITICAL: ("Critical", "◆"),
     Severity.WARNING: ("Warning", "▲"),
@@ -66,17 +57,11 @@ class Addresses:
     def findings(self, run: stored.Run | None = None, **query: str) -> str:
         return f"{self.root}/findings{_query({**_of_run(run), **query})}"
 
-    def patches(self, organization_id: str, run: stored.Run | None = None) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}/patches{_query(_of_run(run))}"
-
     def api(self, path: str, run: stored.Run | None = None, **query: str) -> str:
         return f"{self.root}/api/{quote(path)}{_query({**_of_run(run), **query})}"
 
-    def organization(self, organization_id: str, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}{_query({**_of_run(run), **query})}"
-
-    def history(self, organization_id: str) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}/history"
+    def organization(self, organization_id: str, run: stored.Run | None = None, part: str = "", **query: str) -> str:
+        return f"{self.root}/organizations/{quote(organization_id, safe='')}{part}{_query({**_of_run(run), **query})}"
 
     def asset(self, name: str) -> str:
         return f"{self.root}/assets/{name}"
@@ -129,27 +114,17 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(
-        kind=kind,
-        shown=shown,
-        marked=marked,
-        impact=impact,
-        day=day,
-        moment=moment,
-        iso=iso,
-        counted=counted,
-        thousands=thousands,
-    )
+    filters = (kind, shown, marked, impact, day, moment, iso, counted, thousands)
+    environment.filters.update({each.__name__: each for each in filters})
     environment.globals.update(
         dag_id=DAG_ID,
-        states=STATES,
         filters={key: label for key, (label, _) in FILTERS.items()},
-        state_words=STATE_WORDS,
+        state_words=STATES,
         severities=list(Severity),
         severity_words=SEVERITY_WORDS,
         run_words=RUN_WORDS,
         run_outcome=run_outcome,
-        bars=bars,
+        days=days,
         organization_ids=ORGANIZATION_IDS,
         dry_run=DRY_RUN,
         min_severity=MIN_SEVERITY,

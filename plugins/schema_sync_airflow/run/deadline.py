@@ -14,18 +14,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MethodType
-from typing import TYPE_CHECKING, Any, cast
+from types import MethodType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from schema_sync_airflow.airflow_versions import late_alert
 from schema_sync_airflow.run.facts import is_dry, is_from_terminal, run_facts, started_from_terminal
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
-
-    from include.schema_sync.nouns.run import RunFacts
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +84,7 @@ def tell_of_run_without_summary(context: Context) -> None:
     message = ended_without_summary_message(
         timed_out=context.get("reason") == "timed_out",
         run_timeout_min=DagSettings.from_environment().run_timeout_min,
-        run=_facts(run_id, dag_run or _Moments(run_after=datetime.now(UTC))),
+        run=run_facts(run_id, dag_run or _moments({})),
     )
     try:
         tell_data_team(
@@ -116,33 +113,17 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
     message = late_message(
         late_after_min=limits.late_after_min,
         run_timeout_min=limits.run_timeout_min,
-        run=_facts(run_id, _Moments.of(dag_run)),
+        run=run_facts(run_id, _moments(dag_run)),
     )
     occasion = Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "late")
     told = tell_data_team(message, occasion, settings)
     return "The data team was told." if told else "Nobody is set up to be told; the triggerer's log has the message."
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
+def _moments(dag_run: Mapping[str, str | None]) -> SimpleNamespace:
     """What :func:`run_facts` asks of a run."""
-
-    run_after: datetime
-    logical_date: datetime | None = None
-    start_date: datetime | None = None
-
-    @classmethod
-    def of(cls, dag_run: Mapping[str, Any]) -> _Moments:
-        return cls(
-            logical_date=_moment(dag_run.get("logical_date")),
-            start_date=_moment(dag_run.get("start_date")),
-            run_after=_moment(dag_run["run_after"]) or datetime.now(UTC),
-        )
-
-
-def _facts(run_id: str, dag_run: Any) -> RunFacts:
-    return run_facts(cast("Context", {"run_id": run_id, "dag_run": dag_run}))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    moments = {
+        name: datetime.fromisoformat(text) if (text := dag_run.get(name)) else None
+        for name in ("logical_date", "start_date", "run_after")
+    }
+    return SimpleNamespace(**moments | {"run_after": moments["run_after"] or datetime.now(UTC)})

@@ -20,27 +20,25 @@ if TYPE_CHECKING:
 _from_terminal = False
 
 
-def run_facts(context: Context) -> RunFacts:
+def run_facts(run_id: str, run: Any) -> RunFacts:
     """The run's id, its time and the link to it in the UI (None where Airflow's ``base_url`` is not set)."""
     from include.schema_sync.nouns.run import RunFacts
     from include.schema_sync.settings import results_url
     from schema_sync_airflow.airflow_versions import airflow_setting
 
     base_url = (airflow_setting("api", "base_url") or "").rstrip("/")
-    run, run_id = context["dag_run"], context["run_id"]
     return RunFacts(
         run_id=run_id,
-        timestamp=run_timestamp(context, run.start_date),
+        timestamp=run_timestamp(run, run.start_date),
         run_url=f"{base_url}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}" if base_url else None,
         as_of=run.run_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         results_url=results_url() or (f"{base_url}/schema-sync" if base_url else None),
     )
 
 
-def run_timestamp(context: Context, started: datetime | None) -> str:
+def run_timestamp(run: Any, started: datetime | None) -> str:
     """The run's logical date, or its start where it has none (a REST trigger), in UTC: ``2026-01-15T07:00:00Z``."""
-    run = context["dag_run"]
-    moment = run.logical_date or started or run.run_after
+    moment: datetime = run.logical_date or started or run.run_after
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

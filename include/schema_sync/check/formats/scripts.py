@@ -35,7 +35,8 @@ def json_report(result: CheckResult) -> str:
             "skipped": [{"file": note.path, "reason": note.text} for note in result.skipped],
             "stale": [{"file": note.path, "finding": note.text} for note in result.stale],
             "patches": [
-                {"diff": patch.diff, "fixes": list(patch.fixes), "probable": patch.probable} for patch in result.patches
+                {"diff": patch.diff, "fixes": list(patch.fixes), "probable": patch.probable, "compiled": patch.compiled}
+                for patch in result.patches
             ],
         },
         indent=2,

@@ -35,7 +35,8 @@ def by_reason(notes: Sequence[Note]) -> dict[str, list[str]]:
 
 
 def patch_title(patch: SuggestedPatch) -> str:
-    return "Probable patch (look at each rename first)" if patch.probable else "Suggested patch"
+    title = "Probable patch (look at each rename first)" if patch.probable else "Suggested patch"
+    return f"{title}, compiled by the warehouse" if patch.compiled else title
 
 
 def place(found: Discrepancy) -> str:
