@@ -13,7 +13,7 @@ from ..delivery.outbox import Delivery, OvertakenError, Sender, ThreadIncomplete
 from ..delivery.rows import Reservation
 from ..messages.layout import MessageKind
 from ..slack.client import SlackRefusedError
-from ..slack.web_api import FROZEN, GONE
+from ..slack.transports import FROZEN, GONE
 from .memory import Memory, content_of, digest, lock_memory, remember
 from .plan import ConversationOutcome, Plan
 

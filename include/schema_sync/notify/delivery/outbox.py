@@ -27,10 +27,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
-from ..slack import web_api
 from ..slack.history import LookUp
-from ..slack.transports import Slack
-from ..slack.web_api import Posted
+from ..slack.transports import Posted, Slack, kept_of, rest
 from . import rows as tracking_rows
 from .outgoing import Addressee, Occasion, Outgoing
 from .rows import MIGRATION, Reservation, Row
@@ -298,7 +296,7 @@ class Sender:
         seen = LookUp() if fresh else self.slack.look_up(earlier, row.posted_between)
         if seen.ts is not None:
             log.info("Slack message %s was posted by an attempt that did not finish: confirming it", outgoing.id)
-            posted = Posted(seen.ts, row.channel, web_api.kept_of(outgoing.blocks, seen.blocks))
+            posted = Posted(seen.ts, row.channel, kept_of(outgoing.blocks, seen.blocks))
             outgoing = earlier
         else:
             if not fresh:
@@ -346,7 +344,7 @@ class Sender:
         now = self.now().timestamp()
         seen = self.slack.look_up(outgoing, (now - _UNRECORDED_LOOK_BACK_S, now + tracking_rows.CLOCK_DIFFERENCE_S))
         if seen.ts is not None:
-            kept = web_api.kept_of(outgoing.blocks, seen.blocks)
+            kept = kept_of(outgoing.blocks, seen.blocks)
             return Delivery(outgoing.id, outgoing.channel, seen.ts, already_sent=True, recorded=False, kept=kept)
         self.slack.take_turn(outgoing)
         posted = self.slack.post(outgoing, lambda: None)
@@ -362,7 +360,7 @@ def _unsettled_s(row: Row) -> float:
 
 def _remainder(outgoing: Outgoing, delivery: Delivery, thread_ts: str) -> list[Outgoing]:
     """What Slack did not take of a message that was too long, as one more page of its thread."""
-    blocks = () if delivery.kept is None else web_api.rest(outgoing.blocks, delivery.kept)
+    blocks = () if delivery.kept is None else rest(outgoing.blocks, delivery.kept)
     if not blocks:
         return []
     return [

@@ -28,7 +28,7 @@ from .outgoing import Outgoing, content_of, sender_info
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..slack.web_api import Posted
+    from ..slack.transports import Posted
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 
