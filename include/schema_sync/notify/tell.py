@@ -21,9 +21,9 @@ from ..errors import SchemaSyncError, TerminalError, TransientError
 from ..nouns.discrepancy import Severity
 from ..nouns.report import OrganizationReport, OrganizationTotals
 from ..nouns.run import RunFacts
+from .conversation.carry_out import ConversationOutcome
 from .conversation.decide import Silent
 from .conversation.memory import Remembered, recall
-from .conversation.plan import ConversationOutcome
 from .conversation.talk import Talk
 from .delivery.outbox import Sender, ThreadIncompleteError
 from .delivery.outgoing import Addressee

@@ -46,14 +46,19 @@ FROZEN = frozenset({"edit_window_closed", "cant_edit", "is_inactive", "block_mis
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Where a message is.
+    """A message that is in Slack.
 
+    :ivar ts: Slack's id of it within ``channel``.
     :ivar kept: how many blocks of its body Slack took, None: all; :func:`rest` has the others.
+    :ivar already_sent: an earlier attempt had posted it; this one did not.
+    :ivar thread_error: why the rest of its thread will not follow, or None.
     """
 
     ts: str
     channel: str
     kept: int | None = None
+    already_sent: bool = False
+    thread_error: str | None = None
 
 
 class Slack:
