@@ -25,7 +25,7 @@ from ...nouns.run import RunFacts
 from ..delivery import rows
 from ..delivery.outbox import SETTLE_S, OvertakenError, Sender, message_id
 from ..delivery.outgoing import Addressee
-from ..delivery.unfinished import Unfinished, settle
+from ..delivery.rows import Unfinished
 from ..incidents import IncidentChange, run_moment
 from ..messages.conversation import Turn, turn
 from ..messages.layout import MessageKind
@@ -153,7 +153,7 @@ class Talk:
             rows.begin(self.sender.database)
             # First the conversation, then the message: the order in which everybody locks them.
             memory = lock_memory(self.sender.database, owner.id) if owner.id else None
-            seen = settle(self.sender, row)
+            seen = self.sender.settle(row)
             if seen.ts is not None and memory is not None and row.id in (owner.id, memory.reply):
                 kind = MessageKind.SCHEMA_SYNC_ERROR if of_notice else MessageKind.SCHEMA_SYNC
                 remember(self.sender.database, owner.id, replace(memory, delivered=True), kind)

@@ -27,16 +27,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
+from ..messages.layout import MessageKind
 from ..slack.history import LookUp
 from ..slack.transports import Posted, Slack, kept_of, rest
 from . import rows as tracking_rows
-from .outgoing import Addressee, Occasion, Outgoing
-from .rows import MIGRATION, Reservation, Row
+from .outgoing import DATA_TEAM, Addressee, Occasion, Outgoing
+from .rows import MIGRATION, Reservation, Row, Unfinished
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
     from ..messages.blocks import Block
-    from ..messages.layout import Message, MessageKind
+    from ..messages.layout import Message
 
 log = logging.getLogger(__name__)
 
@@ -256,6 +257,27 @@ class Sender:
                 connection.commit()
         finally:
             tracking_rows.roll_back(connection)
+
+    def settle(self, unfinished: Unfinished) -> LookUp:
+        """Confirm a row when its message is in Slack, else remove it; part of the caller's transaction.
+
+        Where history cannot tell, the row is removed as well (the result's ``note`` says why): the message may stay in
+        Slack without one, but a row without a message would be in the way of every later run.
+
+        :raises TransientError: Slack could not answer.
+        """
+        connection = self.database
+        tracking_rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
+        row = tracking_rows.lock(connection, unfinished.id, whom="an earlier run")
+        if row is None or row.ts:  # somebody else was faster
+            return LookUp(None if row is None else row.ts)
+        sought = Outgoing(unfinished.id, MessageKind.SCHEMA_SYNC, DATA_TEAM, row.channel, row.thread_ts, "", "", ())
+        seen = self.slack.look_up(sought, row.posted_between)
+        if seen.ts is None:
+            tracking_rows.release(connection, unfinished.id)
+        else:
+            tracking_rows.confirm_found(connection, unfinished.id, seen.ts, self.now())
+        return seen
 
     def _send_locked(
         self,
