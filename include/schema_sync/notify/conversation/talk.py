@@ -27,9 +27,8 @@ from ..delivery.outbox import SETTLE_S, OvertakenError, Sender, message_id
 from ..delivery.outgoing import Addressee
 from ..delivery.rows import Unfinished
 from ..incidents import IncidentChange, run_moment
-from ..messages.conversation import Turn, turn
+from ..messages.conversation import Turn, error_notice, turn
 from ..messages.layout import MessageKind
-from ..messages.organization import error_notice
 from .acknowledgements import Acknowledgement, acknowledged, quieted
 from .carry_out import ConversationGoneError, ConversationOutcome, Plan, Speaker
 from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
