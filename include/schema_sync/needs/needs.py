@@ -119,7 +119,7 @@ class _Reader:
         self.needs = Needs(aliases=frozenset(self._aliases))
 
     def read_field(self, item: Field) -> None:
-        by = f"{item.kind} `{item.name}`"
+        by = user_of(item)
         if item.expr is None:
             if item.kind.is_of_columns:
                 need = Need(item.name, by, item.line, _comparable_type(item), item.type_line)
@@ -137,7 +137,7 @@ class _Reader:
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
-        by = f"{relationship.kind} `{relationship.name}`"
+        by = user_of(relationship)
         sides = (
             (relationship.source, relationship.source_line, None),
             (relationship.target_columns, relationship.target_line, relationship.target),
@@ -213,6 +213,11 @@ class _Reader:
             for word in (folded(item.name),)
             if all(folded(each.name) != word for each in self._referenced(item.expr).names)
         )
+
+
+def user_of(item: Field | Relationship) -> str:
+    """Who needs something, fit for a message."""
+    return f"{item.kind} `{item.name}`"
 
 
 def _is_alias(item: Field) -> bool:
