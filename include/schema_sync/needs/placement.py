@@ -169,9 +169,7 @@ def _names_by_table() -> dict[_Group, dict[str, set[str]]]:
     return defaultdict(lambda: defaultdict(set))
 
 
-def _aliases_of(
-    targets: Iterable[tuple[Placement, Needs]],
-) -> dict[tuple[_Group, str], frozenset[str]]:
+def _aliases_of(targets: Iterable[tuple[Placement, Needs]]) -> dict[tuple[_Group, str], frozenset[str]]:
     """{(group, table): folded names that are an alias in each of its definitions}."""
     shared: dict[tuple[_Group, str], frozenset[str]] = {}
     for placement, own in targets:
