@@ -13,6 +13,7 @@ from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure, Query
@@ -60,10 +61,9 @@ def introspect_source(
     *,
     timeout_s: float,
     wake_up_s: float = 0,
-    deadline_s: float | None = None,
+    deadline_s: float = inf,
     confirm: bool = True,
     redact: Callable[[str], str] = str,
-    log: Callable[[str], None] = _log.warning,
     limits: Limits | None = None,
 ) -> tuple[GroupOutcome, ...]:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
@@ -82,25 +82,25 @@ def introspect_source(
         sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
     :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
-    :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
+    :param deadline_s: for everything together, in seconds.
     :param confirm: False: nothing is probed, and the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
-    :param log: told, in one line, about connections that had to be cut or opened again.
     :param limits: how much of one answer is taken in; a group with more fails, for good.
     :return: an outcome for every group, in their order.
     """
     watch = Watch[GroupOutcome](timeout_s, limits or Limits(), wake_up_s if dialect.driver.wakes_up else 0)
-    job = Job(connect, dialect, timeout_s, confirm, redact, log, watch)
+    job = Job(connect, dialect, timeout_s, confirm, redact, watch)
     worker = threading.Thread(target=copy_context().run, args=(_work, job, groups), name="introspection", daemon=True)
     worker.start()
     try:
-        reason = watch.supervise(None if deadline_s is None else time.monotonic() + deadline_s)
+        reason = watch.supervise(time.monotonic() + deadline_s)
     finally:
         read = watch.release()
     if watch.bug is not None:
         raise watch.bug
     if reason is not None:
-        log(f"{dialect.label}: {reason}; {len(groups) - len(read)} of {len(groups)} groups have no answer")
+        unanswered = len(groups) - len(read)
+        _log.warning("%s: %s; %d of %d groups have no answer", dialect.label, reason, unanswered, len(groups))
     # After its deadline another try would take as long again, and the others of its batch would wait for it.
     failure = Failure.TERMINAL if reason == OUT_OF_TIME else Failure.TRANSIENT
     return tuple(

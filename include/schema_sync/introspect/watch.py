@@ -73,20 +73,20 @@ class Watch(Generic[_Outcome]):
             self._outcomes[index] = outcome
             self._wake_up_s = 0
 
-    def supervise(self, deadline: float | None) -> str | None:
+    def supervise(self, deadline: float) -> str | None:
         """Wait until the work is done, and cut steps that take too long.
 
-        :param deadline: end of everything, on the monotonic clock, or None.
+        :param deadline: end of everything, on the monotonic clock.
         :return: None when the work is done, else why nobody waits any longer.
         """
         while True:
             with self._lock:
-                ends = self._step_ends if deadline is None else min(self._step_ends, deadline)
+                ends = min(self._step_ends, deadline)
             if self.done.wait(max(0.0, min(ends - time.monotonic(), _LOOK_EVERY_S))):
                 return None
             self._refuse_large_answer()
             now = time.monotonic()
-            if deadline is not None and now >= deadline:
+            if now >= deadline:
                 return OUT_OF_TIME
             with self._lock:
                 if now < self._step_ends:

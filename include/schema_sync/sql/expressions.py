@@ -117,9 +117,9 @@ def sqlglot_dialect(dialect: str) -> str:
     word = dialect.strip().lower()
     if word in _SQLGLOT_WORDS:
         return _SQLGLOT_WORDS[word]
-    from .reader import engine_of
+    from sqlglot.dialects.dialect import Dialect
 
-    return engine_of(word)
+    return word if Dialect.get(word) is not None else ""  # standard SQL
 
 
 @lru_cache(maxsize=_SHORT_TEXTS)

@@ -38,11 +38,6 @@ STEPS_PER_TOKEN = 20  # an ordinary expression takes two or three
 SPARE_STEPS = 5_000
 
 
-def engine_of(word: str) -> str:
-    """sqlglot's word for a dialect, or the empty one (standard SQL) for a dialect that it does not know."""
-    return word if Dialect.get(word) is not None else ""
-
-
 def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     """Find the columns of an expression.
 
