@@ -64,10 +64,7 @@ class Session:
         self._last_error: Refusal | None = None
 
     def open(self) -> Connection:
-        """The open connection.
-
-        :raises Refusal: it cannot be opened, or broke too often; then the same again on every call.
-        """
+        """:raises Refusal: it cannot be opened, or broke too often; then the same again on every call."""
         if self._connection is not None:
             return self._connection
         if self._last_error is not None:
@@ -101,10 +98,7 @@ class Session:
         return self._job.connect(written)
 
     def rows(self, query: Query) -> Iterator[Any]:
-        """The answer to a statement, fetched in portions as they are used.
-
-        :raises Refusal: running or fetching failed; the connection is clean again, or gone.
-        """
+        """:raises Refusal: running or fetching failed; the connection is clean again, or gone."""
         connection = self.open()
         self.queries += 1
         cursor = self._execute(connection, query.sql, query.parameters, stream=True)
@@ -231,7 +225,7 @@ class Session:
         self._in_transaction = False
         if connection is None:
             return
-        self._job.watch.let_go()
+        self._job.watch.hold(None)
         try:
             connection.close()
         except Exception as error:  # noqa: BLE001 (a broken connection may refuse even this; nothing is lost)
@@ -261,7 +255,7 @@ class Session:
 class _Stream:
     """A cursor of psycopg whose rows come as the server sends them: else libpq takes in all of them first.
 
-    No cursor of the server's, which poolers would lose: one statement, its result read in chunks.
+    It is no cursor of the server's, which poolers would lose.
     """
 
     def __init__(self, cursor: Any, sql: str, *parameters: Any) -> None:
@@ -301,19 +295,15 @@ def _prepare(connection: Connection) -> str | None:
     settable.prepare_threshold = None  # psycopg would prepare a repeated statement, which poolers may lose
     server = settable.info.parameter_status("server_encoding")
     if server == "SQL_ASCII":  # its names are bytes of any encoding: one that is not UTF-8 must not spoil the others
+        from psycopg.adapt import Loader
+
+        class LenientLoader(Loader):
+            def load(self, data: Any) -> str:
+                return bytes(data).decode("utf-8", "backslashreplace")
+
         for type_name in ("name", "text"):
-            settable.adapters.register_loader(type_name, _lenient_loader())
+            settable.adapters.register_loader(type_name, LenientLoader)
     return _codec_of(server)
-
-
-def _lenient_loader() -> Any:
-    from psycopg.adapt import Loader
-
-    class LenientLoader(Loader):
-        def load(self, data: Any) -> str:
-            return bytes(data).decode("utf-8", "backslashreplace")
-
-    return LenientLoader
 
 
 def _codec_of(server: str | None) -> str | None:

@@ -27,8 +27,7 @@ class Watch(Generic[_Outcome]):
     """What the worker does now, seen from the thread that waits for it. Every method may be called from either."""
 
     def __init__(self, timeout_s: float, limits: Limits, wake_up_s: float = 0) -> None:
-        """:param wake_up_s: how much longer steps may take until the first outcome is there: the warehouse may have to
-        start before it answers."""
+        """:param wake_up_s: how much longer steps may take until the first outcome: a warehouse may have to start."""
         self.done = threading.Event()
         self.bug: BaseException | None = None
         self.too_large = False
@@ -55,14 +54,12 @@ class Watch(Generic[_Outcome]):
             self._received_before = self._received()
 
     def hold(self, connection: Any) -> None:
-        """This connection's socket is the one to shut when the step takes too long."""
+        """This connection's socket is the one to shut when the step takes too long.
+
+        None comes before closing: a closed socket's number may soon be another's.
+        """
         with self._lock:
             self._connection = connection
-
-    def let_go(self) -> None:
-        """Before closing: a closed socket's number may soon be another's."""
-        with self._lock:
-            self._connection = None
 
     def was_cut(self) -> bool:
         with self._lock:

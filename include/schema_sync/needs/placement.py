@@ -55,7 +55,6 @@ class Placement:
 
     @property
     def everywhere(self) -> tuple[Placement, ...]:
-        """This placement, and the same in each of the other schemas."""
         schemas = (self.schema, *self.other_schemas)
         return tuple(replace(self, schema=schema, other_schemas=()) for schema in schemas)
 
@@ -82,8 +81,7 @@ def group_requests(
     Linear in what the datasets say, however they are related: what is needed of a word is gathered first, and given
     to the tables that it may mean afterwards.
 
-    :param dialect: the data source's dialect, in which the datasets' expressions are written.
-    :param compiler: how the engine compiles; None: nothing is to be compiled.
+    :param compiler: None: nothing is to be compiled.
     :param budget: what reading them may cost; a dataset beyond it is in its ``unread``, and in no request.
     """
     budget = budget or ReadingBudget()

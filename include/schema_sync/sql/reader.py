@@ -84,10 +84,7 @@ def _is_windowed(aggregate: exp.Expr) -> bool:
 
 
 def parse_query(text: str, engine: str) -> exp.Query:
-    """Parse one whole query.
-
-    :raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`.
-    """
+    """:raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`."""
     dialect = _dialect(engine)
     tokens = _tokens(dialect, text.strip().rstrip(";"))
     within_bounds(tokens)
