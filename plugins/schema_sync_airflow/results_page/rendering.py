@@ -43,7 +43,7 @@ RUN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Addresses under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
+    """Under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
 
     root: str
 
@@ -79,7 +79,6 @@ class Addresses:
 
 
 def render(template: str, to: Addresses, **values: Any) -> str:
-    """One page as HTML."""
     return _environment().get_template(template).render(to=to, **values)
 
 
@@ -154,15 +153,14 @@ def shown(text: str, limit: int = _LONGEST_TEXT) -> str:
 
 
 def day(value: datetime | str) -> str:
-    """``15 Jan 2026``; a text that is no timestamp stays as it is."""
-    found = _datetime(value)
-    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y}"
+    """``15 Jan 2026``."""
+    return moment(value, "%b %Y")
 
 
-def moment(value: datetime | str) -> str:
-    """``15 Jan 2026, 07:00 UTC``."""
+def moment(value: datetime | str, form: str = "%b %Y, %H:%M UTC") -> str:
+    """``15 Jan 2026, 07:00 UTC``; a text that is no timestamp stays as it is."""
     found = _datetime(value)
-    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y, %H:%M} UTC"
+    return str(value)[:40] if found is None else f"{found.day} {found:{form}}"
 
 
 def iso(value: datetime | str) -> str:

@@ -1,8 +1,6 @@
 """What Schema Sync counts, through Airflow's own metrics: StatsD, Datadog or OpenTelemetry, whichever is switched on.
 
-docs/operations.md has the table of names.
-
-State and severity are part of the name, not a tag: plain StatsD has no tags, and a gauge would overwrite its sister.
+docs/operations.md has the table of names. State and severity are part of the name, not a tag: plain StatsD has no tags, and a gauge would overwrite its sister.
 For the same reason nothing is counted per organization or per data source: the log lines and the run result tell that.
 A run that was restricted to some organizations leaves the gauges as the last full run set them.
 """
@@ -83,9 +81,7 @@ def record_introspection(introspection: Introspection) -> None:
 
 @_harmless()
 def write_embedded_metrics(result: RunResult, *, settings: Settings, run_id: str, restricted: bool) -> None:
-    """Write the run's totals as one log line that CloudWatch makes metrics of.
-
-    :param settings: nothing is written without an ``emf_namespace``.
+    """Write the run's totals as one log line that CloudWatch makes metrics of, where there is an ``emf_namespace``.
 
     Airflow writes a task's log as one JSON object a line, and its CloudWatch handler sends the same object: what is
     logged as key and value is a member of its root, where the embedded metric format wants ``_aws``. A text, however

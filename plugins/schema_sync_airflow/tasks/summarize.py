@@ -86,7 +86,6 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
 
 
 def _publish(found: RunResult, value: dict[str, Any], settings: Settings, context: Context) -> None:
-    """What the world outside Slack learns of a run that ends."""
     counts = found.counts
     if counts.critical:
         log.warning(
@@ -112,9 +111,7 @@ def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
 
 
 def _totals(batches: list[dict[str, Any]], context: Context) -> list[OrganizationTotals]:
-    """Every organization of the run exactly once, in the order of the batches: what the instance says that has its
-    batch now.
-    """
+    """Every organization once, in the order of the batches: what the instance says that has its batch now."""
     from include.schema_sync.nouns.run import UNTOLD, best_known
 
     states = xcom.instance_states(context)
@@ -136,7 +133,6 @@ def _totals(batches: list[dict[str, Any]], context: Context) -> list[Organizatio
 def _unfinished(
     ids: Collection[str], own: Mapping[str, int], context: Context, states: xcom.States
 ) -> dict[str, OrganizationTotals]:
-    """Of these nothing is known but their names."""
     from include.schema_sync.nouns.report import OrganizationTotals
     from include.schema_sync.nouns.wire import organizations_from_text
 
