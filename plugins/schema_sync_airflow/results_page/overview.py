@@ -113,7 +113,7 @@ class Overview:
 
 
 def latest(session: Session, runs: Sequence[stored.Run]) -> tuple[list[Line], str | None]:
-    """What is known last of every organization, joined over the runs back to the last one that asked for all.
+    """What is known last of every organization, joined over runs, newest first, back to one that asked for all.
 
     An organization that a run has not come to yet is as the run before left it. One or two statements a run.
 

@@ -36,10 +36,10 @@ def late_run_alert(late_after_min: int) -> Any:
 
 
 def testable(dag: DAG) -> DAG:
-    """Let ``airflow dags test`` run a DAG that has a deadline: without it, because nobody waits for such a run.
+    """Let ``airflow dags test`` run a DAG that has a deadline: without it, for such a run has nobody to be late for.
 
-    With it 3.3.2 fails at the end of every run that succeeded: the copy of the DAG that it schedules by holds deadlines
-    in full, where ids of the database are looked up (apache/airflow#73428).
+    Up to 3.3.2 it fails at the end of every run that succeeded: the copy of the DAG that it schedules by holds
+    deadlines in full, where ids of the database are looked up (apache/airflow#73428).
     """
     dag.test = MethodType(_test_without_deadline, dag)  # type: ignore[method-assign]
     return dag

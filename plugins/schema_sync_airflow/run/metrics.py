@@ -1,8 +1,9 @@
 """What Schema Sync counts, through Airflow's own metrics: StatsD, Datadog or OpenTelemetry, whichever is switched on.
 
-docs/operations.md has the table of names. State and severity are part of the name, not a tag: plain StatsD has no tags, and a gauge would overwrite its sister.
-For the same reason nothing is counted per organization or per data source: the log lines and the run result tell that.
-A run that was restricted to some organizations leaves the gauges as the last full run set them.
+docs/operations.md has the table of names. State and severity are part of the name, not a tag: plain StatsD has no tags,
+and a gauge would overwrite its sister. For the same reason nothing is counted per organization or per data source: the
+log lines and the run result tell that. A run that was restricted to some organizations leaves the gauges as the last
+full run set them.
 """
 
 from __future__ import annotations
