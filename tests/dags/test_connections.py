@@ -172,7 +172,7 @@ def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path
     hook = WarehouseHook("slow", "slow_provider", open_it)
     connect = _connect(hook, Connection(conn_id="x", conn_type="slow"), Settings.from_environment({}))
     request = GroupRequest("s", None, "main", ("orders",))
-    (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2).groups
+    (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2)
     assert (group.snapshot.error, [table.name for table in group.snapshot.tables]) == (None, ["orders"])
 
 

@@ -50,7 +50,28 @@ def parts_of(
 
     :param tables_of: a relationship's target → the tables that it may mean.
     """
-    return _Maker(owner, tables_of, dialect, compiler).made()
+    maker = _Maker(owner, tables_of, dialect, compiler)
+    made = [(_user(item), maker.of_field(item)) for item in owner.definition.fields if maker.is_worth_proving(item)]
+    made += [
+        (_user(relationship), maker.of_relationship(relationship))
+        for relationship in owner.definition.relationships
+        if relationship.source and relationship.target_columns
+    ]
+    unsure = _unsure_users(owner)
+    return (
+        [part for user, part in made if part is not None and user not in unsure],
+        [user for user, part in made if part is None or user in unsure],
+    )
+
+
+def _unsure_users(owner: Owner) -> set[str]:
+    """Who shares a name with another, or may mean something else than it seems to."""
+    definition, needs = owner.definition, owner.needs
+    users = Counter(chain(map(_user, definition.fields), map(_user, definition.relationships)))
+    unsure = {user for user, number in users.items() if number > 1}
+    unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
+    placed = chain(needs.columns, *needs.on_targets.values())
+    return unsure | {need.by for need in placed if need.maybe_alias or "." in (need.qualifier or "")}
 
 
 class _Maker:
@@ -58,53 +79,26 @@ class _Maker:
         self, owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
     ) -> None:
         self._owner, self._tables_of, self._dialect, self._compiler = owner, tables_of, dialect, compiler
-        definition, needs = owner.definition, owner.needs
         self._own: dict[str, list[Need]] = defaultdict(list)
-        self._far: dict[str, dict[str, list[Need]]] = defaultdict(dict)
-        everybody: list[Field | Relationship] = [*definition.fields, *definition.relationships]
-        users = Counter(map(_user, everybody))
-        self._unsure = {user for user, number in users.items() if number > 1}
-        self._unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
-        self._measures = {folded(item.name) for item in definition.fields if item.agg is not None}
-        for need in needs.columns:
+        self._far: dict[str, dict[str, list[Need]]] = defaultdict(lambda: defaultdict(list))
+        self._measures = {folded(item.name) for item in owner.definition.fields if item.agg is not None}
+        for need in owner.needs.columns:
             self._own[need.by].append(need)
-        for target, on_target in needs.on_targets.items():
+        for target, on_target in owner.needs.on_targets.items():
             for need in on_target:
-                self._far[need.by].setdefault(target, []).append(need)
-        for need in chain(needs.columns, *needs.on_targets.values()):
-            if need.maybe_alias or "." in (need.qualifier or ""):
-                self._unsure.add(need.by)
+                self._far[need.by][target].append(need)
 
-    def made(self) -> tuple[list[Part], list[str]]:
-        parts: list[Part] = []
-        left_out: list[str] = []
-        for item in self._owner.definition.fields:
-            if self._has_something_to_prove(item):
-                self._add(_user(item), self._of_field(item), parts, left_out)
-        for relationship in self._owner.definition.relationships:
-            if relationship.source and relationship.target_columns:
-                self._add(_user(relationship), self._of_relationship(relationship), parts, left_out)
-        return parts, left_out
-
-    def _add(self, user: str, part: Part | None, parts: list[Part], left_out: list[str]) -> None:
-        if part is None or user in self._unsure:
-            left_out.append(user)
-        else:
-            parts.append(part)
-
-    def _has_something_to_prove(self, item: Field) -> bool:
-        if item.expr == "*":
-            return False
+    def is_worth_proving(self, item: Field) -> bool:
         if item.expr is None or self._plain(item.expr) is not None:
             return (item.agg or "").lower() in _AGGREGATES
-        return True
+        return item.expr != "*"
 
     def _plain(self, expression: str) -> str | None:
         """The name of the own column that the expression is, if it is nothing else."""
         names = referenced_columns(expression, self._dialect).names
         return names[0].name if len(names) == 1 and names[0] == ColumnName(None, expression.strip()) else None
 
-    def _of_field(self, item: Field) -> Part | None:
+    def of_field(self, item: Field) -> Part | None:
         user = _user(item)
         tables = self._tables(user)
         name = item.name if item.expr is None else self._plain(item.expr)
@@ -160,7 +154,7 @@ class _Maker:
             alias=next(iter(sorted(aliases)), None), columns=tuple(dict.fromkeys(need.column for need in needs))
         )
 
-    def _of_relationship(self, relationship: Relationship) -> Part | None:
+    def of_relationship(self, relationship: Relationship) -> Part | None:
         user = _user(relationship)
         far = list(dict.fromkeys(self._tables_of(relationship.target)))
         keys = self._keys(relationship.source, relationship.target_columns, table=1, expressions=True)
@@ -174,15 +168,13 @@ class _Maker:
     def _keys(
         self, source: Sequence[str], target: Sequence[str], *, table: int, expressions: bool
     ) -> tuple[tuple[Sql, Sql], ...] | None:
-        if len(source) != len(target):
-            return None
-        pairs = []
-        for one, other in zip(source, target, strict=True):
-            pair = (self._key(one, 0, expressions=expressions), self._key(other, table, expressions=expressions))
-            if pair[0] is None or pair[1] is None:
-                return None
-            pairs.append((pair[0], pair[1]))
-        return tuple(pairs)
+        keys = [
+            (own, far)
+            for one, other in zip(source, target, strict=False)
+            if (own := self._key(one, 0, expressions=expressions)) is not None
+            and (far := self._key(other, table, expressions=expressions)) is not None
+        ]
+        return tuple(keys) if len(keys) == len(source) == len(target) else None
 
     def _key(self, expression: str, table: int, *, expressions: bool) -> Sql | None:
         references = referenced_columns(expression, self._dialect)

@@ -110,7 +110,7 @@ def group_requests(
             table = groups[group][name]
             table.columns.update(column for column in columns if not aliases or folded(column) not in aliases)
             table.named.update(map(folded, columns))
-    parts = {} if compiler is None else _parts(needs, datasets, dialect, compiler)
+    parts = _parts(needs, datasets, dialect, compiler)
     return [
         GroupRequest(
             data_source_id,
@@ -119,8 +119,8 @@ def group_requests(
             tables=tuple(sorted(tables)),
             columns={table: tuple(sorted(wanted.columns)) for table, wanted in sorted(tables.items())},
             named={table: frozenset(wanted.named) for table, wanted in tables.items()},
-            parts=tuple(parts[database, schema][0]) if parts else (),
-            left_out=tuple(parts[database, schema][1]) if parts else (),
+            parts=tuple(parts[database, schema][0]),
+            left_out=tuple(parts[database, schema][1]),
         )
         for (database, schema), tables in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     ]
@@ -135,9 +135,11 @@ def _parts(
     needs: Iterable[tuple[Placement, Needs]],
     datasets: DatasetNames[tuple[Placement, Needs]],
     dialect: str,
-    compiler: Compiler,
+    compiler: Compiler | None,
 ) -> _Parts:
     found: _Parts = defaultdict(lambda: ([], []))
+    if compiler is None:
+        return found
     # Thousands of relationships may mean the same thousands of models. What is found is kept, so no id is used again.
     meant: dict[int, tuple[list[tuple[Placement, Needs]], tuple[PartTable, ...]]] = {}
     made = 0

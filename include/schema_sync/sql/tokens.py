@@ -12,13 +12,8 @@ from typing import NamedTuple
 from sqlglot import Token, TokenType
 
 from ..warehouses.sql_words import word_set
-from .words import (
-    ARGUMENT_WORDS,
-    UNIT_FUNCTIONS,
-    UNITS,
-    is_value,
-    sql_of,
-)
+from .template import UnreadableError
+from .words import ARGUMENT_WORDS, UNIT_FUNCTIONS, UNITS, is_value, sql_of
 
 MAX_TOKENS = 5_000
 MAX_DEPTH = 30  # brackets, CASEs and prefixes inside each other: sqlglot needs some 20 frames of Python's 1 000 for one
@@ -56,7 +51,7 @@ _SIGNS_AFTER_OPERAND = word_set(
 )
 
 
-class TooComplexError(ValueError):
+class TooComplexError(UnreadableError):
     """An expression beyond the bounds; the text says which."""
 
 

@@ -69,7 +69,7 @@ def test_groups_of_one_database_share_a_connection_and_outcomes_keep_their_order
         request("s", "x", database=other),
         request("pg_catalog", "pg_class"),
     ]
-    outcomes = introspect_source(closed_after(connect), POSTGRES, groups, timeout_s=30).groups
+    outcomes = introspect_source(closed_after(connect), POSTGRES, groups, timeout_s=30)
     assert [outcome.request for outcome in outcomes] == groups
     assert [names(outcome.snapshot.tables) for outcome in outcomes] == [["there"], ["here"], [], ["pg_class"]]
     assert opened == [other, None]
@@ -156,7 +156,7 @@ def test_one_groups_failed_query_leaves_the_next_its_connection(
 
     dialect = replace(POSTGRES, columns_query=query)
     groups = [request("bad", "orders"), request("public", "orders")]
-    bad, good = introspect_source(closed_after(connect), dialect, groups, timeout_s=30).groups
+    bad, good = introspect_source(closed_after(connect), dialect, groups, timeout_s=30)
     assert bad.failure is Failure.TERMINAL
     assert "division by zero" in (bad.snapshot.error or "")
     assert names(good.snapshot.tables) == ["orders"]
@@ -165,7 +165,7 @@ def test_one_groups_failed_query_leaves_the_next_its_connection(
 
 def test_a_slow_statement_is_stopped_by_the_server_and_is_transient(fresh_database: str) -> None:
     dialect = replace(POSTGRES, columns_query=lambda group: replace(POSTGRES.columns_query(group), sql=SLEEP))
-    (outcome,) = introspect_source(connects(fresh_database), dialect, [request("s", "t")], timeout_s=0.2).groups
+    (outcome,) = introspect_source(connects(fresh_database), dialect, [request("s", "t")], timeout_s=0.2)
     assert outcome.failure is Failure.TRANSIENT
     assert "statement timeout" in (outcome.snapshot.error or "")
 
@@ -177,7 +177,7 @@ def test_the_session_cannot_write_whatever_the_connection_allows(fresh_database:
     write = "CREATE TABLE written AS SELECT %(schema)s::text"
     dialect = replace(POSTGRES, columns_query=lambda group: replace(POSTGRES.columns_query(group), sql=write))
     connect = connects(fresh_database, autocommit=True)
-    (outcome,) = introspect_source(connect, dialect, [request("s", "t")], timeout_s=30).groups
+    (outcome,) = introspect_source(connect, dialect, [request("s", "t")], timeout_s=30)
     assert "read-only transaction" in (outcome.snapshot.error or "")
 
 
@@ -247,7 +247,7 @@ def test_a_connection_lost_in_mid_query_fails_that_group_and_the_next_gets_a_new
             [request("public", "orders"), request("public", "orders")],
             timeout_s=0.5,
             log=told.append,
-        ).groups
+        )
     assert cut.failure is Failure.TRANSIENT
     assert reason in (cut.snapshot.error or "")
     assert cut.snapshot.tables == ()
@@ -261,7 +261,7 @@ def test_a_server_that_accepts_and_never_answers_is_left_behind() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/db"
         groups = [request("a", "t"), request("b", "t", database="other")]
-        outcomes = introspect_source(connects(uri), POSTGRES, groups, timeout_s=0.2, log=told.append).groups
+        outcomes = introspect_source(connects(uri), POSTGRES, groups, timeout_s=0.2, log=told.append)
     assert [outcome.failure for outcome in outcomes] == [Failure.TRANSIENT, Failure.TRANSIENT]
     assert all("no answer within 0.2 s" in (outcome.snapshot.error or "") for outcome in outcomes)
     assert "2 of 2 groups have no answer" in told[0]
@@ -277,7 +277,7 @@ def test_what_was_read_before_the_deadline_is_kept(fresh_database: str) -> None:
         return connects(fresh_database)(None)
 
     groups = [request("public", "orders"), request("public", "orders", database="slow")]
-    read, late = introspect_source(connect, POSTGRES, groups, timeout_s=30, deadline_s=1.0).groups
+    read, late = introspect_source(connect, POSTGRES, groups, timeout_s=30, deadline_s=1.0)
     never.set()
     assert names(read.snapshot.tables) == ["orders"]
     assert late.failure is Failure.TERMINAL  # another try would take as long again
@@ -298,7 +298,7 @@ def test_tables_that_come_and_go_meanwhile_are_whole_or_absent(fresh_database: s
     worker.start()
     try:
         groups = [request("public", "steady", "fleeting")] * 200
-        outcomes = introspect_source(connects(fresh_database), POSTGRES, groups, timeout_s=30).groups
+        outcomes = introspect_source(connects(fresh_database), POSTGRES, groups, timeout_s=30)
     finally:
         stop.set()
         worker.join()
