@@ -46,10 +46,9 @@ _SLACK_TOKEN = re.compile(r"xox[a-z](?:\.xox[a-z])?-\S+")  # https://docs.slack.
 
 @contextmanager
 def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
-    """Open the application database in autocommit mode; closed on every path.
+    """The application database in autocommit mode.
 
-    :raises TransientError: it cannot be reached.
-    :raises TerminalError: the Airflow connection ``app_db`` does not exist.
+    :raises TransientError, TerminalError: it cannot be reached, or the Airflow connection ``app_db`` does not exist.
     """
     connection = _airflow_connection(APPLICATION_DB)
     if connection is None:
@@ -80,7 +79,7 @@ def source_access(
     """Find a data source's credentials; nothing is connected yet.
 
     :param owners: {data source id: organization id}.
-    :param vault: {data source id: secret}, asked for only if needed, and then for each source.
+    :param vault: gives {data source id: secret}.
     :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
     """
     dialect = dialect_for(source.type)
@@ -127,9 +126,8 @@ def organization_slack(
     settings: Settings,
     shared: Callable[[], Connection | None] = slack_default,
 ) -> WebClient:
-    """Look up an organization's Slack.
+    """:param shared: :func:`slack_default`, which whoever asks for many remembers.
 
-    :param shared: :func:`slack_default`, which whoever asks for many remembers.
     :raises TerminalError: there is no token; says what to create.
     """
     from include.schema_sync.notify.slack.client import slack_client

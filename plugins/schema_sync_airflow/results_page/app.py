@@ -1,7 +1,7 @@
 """The page's addresses, and who may see them: whoever may read XComs and runs of the DAG in Airflow.
 
-Airflow does not guard what a plugin mounts. Here the application itself depends on Airflow's own permission check,
-so every route has it, the style sheet and the scripts too; nothing but GET is answered.
+Airflow does not guard what a plugin mounts, so the application itself depends on Airflow's own permission check: every
+route has it, the style sheet and the scripts too; nothing but GET is answered.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ RunId = Annotated[str | None, Query(alias="run", max_length=250)]
 
 @cache
 def results_app() -> FastAPI:
-    """The application that Airflow's API server mounts; one for the process, however often Airflow asks."""
+    """What Airflow's API server mounts; one for the process, however often Airflow asks."""
     app = FastAPI(
         title="Schema Sync results",
         docs_url=None,
@@ -87,8 +87,7 @@ def results_app() -> FastAPI:
 class Asked:
     """What every page is asked with.
 
-    :ivar runs: the newest runs.
-    :ivar run: the one that was asked for, which may be older, else the newest.
+    :ivar runs: the newest. :ivar run: the one that was asked for, which may be older, else the newest.
     :ivar at: the one that was asked for; None: the latest known state.
     """
 
@@ -182,7 +181,6 @@ def patches(asked: AskedDep, organization_id: str) -> Response:
 
 
 def api_runs(session: SessionDep) -> list[api.Row]:
-    """The newest runs, newest first."""
     return [api.run_row(run) for run in stored.recent_runs(session)]
 
 

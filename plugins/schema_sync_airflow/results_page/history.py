@@ -33,7 +33,6 @@ class TableNews(NamedTuple):
 def table_history(session: Session, runs: Sequence[stored.Run], organization_id: str) -> list[TableNews]:
     """Newest first; each change once, under the first run that saw it: two statements.
 
-    :param runs: newest first.
     :raises UnreadableError: as :func:`stored.values`.
     """
     by_key = {run.key: run for run in runs}
@@ -57,10 +56,7 @@ def table_history(session: Session, runs: Sequence[stored.Run], organization_id:
 
 
 def days(runs: Sequence[stored.Run]) -> list[tuple[date, stored.Counts]]:
-    """Oldest first: of each day the last run over everybody that ended with a result.
-
-    :param runs: newest first.
-    """
+    """Oldest first: of each day the last run over everybody that ended with a result. :param runs: newest first."""
     found: dict[date, stored.Counts] = {}
     for run in runs:
         if run.counts is not None and not run.is_restricted and not run.conf.get(DRY_RUN):

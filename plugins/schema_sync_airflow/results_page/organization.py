@@ -22,7 +22,7 @@ PAGE_SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Findings of one dataset, worst first. :ivar name: None: of a whole schema, which several datasets share.
+    """Findings of one dataset, worst first; without a name those of a whole schema, which several datasets share.
 
     :ivar patches: what repairs it, what is certain before what is probable; only beside its first findings.
     """
@@ -38,8 +38,7 @@ class Dataset:
 class Detail:
     """What is known of one organization in a run.
 
-    :ivar map_index: its batch, for links to its tasks.
-    :ivar tasks: {task: Airflow's state}, in the order they run.
+    :ivar tasks: {task: Airflow's state}, in the order they run, of the instance ``map_index``.
     :ivar datasets: of the page.
     :ivar findings: of the chosen severity, on all pages; ``left_out`` more are only counted.
     :ivar with_findings: how many datasets differ from their warehouses in any way.

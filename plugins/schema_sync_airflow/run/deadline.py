@@ -19,7 +19,8 @@ from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from schema_sync_airflow.airflow_versions import late_alert
-from schema_sync_airflow.run.facts import is_dry, is_from_terminal, run_facts, started_from_terminal
+from schema_sync_airflow.run import facts
+from schema_sync_airflow.run.facts import is_dry, run_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -35,11 +36,10 @@ def late_run_alert(late_after_min: int) -> Any:
 
 
 def testable(dag: DAG) -> DAG:
-    """Let ``airflow dags test`` run a DAG that has a deadline.
+    """Let ``airflow dags test`` run a DAG that has a deadline: without it, for such a run has nobody to be late for.
 
     Up to 3.3.2 it fails at the end of every run that succeeded: the copy of the DAG that it schedules by holds
-    deadlines in full, where ids of the database are looked up (apache/airflow#73428). Such a run has nobody to be late
-    for, so it goes without. What Airflow stores of the DAG keeps its deadline.
+    deadlines in full, where ids of the database are looked up (apache/airflow#73428).
     """
     dag.test = MethodType(_test_without_deadline, dag)  # type: ignore[method-assign]
     return dag
@@ -47,11 +47,12 @@ def testable(dag: DAG) -> DAG:
 
 def _test_without_deadline(dag: DAG, *args: Any, **kwargs: Any) -> Any:
     deadline, dag.deadline = dag.deadline, None
+    facts.from_terminal = True
     try:
-        with started_from_terminal():
-            return type(dag).test(dag, *args, **kwargs)
+        return type(dag).test(dag, *args, **kwargs)
     finally:
         dag.deadline = deadline
+        facts.from_terminal = False
 
 
 async def tell_of_late_run(context: Mapping[str, Any]) -> str:
@@ -78,7 +79,7 @@ def tell_of_run_without_summary(context: Context) -> None:
     run_id = context["run_id"]
     dag_run = context.get("dag_run")  # Airflow leaves it out when it knows of no task of the run
     settings = Settings.from_environment()
-    if is_from_terminal() or (dag_run is not None and is_dry(dag_run.conf, settings)):
+    if facts.from_terminal or (dag_run is not None and is_dry(dag_run.conf, settings)):
         log.info("schema-sync run %s failed; it was a dry run, or one from a terminal: nobody is told", run_id)
         return
     message = ended_without_summary_message(

@@ -28,8 +28,7 @@ _MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups h
 class DatasetYmlDiffOperator(BaseOperator):
     """Compare every dataset of one batch of organizations with its warehouse.
 
-    :param batch: as for ``SchemaIntrospectionOperator``; names the instance in the grid.
-    :param snapshots: what ``SchemaIntrospectionOperator`` returned.
+    :param batch, snapshots: what ``SchemaIntrospectionOperator`` was given, and what it returned.
     :return: one report an organization, as plain JSON.
     """
 

@@ -44,8 +44,11 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     ti = context["ti"]
     run, started = facts.run_facts(context["run_id"], context["dag_run"]), facts.first_start(context)
     facts.remember_start(context, started)
-    fetch_error = None if batches is not None else _fetch_error(context)
     totals = [] if batches is None else _totals(batches, context)
+    fetch_error: str | None = None
+    if batches is None:
+        pulled = ti.xcom_pull(task_ids=xcom.FETCH, key=xcom.FETCH_ERROR)
+        fetch_error = pulled or "fetch_organizations did not finish; its log in this run says why."
 
     def result(*, delivered: bool) -> RunResult:
         return run_result(
@@ -83,7 +86,6 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
 
 
 def _publish(found: RunResult, value: dict[str, Any], settings: Settings, context: Context) -> None:
-    """What the world outside Slack learns of a run that ends."""
     counts = found.counts
     if counts.critical:
         log.warning(
@@ -108,15 +110,8 @@ def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
     return "The run fails because " + "; and ".join(reasons)
 
 
-def _fetch_error(context: Context) -> str:
-    pulled = context["ti"].xcom_pull(task_ids=xcom.FETCH, key=xcom.FETCH_ERROR)
-    return pulled or "fetch_organizations did not finish; its log in this run says why."
-
-
 def _totals(batches: list[dict[str, Any]], context: Context) -> list[OrganizationTotals]:
-    """Every organization of the run exactly once, in the order of the batches: what the instance says that has its
-    batch now.
-    """
+    """Every organization once, in the order of the batches: what the instance says that has its batch now."""
     from include.schema_sync.nouns.run import UNTOLD, best_known
 
     states = xcom.instance_states(context)
@@ -138,7 +133,6 @@ def _totals(batches: list[dict[str, Any]], context: Context) -> list[Organizatio
 def _unfinished(
     ids: Collection[str], own: Mapping[str, int], context: Context, states: xcom.States
 ) -> dict[str, OrganizationTotals]:
-    """Of these nothing is known but their names."""
     from include.schema_sync.nouns.report import OrganizationTotals
     from include.schema_sync.nouns.wire import organizations_from_text
 
@@ -171,5 +165,5 @@ def _is_for_one_person(context: Context) -> bool:
     """The run was refused for what somebody asked of it at a terminal, or as a backfill of many days: no news for the
     data team. Whoever triggered a run from elsewhere may not be looking.
     """
-    by_hand = facts.is_from_terminal() or context["dag_run"].run_type == "backfill"
+    by_hand = facts.from_terminal or context["dag_run"].run_type == "backfill"
     return by_hand and bool(context["ti"].xcom_pull(task_ids=xcom.FETCH, key=xcom.REFUSED))
