@@ -7,7 +7,7 @@ driver can send many statements in one round trip, else by halves.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ..warehouses.engine import Failure
 
@@ -16,18 +16,17 @@ T = TypeVar("T")
 MOST_PARTS = 150
 
 
-class Refusal(NamedTuple):
-    """Why a statement did not run, and what that means.
+class Refusal(Exception):  # noqa: N818 (more often told than raised)
+    """Why a statement did not run, as a text for people, in one line and without secrets; and what that means.
 
-    :ivar text: for people, with what was being done.
-    :ivar words: the engine's own sentence, without secrets.
-    :ivar code: the driver's error code, if it has one.
+    :ivar words: the engine's own sentence alone; ``code`` the driver's, if it has one.
     """
 
-    failure: Failure
-    text: str
-    words: str = ""
-    code: str | None = None
+    def __init__(self, failure: Failure, text: str, words: str = "", code: str | None = None) -> None:
+        super().__init__(text)
+        self.failure = failure
+        self.words = words or text
+        self.code = code
 
 
 class Ask(Protocol):
@@ -50,9 +49,7 @@ def refusals(
     most: int = MOST_PARTS,
     of_all: Collection[Failure] = (Failure.TRANSIENT,),
 ) -> dict[int, Refusal]:
-    """Find every part that is refused.
-
-    No part is called refused because of others: the statement of that part alone was.
+    """Find every part that is refused. None is called so because of others: its statement alone was.
 
     :param statement: parts → one statement that is refused when one of them is.
     :param most: parts in one statement. A bad one of 600 is found within 20 statements.
@@ -77,23 +74,17 @@ def refusals(
     return refused
 
 
-_Answer = Callable[[range], Refusal | None]
-
-
-def _halve(span: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> None:
+def _halve(
+    span: range, answer: Callable[[range], Refusal | None], of_all: Collection[Failure], refused: dict[int, Refusal]
+) -> None:
     """Search a span that is refused as a whole; where its first half runs, its second is refused without asking."""
     middle = span.start + len(span) // 2
-    first, second = range(span.start, middle), range(middle, span.stop)
-    if len(span) > 1 and _search(first, answer, of_all, refused) is None:
-        _halve(second, answer, of_all, refused)
-    else:
-        _search(second, answer, of_all, refused)
-
-
-def _search(some: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> Refusal | None:
-    refusal = answer(some)
-    if refusal is not None and len(some) > 1 and refusal.failure not in of_all:
-        _halve(some, answer, of_all, refused)
-    elif refusal is not None:
-        refused.update(dict.fromkeys(some, refusal))
-    return refusal
+    first_runs = False
+    for half in (range(span.start, middle), range(middle, span.stop)):
+        known = first_runs and len(half) > 1
+        refusal = None if known else answer(half)
+        if known or (refusal is not None and len(half) > 1 and refusal.failure not in of_all):
+            _halve(half, answer, of_all, refused)
+        elif refusal is not None:
+            refused.update(dict.fromkeys(half, refusal))
+        first_runs = refusal is None

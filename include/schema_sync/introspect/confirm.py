@@ -1,4 +1,4 @@
-"""Asks the warehouse itself about what its catalogue does not list, before anything is called missing.
+"""Asks the warehouse itself, before anything is called missing or a view is believed to work.
 
 A catalogue may be stale, hide what the role may not read, or spell names in another case than queries resolve them. So
 whatever a group's datasets need and the catalogue does not list (only that) is selected once, without a row: what
@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
-from ..warehouses.engine import Dialect, Failure
+from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import NameCase, NameIndex, unquote
 from ..warehouses.proofs import absent_columns, all_of
 from .bisect import Ask, Refusal, refusals
@@ -27,9 +27,12 @@ from .bisect import Ask, Refusal, refusals
 _TABLES_FOR_A_SCHEMA = 5
 _COLUMNS_PER_STATEMENT = 1000  # PostgreSQL selects at most 1 664
 _TABLES_PER_STATEMENT = 2000
+_VIEWS_PER_STATEMENT = 50
+_LIKE_VIEWS = frozenset({"synonym", "external table", "dynamic table"})
 
 _NO_TABLE = (Failure.MISSING_DATABASE, Failure.MISSING_TABLE)
 _MISSING = (*_NO_TABLE, Failure.MISSING_COLUMN)
+_ANSWERS = {Failure.DENIED: ProbeAnswer.DENIED, Failure.SCHEMA_DENIED: ProbeAnswer.SCHEMA_DENIED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,69 @@ class Asking:
     can_be_asked: Callable[[str], bool]
 
 
+def confirm_views(snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Iterable[Table]]) -> GroupSnapshot:
+    """Mark the views that cannot be selected from as ``broken``, in the engine's words.
+
+    A view stays in the catalogue when its base table is gone, or when its owner may not read it any more.
+
+    :param read: a columns query → its tables; run for views that answered, where the catalogue knows
+        their columns only then.
+    """
+    proofs = asking.dialect.proofs
+    views = [table for table in snapshot.tables if table.readable and _is_view(table)]
+    if proofs is None or not views:
+        return snapshot
+    needed = _needed(snapshot.tables, asking) if proofs.view_columns is None else {}
+
+    def select(view: Table) -> str:
+        selected = ", ".join(map(asking.dialect.quote, needed.get(view.name, ()))) or "1 AS one"
+        relation = proofs.relation(asking.request, asking.dialect.quote(view.name))
+        return f"SELECT {selected} FROM {relation} AS schema_sync_probe LIMIT 0"  # noqa: S608 (names are quoted)
+
+    def statement(some: Sequence[Table]) -> str:
+        return proofs.view(all_of([select(view) for view in some]))
+
+    refused = refusals(views, statement, asking.ask, most=_VIEWS_PER_STATEMENT)
+    broken = {
+        views[number].name: refusal.words
+        for number, refusal in refused.items()
+        if refusal.failure is not Failure.TRANSIENT and not proofs.lacks(refusal.code, refusal.words)
+    }
+    answered = [view.name for number, view in enumerate(views) if number not in refused]
+    known: dict[str, Table] = {}
+    if answered and proofs.view_columns is not None:
+        query = proofs.view_columns(replace(asking.request, tables=tuple(answered)))
+        known = {table.name: table for table in read(query)}
+    return replace(
+        snapshot,
+        tables=tuple(
+            replace(known.get(table.name, table), broken=broken.get(table.name)) if _is_view(table) else table
+            for table in snapshot.tables
+        ),
+    )
+
+
+def _is_view(table: Table) -> bool:
+    return "view" in table.kind or table.kind in _LIKE_VIEWS
+
+
+def _needed(tables: Iterable[Table], asking: Asking) -> Mapping[str, Iterable[str]]:
+    """{stored name: stored columns that the datasets need, and the role may read}."""
+    dialect = asking.dialect
+    by_name = {table.name: table for table in tables}
+    index = NameIndex(by_name, dialect.table_case, dialect.max_name_bytes)
+    needed: dict[str, dict[str, None]] = {}
+    for written, columns in asking.request.columns.items():
+        name = index.resolve(written).name
+        if name is None:
+            continue
+        readable = {column.name for column in by_name[name].columns if column.readable}
+        names = NameIndex(readable, dialect.column_case, dialect.max_name_bytes)
+        found = (names.resolve(column).name for column in columns)
+        needed.setdefault(name, {}).update(dict.fromkeys(each for each in found if each is not None))
+    return needed
+
+
 def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     """Probe what is absent from a snapshot: tables, needed columns of readable tables, the schema as a whole; and why a
     table may not be read. Nothing absent: nothing is asked.
@@ -57,8 +123,8 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
         return _confirm_schema(snapshot, asking)
     request, dialect = asking.request, asking.dialect
     prober = _Prober(asking)
-    index = NameIndex([table.name for table in snapshot.tables], dialect.table_case, dialect.max_name_bytes)
     stored = {table.name: table for table in snapshot.tables}
+    index = NameIndex(stored, dialect.table_case, dialect.max_name_bytes)
     absent: list[str] = []
     gaps: dict[str, _Gap] = {}
     unreadable: dict[str, str] = {}
@@ -70,10 +136,10 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
         spelled = dialect.spelling_of(written, name, dialect.table_case)
         if not stored[name].readable:
             unreadable.setdefault(name, spelled)
-        elif stored[name].broken is None:
-            columns = _not_listed(stored[name], request.columns.get(written, ()), asking)
-            if columns:
-                gaps.setdefault(name, _Gap(name, spelled, {})).columns.update(dict.fromkeys(columns))
+        elif stored[name].broken is None and (
+            columns := _not_listed(stored[name], request.columns.get(written, ()), asking)
+        ):
+            gaps.setdefault(name, _Gap(name, spelled, {})).columns.update(dict.fromkeys(columns))
     probes = prober.absent_tables(absent)
     if dialect.lists_everything:  # what is denied for the schema's sake alone is not in it
         hidden = {each.table for each in probes if each.answer is ProbeAnswer.SCHEMA_DENIED}
@@ -123,13 +189,9 @@ class _Gap(NamedTuple):
 
 
 class _Prober:
-    """Asks about names of one schema."""
-
     def __init__(self, asking: Asking) -> None:
         self.no_schema = False  # some answer said so
-        self._asking = asking
-        self._dialect = asking.dialect
-        self._request = asking.request
+        self._asking, self._dialect, self._request = asking, asking.dialect, asking.request
 
     def absent_tables(self, tables: Sequence[str]) -> list[Probe]:
         """Tables that the catalogue does not list, with their columns; of those that are missing there is no probe."""
@@ -155,13 +217,11 @@ class _Prober:
                 spelled, together = wanted[number]
                 answer = whole.get(number, answers[number])
                 if answer is None:
-                    probes[table] = [Probe(table, None, ProbeAnswer.RUNS)]
-                    if answers[number] is None:
-                        probes[table] += [Probe(table, column, ProbeAnswer.RUNS) for column in together]
-                    open_columns = columns[table][len(together) if answers[number] is None else 0 :]
-                    gaps.append(_Gap(table, spelled, dict.fromkeys(open_columns)))
+                    ran = [] if number in whole else together
+                    probes[table] = [Probe(table, name, ProbeAnswer.RUNS) for name in (None, *ran)]
+                    gaps.append(_Gap(table, spelled, dict.fromkeys(columns[table][len(ran) :])))
                 elif answer.failure not in _MISSING:
-                    probes[table] = _told(table, None, answer)
+                    probes[table] = [_told(table, None, answer)]
         return [probe for table in asked for probe in probes.get(table, ())] + self.columns(gaps)
 
     def columns(self, gaps: Sequence[_Gap]) -> list[Probe]:
@@ -180,7 +240,7 @@ class _Prober:
                     if answer is not None and answer.failure in _MISSING:
                         missing += by_spelling[name]
                     else:
-                        probes += [probe for column in by_spelling[name] for probe in _told(gap.table, column, answer)]
+                        probes += [_told(gap.table, column, answer) for column in by_spelling[name]]
         return probes
 
     def of_closed_schema(self, tables: Mapping[str, str]) -> list[Probe]:
@@ -208,17 +268,18 @@ class _Prober:
     def _unless_none_is_there(self, gaps: Sequence[_Gap]) -> list[_Gap]:
         """The gaps of which some columns may be there."""
         proofs = self._dialect.proofs
-        names = {id(gap): self._all_spellings(gap) for gap in gaps}
-        if proofs is None or sum(map(len, names.values())) < 2:
+        names = [self._all_spellings(gap) for gap in gaps]
+        if proofs is None or sum(map(len, names)) < 2:
             return list(gaps)
-        certain = [gap for gap in gaps if 0 < len(names[id(gap)]) <= _COLUMNS_PER_STATEMENT]
+        certain = [number for number, own in enumerate(names) if 0 < len(own) <= _COLUMNS_PER_STATEMENT]
 
-        def statement(some: Sequence[_Gap]) -> str:
-            return all_of([absent_columns(proofs.relation(self._request, gap.spelled), names[id(gap)]) for gap in some])
+        def statement(some: Sequence[int]) -> str:
+            relations = [proofs.relation(self._request, gaps[number].spelled) for number in some]
+            return all_of([absent_columns(one, names[number]) for one, number in zip(relations, some, strict=True)])
 
         refused = refusals(certain, statement, self._asking.ask, most=50)
-        absent = {id(gap) for number, gap in enumerate(certain) if number not in refused}
-        return [gap for gap in gaps if id(gap) not in absent]
+        absent = {number for at, number in enumerate(certain) if at not in refused}
+        return [gap for number, gap in enumerate(gaps) if number not in absent]
 
     def _all_spellings(self, gap: _Gap) -> list[str]:
         """Every name that any of the columns may have, quoted; none where not all of them are simple names."""
@@ -240,25 +301,19 @@ class _Prober:
     def _select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:
         if not wanted:
             return []
-        probe = self._dialect.probe
-        answers = self._asking.ask(
-            [probe(self._request, table, tuple(dict.fromkeys(map(self._first, columns)))) for table, columns in wanted]
-        )
+        probe, request = self._dialect.probe, self._request
+        firsts = [tuple(dict.fromkeys(self._spellings(column)[0] for column in columns)) for _, columns in wanted]
+        tables = (table for table, _ in wanted)
+        answers = self._asking.ask([probe(request, table, own) for table, own in zip(tables, firsts, strict=True)])
         self.no_schema |= any(answer is not None and answer.failure is Failure.MISSING_DATABASE for answer in answers)
         return answers
-
-    def _first(self, column: str) -> str:
-        return self._spellings(column)[0]
 
     def _spellings(self, column: str) -> tuple[str, ...]:
         return self._dialect.spellings(column, self._dialect.column_case)
 
 
-def _told(table: str, column: str | None, refusal: Refusal | None) -> list[Probe]:
+def _told(table: str, column: str | None, refusal: Refusal | None) -> Probe:
     if refusal is None:
-        return [Probe(table, column, ProbeAnswer.RUNS)]
-    if refusal.failure is Failure.DENIED:
-        return [Probe(table, column, ProbeAnswer.DENIED)]
-    if refusal.failure is Failure.SCHEMA_DENIED:
-        return [Probe(table, column, ProbeAnswer.SCHEMA_DENIED)]
-    return [Probe(table, column, ProbeAnswer.UNKNOWN, refusal.text)]
+        return Probe(table, column, ProbeAnswer.RUNS)
+    answer = _ANSWERS.get(refusal.failure, ProbeAnswer.UNKNOWN)
+    return Probe(table, column, answer, str(refusal) if answer is ProbeAnswer.UNKNOWN else None)

@@ -1,7 +1,6 @@
 """Organizations and their datasets → snapshots of what their warehouses really hold.
 
-Reads every YML far enough to know which tables to ask for, then asks each data source once per (database,
-schema). Sources and organizations run side by side; none can stop another.
+Each data source is asked once per (database, schema). Sources and organizations run side by side; none stops another.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -40,7 +40,7 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class SourceAccess:
-    """How to reach one data source; nothing is connected until ``connect`` is called.
+    """How to reach one data source.
 
     :ivar connect: (database, None: the connection's own) → open DB-API connection.
     :ivar redact: takes the source's secrets out of a text.
@@ -59,7 +59,7 @@ OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """One source's snapshot, and whether trying again may tell more."""
+    """One source's snapshot. :ivar transient: trying again may tell more."""
 
     organization: Organization
     snapshot: SourceSnapshot
@@ -74,7 +74,6 @@ class Introspection:
 
     @property
     def transient(self) -> list[SourceResult]:
-        """Sources where trying again may help."""
         return [result for result in self.results if result.transient]
 
 
@@ -98,7 +97,6 @@ def introspect_organizations(
 ) -> Introspection:
     """Introspect every data source of every organization that has datasets.
 
-    :param datasets: {organization id: datasets to check}.
     :param open_source: finds credentials; its errors make that one source unchecked.
     :param read: what a dataset's YML says; whoever asks for it more than once remembers it.
     :param ends: when its time is up, by the monotonic clock; None: a task's whole time from now.
@@ -107,22 +105,21 @@ def introspect_organizations(
     with ExitStack() as stack:
         # Credentials one after another: secrets backends and Airflow's task API are not ours to hurry.
         jobs = [
-            _prepare(organization, source, own, open_source, stack)
+            [
+                _prepare(organization, source, own, open_source, stack)
+                for source in organization.data_sources
+                if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
+            ]
             for organization in organizations
-            for source in organization.data_sources
-            if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
         ]
         ends = time.monotonic() + settings.introspection_budget_s if ends is None else ends
         results = _run(jobs, settings, read, ends=ends)
-    by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
-    for result in results:
-        by_organization[result.organization.id].append(result.snapshot)
     return Introspection(
         snapshots=tuple(
-            OrganizationSnapshot(organization.id, organization.name, tuple(by_organization[organization.id]))
-            for organization in organizations
+            OrganizationSnapshot(organization.id, organization.name, tuple(result.snapshot for result in own))
+            for organization, own in zip(organizations, results, strict=True)
         ),
-        results=results,
+        results=tuple(chain.from_iterable(results)),
     )
 
 
@@ -179,12 +176,16 @@ def _unexpected(doing: str, error: Exception) -> str:
 _GRACE_S = 5.0
 
 
-def _run(jobs: Sequence[Job], settings: Settings, read: ReadDataset, *, ends: float) -> tuple[SourceResult, ...]:
-    """Bounded twice: so many organizations at once, and within each so many sources."""
-    by_organization: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_organization.setdefault(job.organization.id, []).append(job)
-    hosts = _hosts(jobs, settings)
+def _run(
+    jobs: Sequence[Sequence[Job]], settings: Settings, read: ReadDataset, *, ends: float
+) -> list[list[SourceResult]]:
+    """The results of each organization's jobs. So many organizations at once, and within each so many sources."""
+    # How many connections each server gets from this process at once: customers' servers do other work too.
+    hosts = {
+        job.access.host: threading.Semaphore(settings.host_concurrency)
+        for job in chain.from_iterable(jobs)
+        if job.access is not None and job.access.host is not None
+    }
 
     def run_organization(own: Sequence[Job]) -> list[SourceResult]:
         # One after another: reading is work for this process, whatever the number of threads.
@@ -192,39 +193,48 @@ def _run(jobs: Sequence[Job], settings: Settings, read: ReadDataset, *, ends: fl
         asked = [(job, *_requests(job, budget, read, compile_parts=settings.compile_expressions)) for job in own]
         tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
         outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
-        return [_result(job, outcome) for job, outcome in zip(own, outcomes, strict=True)]
+        return [
+            outcome if isinstance(outcome, SourceResult) else _unfinished(job, outcome)
+            for job, outcome in zip(own, outcomes, strict=True)
+        ]
 
-    owns = list(by_organization.values())
     outcomes = side_by_side(
-        [partial(run_organization, own) for own in owns],
+        [partial(run_organization, own) for own in jobs],
         settings.organization_concurrency,
         ends + 2 * _GRACE_S,
         "organization",
     )
-    return tuple(
-        result
-        for own, outcome in zip(owns, outcomes, strict=True)
-        for result in (outcome if isinstance(outcome, list) else [_result(job, outcome) for job in own])
+    return [
+        outcome if isinstance(outcome, list) else [_unfinished(job, outcome) for job in own]
+        for own, outcome in zip(jobs, outcomes, strict=True)
+    ]
+
+
+def _unfinished(job: Job, error: Exception | None) -> SourceResult:
+    if error is not None:
+        return _result(job, error=_unexpected("introspecting it", error), transient=True)
+    return _result(job, error="the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)")
+
+
+def _result(
+    job: Job,
+    outcomes: tuple[GroupOutcome, ...] = (),
+    *,
+    transient: bool = False,
+    error: str | None = None,
+    elapsed_ms: int = 0,
+    unread: Mapping[str, str] | None = None,
+) -> SourceResult:
+    snapshot = SourceSnapshot(
+        data_source=job.source,
+        own_database=job.access.own_database if job.access and outcomes else None,
+        datasets={dataset.id: dataset.yml_hash for dataset in job.datasets},
+        groups=tuple(each.snapshot for each in outcomes),
+        error=error,
+        elapsed_ms=elapsed_ms,
+        unread=unread or {},
     )
-
-
-def _result(job: Job, outcome: SourceResult | Exception | None) -> SourceResult:
-    """As it came, or that the source is unchecked."""
-    if isinstance(outcome, SourceResult):
-        return outcome
-    if outcome is None:
-        error = "the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)"
-    else:
-        error = _unexpected("introspecting it", outcome)
-    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
-    snapshot = SourceSnapshot(job.source, None, hashes, error=error)
-    return SourceResult(job.organization, snapshot, (), transient=outcome is not None)
-
-
-def _hosts(jobs: Sequence[Job], settings: Settings) -> dict[str, threading.Semaphore]:
-    """How many connections each server gets from this process at once: customers' servers do other work too."""
-    names = {job.access.host for job in jobs if job.access is not None and job.access.host is not None}
-    return {name: threading.Semaphore(settings.host_concurrency) for name in names}
+    return SourceResult(job.organization, snapshot, outcomes, transient)
 
 
 def _introspect(
@@ -235,26 +245,21 @@ def _introspect(
     settings: Settings,
     ends: float,
 ) -> SourceResult:
-    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
     if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
-        snapshot = SourceSnapshot(job.source, None, hashes, unread=unread)
-        return SourceResult(job.organization, snapshot, (), transient=False)
+        return _result(job, unread=unread)
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
             job.organization.name, job.source.name, visible(job.error or "", 1_000),
         )  # fmt: skip
-        snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
-        return SourceResult(job.organization, snapshot, (), job.transient)
+        return _result(job, error=job.error, transient=job.transient)
     host = hosts.get(job.access.host or "", threading.Semaphore())
     if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
         error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
-        return SourceResult(
-            job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=False
-        )
+        return _result(job, error=error)
     started = time.monotonic()
     try:
-        outcome = introspect_source(
+        outcomes = introspect_source(
             job.access.connect,
             job.access.dialect,
             requests,
@@ -267,18 +272,11 @@ def _introspect(
         )
     finally:
         host.release()
-    for request, group in zip(requests, outcome.groups, strict=True):
-        _log_group(job, request, group)
-    snapshot = SourceSnapshot(
-        data_source=job.source,
-        own_database=job.access.own_database,
-        datasets=hashes,
-        groups=tuple(group.snapshot for group in outcome.groups),
-        elapsed_ms=round((time.monotonic() - started) * 1000),
-        unread=unread,
-    )
-    transient = any(group.failure is Failure.TRANSIENT for group in outcome.groups)
-    return SourceResult(job.organization, snapshot, outcome.groups, transient)
+    for outcome in outcomes:
+        _log_group(job, outcome)
+    transient = any(outcome.failure is Failure.TRANSIENT for outcome in outcomes)
+    elapsed_ms = round((time.monotonic() - started) * 1000)
+    return _result(job, outcomes, transient=transient, elapsed_ms=elapsed_ms, unread=unread)
 
 
 def _requests(
@@ -302,7 +300,7 @@ def _requests(
     return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
 
 
-def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
+def _log_group(job: Job, outcome: GroupOutcome) -> None:
     snapshot = outcome.snapshot
     place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
     if snapshot.error is not None:
@@ -313,7 +311,7 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         columns = sum(len(table.columns) for table in snapshot.tables)
         result = f"{counted(len(snapshot.tables), 'table', 'tables')} found, {counted(columns, 'column', 'columns')}"
         there = {table.name.casefold() for table in snapshot.tables}
-        absent = [table for table in request.tables if unquote(table)[0].casefold() not in there]
+        absent = [table for table in outcome.request.tables if unquote(table)[0].casefold() not in there]
         if absent:
             named = ", ".join(map(visible, absent[:_MOST_NAMED]))
             result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"
@@ -330,7 +328,7 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         job.organization.name,
         job.source.name,
         place_name,
-        counted(outcome.tables_requested, "table", "tables"),
+        counted(len(outcome.request.tables), "table", "tables"),
         result,
         outcome.statements,
         (f", {outcome.probes} probe(s)" if outcome.probes else "")

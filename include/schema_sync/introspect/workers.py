@@ -12,10 +12,7 @@ T = TypeVar("T")
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]], workers: int, ends: float, name: str) -> list[T | Exception | None]:
-    """Run every task, so many at once.
-
-    The threads are daemons, not a pool of ``concurrent.futures``: that one waits for the slowest, at the latest when
-    the process ends.
+    """Run every task, so many at once: in daemons, because a pool of ``concurrent.futures`` waits for the slowest.
 
     :param ends: on the monotonic clock; afterwards no task begins.
     :return: in the order of the tasks: what it returned or raised, None where it was not finished at the end.

@@ -6,23 +6,21 @@ judges them.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .qualifiers import Meaning, Whereabouts, first_part, may_be_row, meaning_of, targets_by_word
+from .qualifiers import Qualifiers, Whereabouts, first_part
 
 
 def needs_of(
     definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None = None
 ) -> Needs:
-    """Read every expression of a definition.
-
-    :param dialect: the data source's dialect, in which its expressions are written.
-    :param at: the names by which its own columns may be qualified.
+    """:param dialect: the data source's, in which expressions are written.
     :param spend: told of each expression before it is read; may raise to end the reading.
     """
     reader = _Reader(definition, dialect, at, spend)
@@ -37,8 +35,7 @@ def needs_of(
 class Need:
     """One column that a definition needs, and who needs it.
 
-    :ivar column: the name as written.
-    :ivar by: who needs it, fit for a message.
+    :ivar by: as :func:`user_of`.
     :ivar maybe_alias: the name is also another field's, whose expression may be what is meant, or the table's, and
         stands for its row: its absence says nothing.
     :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
@@ -72,7 +69,6 @@ class Unread:
 class Needs:
     """What one definition needs.
 
-    :ivar columns: of its own table.
     :ivar on_targets: {a dataset, as relationships call it: what is needed of its table}.
     :ivar unplaced: columns whose qualifier is neither the dataset nor one of its relationships: fields of a column of
         the own table, or nothing that can be judged.
@@ -81,7 +77,7 @@ class Needs:
     """
 
     columns: list[Need] = field(default_factory=list)
-    on_targets: dict[str, list[Need]] = field(default_factory=dict)
+    on_targets: dict[str, list[Need]] = field(default_factory=lambda: defaultdict(list))
     unplaced: list[Need] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     aliases: frozenset[str] = frozenset()
@@ -104,8 +100,6 @@ _MOST_COLUMNS = 500
 
 
 class _Reader:
-    """Collects the needs of one definition."""
-
     def __init__(
         self, definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None
     ) -> None:
@@ -113,15 +107,12 @@ class _Reader:
         self._references: dict[str, References] = {}
         self.definition = definition
         self.dialect = dialect
-        self.at = at
-        self._targets = targets_by_word(definition)
-        self._meanings: dict[str, Meaning | None] = {}
+        self._qualifiers = Qualifiers(definition, at)
         self._aliases = Counter(folded(item.name) for item in definition.fields if _is_alias(item))
-        self._renamed: frozenset[str] | None = None
         self.needs = Needs(aliases=frozenset(self._aliases))
 
     def read_field(self, item: Field) -> None:
-        by = f"{item.kind} `{item.name}`"
+        by = user_of(item)
         if item.expr is None:
             if item.kind.is_of_columns:
                 need = Need(item.name, by, item.line, _comparable_type(item), item.type_line)
@@ -133,27 +124,26 @@ class _Reader:
             if reference.qualifier is None and reference.name in item.args:
                 continue
             maybe_alias = self._maybe_alias(reference.name, item) or (
-                reference.qualifier is None
-                and may_be_row(reference.name, item.expr, self.dialect, lambda name: self._meaning(name) is not None)
+                reference.qualifier is None and self._qualifiers.may_be_row(reference.name, item.expr, self.dialect)
             )
             need = Need(reference.name, by, item.expr_line, declared, item.type_line, maybe_alias, in_sql=True)
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
-        by = f"{relationship.kind} `{relationship.name}`"
-        for expression in relationship.source:
-            for need, reference in self._read(expression, by, relationship.source_line):
-                self._place(need, reference, expression)
-        for expression in relationship.target_columns:
-            for need, reference in self._read(expression, by, relationship.target_line):
-                if reference.qualifier is None:
-                    self._on_target(relationship.target, replace(need, maybe_alias=False))
-                else:
-                    self._place(need, reference, expression)
-
-    def _read(self, expression: str, by: str, line: int) -> list[tuple[Need, ColumnName]]:
-        names = self._names(expression, by, line)
-        return [(Need(name.name, by, line, maybe_alias=self._maybe_alias(name.name)), name) for name in names]
+        by = user_of(relationship)
+        sides = (
+            (relationship.source, relationship.source_line, None),
+            (relationship.target_columns, relationship.target_line, relationship.target),
+        )
+        for expressions, line, target in sides:
+            for expression in expressions:
+                for reference in self._names(expression, by, line):
+                    need = Need(reference.name, by, line)
+                    if target is not None and reference.qualifier is None:
+                        self.needs.on_targets[target].append(need)
+                    else:
+                        need = replace(need, maybe_alias=self._maybe_alias(reference.name))
+                        self._place(need, reference, expression)
 
     def _names(self, expression: str, by: str, line: int) -> Sequence[ColumnName]:
         """The columns in an expression; why there are none, if it cannot be read, is kept."""
@@ -178,30 +168,20 @@ class _Reader:
         if qualifier is None:
             self.needs.columns.append(need)
             return
-        meaning = self._meaning(qualifier)
-        need = replace(need, qualifier=qualifier, expression=expression)
+        meaning = self._qualifiers.meaning_of(qualifier)
         if meaning is None and reference.of_value:
-            self.needs.columns.append(replace(need, column=first_part(qualifier), type=None, qualifier=None))
-            return
-        if meaning is None:
-            self.needs.unplaced.append(replace(need, type=None))
-            return
-        if meaning.column is not None:  # a field of it: the declared type is not the column's
-            need = replace(need, column=meaning.column, type=None, maybe_alias=False)
-        if not meaning.targets:
+            need = replace(need, column=first_part(qualifier), type=None, expression=expression)
             self.needs.columns.append(need)
-        elif len(meaning.targets) == 1:
-            self._on_target(meaning.targets[0], replace(need, maybe_alias=False))
-        else:  # relationships of one name to several datasets
+            return
+        need = replace(need, qualifier=qualifier, expression=expression)
+        if meaning is not None and meaning.column is not None:  # a field of it: the declared type is not the column's
+            need = replace(need, column=meaning.column, type=None, maybe_alias=False)
+        if meaning is None or len(meaning.targets) > 1:  # or relationships of one name to several datasets
             self.needs.unplaced.append(replace(need, type=None))
-
-    def _meaning(self, qualifier: str) -> Meaning | None:
-        if qualifier not in self._meanings:
-            self._meanings[qualifier] = meaning_of(qualifier, self.definition, self.at, self._targets)
-        return self._meanings[qualifier]
-
-    def _on_target(self, target: str, need: Need) -> None:
-        self.needs.on_targets.setdefault(target, []).append(need)
+        elif meaning.targets:
+            self.needs.on_targets[meaning.targets[0]].append(replace(need, maybe_alias=False))
+        else:
+            self.needs.columns.append(need)
 
     def _maybe_alias(self, column: str, item: Field | None = None) -> bool:
         """True when a field other than the one that is being read has the name, and stands for something else.
@@ -213,20 +193,24 @@ class _Reader:
             return False
         word = folded(column)
         if item is not None and folded(item.name) == word:
-            return self._aliases[word] > int(_is_alias(item)) and word in self._renaming()
+            return self._aliases[word] > int(_is_alias(item)) and word in self._renaming
         return word in self._aliases
 
+    @cached_property
     def _renaming(self) -> frozenset[str]:
         """Names of fields whose expressions do not read the column of that name."""
-        if self._renamed is None:
-            self._renamed = frozenset(
-                word
-                for item in self.definition.fields
-                if item.expr is not None and item.expr != item.name
-                for word in (folded(item.name),)
-                if all(folded(each.name) != word for each in self._referenced(item.expr).names)
-            )
-        return self._renamed
+        return frozenset(
+            word
+            for item in self.definition.fields
+            if item.expr is not None and item.expr != item.name
+            for word in (folded(item.name),)
+            if all(folded(each.name) != word for each in self._referenced(item.expr).names)
+        )
+
+
+def user_of(item: Field | Relationship) -> str:
+    """Who needs something, fit for a message."""
+    return f"{item.kind} `{item.name}`"
 
 
 def _is_alias(item: Field) -> bool:

@@ -12,13 +12,8 @@ from typing import NamedTuple
 from sqlglot import Token, TokenType
 
 from ..warehouses.sql_words import word_set
-from .words import (
-    ARGUMENT_WORDS,
-    UNIT_FUNCTIONS,
-    UNITS,
-    is_value,
-    sql_of,
-)
+from .template import UnreadableError
+from .words import ARGUMENT_WORDS, UNIT_FUNCTIONS, UNITS, is_value, sql_of
 
 MAX_TOKENS = 5_000
 MAX_DEPTH = 30  # brackets, CASEs and prefixes inside each other: sqlglot needs some 20 frames of Python's 1 000 for one
@@ -56,15 +51,12 @@ _SIGNS_AFTER_OPERAND = word_set(
 )
 
 
-class TooComplexError(ValueError):
+class TooComplexError(UnreadableError):
     """An expression beyond the bounds; the text says which."""
 
 
 def within_bounds(tokens: Sequence[Token]) -> None:
-    """Refuse what the parser could not read with the stack and the time that it may take.
-
-    :raises TooComplexError: more tokens or deeper nesting than the bounds.
-    """
+    """:raises TooComplexError: the parser could not read it with the stack and the time that it may take."""
     if len(tokens) > MAX_TOKENS:
         raise TooComplexError(f"it has more than {MAX_TOKENS:,} words and signs")
     depth = prefixes = 0

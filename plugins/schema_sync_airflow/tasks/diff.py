@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -29,8 +28,7 @@ _MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups h
 class DatasetYmlDiffOperator(BaseOperator):
     """Compare every dataset of one batch of organizations with its warehouse.
 
-    :param batch: as for ``SchemaIntrospectionOperator``; names the instance in the grid.
-    :param snapshots: what ``SchemaIntrospectionOperator`` returned.
+    :param batch, snapshots: what ``SchemaIntrospectionOperator`` was given, and what it returned.
     :return: one report an organization, as plain JSON.
     """
 
@@ -129,10 +127,10 @@ class DatasetYmlDiffOperator(BaseOperator):
         from include.schema_sync.introspect.organizations import introspect_organizations
         from include.schema_sync.nouns.dataset import Organization
         from include.schema_sync.repair.compiled import with_compiled_patches
-        from schema_sync_airflow.connections import Vault, source_access
+        from schema_sync_airflow.connections import source_opener
 
         owners = {source.data_source.id: each.organization_id for each in snapshots for source in each.sources}
-        open_source = partial(source_access, owners=owners, vault=Vault(application, owners), settings=settings)
+        open_source = source_opener(application, owners, settings)
 
         def ask(edited: Mapping[str, Sequence[Dataset]]) -> Sequence[OrganizationSnapshot]:
             self.log.info("Compiling the datasets of %d organization(s) with their patches applied", len(edited))

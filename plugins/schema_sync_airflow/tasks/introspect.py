@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -40,7 +39,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
-        from schema_sync_airflow.connections import Vault, application_db, source_access
+        from schema_sync_airflow.connections import application_db, source_opener
         from schema_sync_airflow.run.memory import with_memory
         from schema_sync_airflow.run.metrics import record_introspection
 
@@ -50,12 +49,8 @@ class SchemaIntrospectionOperator(BaseOperator):
             organizations = organizations_of_batch(application, ids)
             owners = {source.id: each.id for each in organizations for source in each.data_sources}
             datasets = fetch_datasets(application, ids)
-            introspection = introspect_organizations(
-                organizations,
-                datasets,
-                partial(source_access, owners=owners, vault=Vault(application, owners), settings=settings),
-                settings,
-            )
+            open_source = source_opener(application, owners, settings)
+            introspection = introspect_organizations(organizations, datasets, open_source, settings)
         record_introspection(introspection)
         self._log_queries(introspection)
         self._raise_to_retry(introspection, context)
