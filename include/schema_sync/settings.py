@@ -32,7 +32,6 @@ class Variable:
     parse: Callable[[str], Any]
 
     def value(self, environment: Mapping[str, str]) -> Any:
-        """:raises TerminalError: its text cannot be used."""
         text = environment.get(self.name, "").strip()
         try:
             return self.parse(text) if text else self.default
@@ -101,15 +100,9 @@ def _task_timeout() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _FromEnvironment:
-    """A table of settings that is read as a whole."""
-
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read all settings.
-
-        :raises TerminalError: a value is not what it has to be, such as a number within its bounds; the message says
-            which.
-        """
+        """:raises TerminalError: a value is not what it has to be; the message says which."""
         env = os.environ if environment is None else environment
         return cls(**{attribute: variable.value(env) for attribute, variable in variables_of(cls).items()})
 

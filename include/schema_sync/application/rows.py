@@ -107,10 +107,7 @@ def fetch_organizations(connection: Connection, organization_ids: Sequence[str] 
 
 
 def organizations_of_batch(connection: Connection, ids: Sequence[str]) -> list[Organization]:
-    """Read the organizations of a batch, in its order and in one statement.
-
-    One that is not active any more has no name and no data source: there is nothing left to check of it.
-    """
+    """Of a batch, in its order; one that is not active any more has no name and no data source."""
     active = _active_organizations(connection, ids)
     return [active.get(id_) or Organization(id_, id_, ()) for id_ in ids]
 
@@ -125,10 +122,7 @@ def _active_organizations(connection: Connection, ids: Sequence[str] | None) -> 
 
 
 def fetch_datasets(connection: Connection, organization_ids: Sequence[str]) -> dict[str, list[Dataset]]:
-    """Read the datasets to check, YML included, in one statement.
-
-    :return: {organization id: datasets}, an empty list for an organization that has none.
-    """
+    """{organization id: its datasets to check, YML included}, in one statement."""
     datasets: dict[str, list[Dataset]] = {name: [] for name in organization_ids}
     with application_errors("read the datasets"):
         rows = connection.execute(_DATASETS_TO_CHECK, {"ids": list(organization_ids)}).fetchall()
@@ -147,10 +141,7 @@ def fetch_slack_integrations(connection: Connection, organization_ids: Sequence[
 
 
 def vault_secrets(connection: Connection, names: Iterable[str]) -> dict[str, str]:
-    """Read secrets from the product's vault, in one statement: those that are there; none without a vault.
-
-    :raises TerminalError: the vault may not be read.
-    """
+    """Read secrets from the product's vault: those that are there; none without a vault."""
     with application_errors("read the vault"):
         exists = connection.execute(_VAULT_EXISTS).fetchone()
         if exists is None or not exists[0]:

@@ -49,14 +49,12 @@ class Asking:
     can_be_asked: Callable[[str], bool]
 
 
-def confirm_views(
-    snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Mapping[str, Table]]
-) -> GroupSnapshot:
+def confirm_views(snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Iterable[Table]]) -> GroupSnapshot:
     """Mark the views that cannot be selected from as ``broken``, in the engine's words.
 
     A view stays in the catalogue when its base table is gone, or when its owner may not read it any more.
 
-    :param read: a columns query → its tables by their names; run for views that answered, where the catalogue knows
+    :param read: a columns query → its tables; run for views that answered, where the catalogue knows
         their columns only then.
     """
     proofs = asking.dialect.proofs
@@ -80,9 +78,10 @@ def confirm_views(
         if refusal.failure is not Failure.TRANSIENT and not proofs.lacks(refusal.code, refusal.words)
     }
     answered = [view.name for number, view in enumerate(views) if number not in refused]
-    known: Mapping[str, Table] = {}
+    known: dict[str, Table] = {}
     if answered and proofs.view_columns is not None:
-        known = read(proofs.view_columns(replace(asking.request, tables=tuple(answered))))
+        query = proofs.view_columns(replace(asking.request, tables=tuple(answered)))
+        known = {table.name: table for table in read(query)}
     return replace(
         snapshot,
         tables=tuple(

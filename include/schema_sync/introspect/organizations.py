@@ -40,7 +40,7 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class SourceAccess:
-    """How to reach one data source; nothing is connected until ``connect`` is called.
+    """How to reach one data source.
 
     :ivar connect: (database, None: the connection's own) → open DB-API connection.
     :ivar redact: takes the source's secrets out of a text.
@@ -74,7 +74,6 @@ class Introspection:
 
     @property
     def transient(self) -> list[SourceResult]:
-        """Sources where trying again may help."""
         return [result for result in self.results if result.transient]
 
 
@@ -98,7 +97,6 @@ def introspect_organizations(
 ) -> Introspection:
     """Introspect every data source of every organization that has datasets.
 
-    :param datasets: {organization id: datasets to check}.
     :param open_source: finds credentials; its errors make that one source unchecked.
     :param read: what a dataset's YML says; whoever asks for it more than once remembers it.
     :param ends: when its time is up, by the monotonic clock; None: a task's whole time from now.

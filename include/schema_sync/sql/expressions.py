@@ -37,7 +37,6 @@ class ColumnName(NamedTuple):
     """A column as an expression writes it: quotes kept, because they decide about letter case.
 
     :ivar qualifier: what stands before the name's dot (several parts are joined with dots), or None.
-    :ivar name: the column's name.
     :ivar of_value: the qualifier begins with a name in brackets, ``(address).city``: a column, or a row of the table.
     """
 
@@ -49,8 +48,7 @@ class ColumnName(NamedTuple):
 class Shape(NamedTuple):
     """What an expression is, besides its columns.
 
-    :ivar one_value: it can stand in brackets as a value.
-    :ivar aggregates: it makes one row of many. :ivar queries: there are queries in it.
+    :ivar one_value: it can stand in brackets as a value. :ivar aggregates: it makes one row of many.
     """
 
     one_value: bool = True
@@ -67,8 +65,7 @@ class References:
 
     :ivar columns: each ``"col"`` or ``"qualifier.col"``, without quotes, in the case as written.
     :ivar names: the same columns with their quotes, sorted, each once.
-    :ivar problem: why the expression cannot be read safely, for people; None when it was read. With a problem
-        there are no columns.
+    :ivar problem: why the expression cannot be read safely, for people, and there are no columns; None when it was.
     """
 
     columns: frozenset[str]
@@ -117,9 +114,9 @@ def sqlglot_dialect(dialect: str) -> str:
     word = dialect.strip().lower()
     if word in _SQLGLOT_WORDS:
         return _SQLGLOT_WORDS[word]
-    from .reader import engine_of
+    from sqlglot.dialects.dialect import Dialect
 
-    return engine_of(word)
+    return word if Dialect.get(word) is not None else ""  # standard SQL
 
 
 @lru_cache(maxsize=_SHORT_TEXTS)

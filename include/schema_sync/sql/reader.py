@@ -38,11 +38,6 @@ STEPS_PER_TOKEN = 20  # an ordinary expression takes two or three
 SPARE_STEPS = 5_000
 
 
-def engine_of(word: str) -> str:
-    """sqlglot's word for a dialect, or the empty one (standard SQL) for a dialect that it does not know."""
-    return word if Dialect.get(word) is not None else ""
-
-
 def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     """Find the columns of an expression.
 
@@ -89,10 +84,7 @@ def _is_windowed(aggregate: exp.Expr) -> bool:
 
 
 def parse_query(text: str, engine: str) -> exp.Query:
-    """Parse one whole query.
-
-    :raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`.
-    """
+    """:raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`."""
     dialect = _dialect(engine)
     tokens = _tokens(dialect, text.strip().rstrip(";"))
     within_bounds(tokens)

@@ -56,10 +56,7 @@ class TooComplexError(UnreadableError):
 
 
 def within_bounds(tokens: Sequence[Token]) -> None:
-    """Refuse what the parser could not read with the stack and the time that it may take.
-
-    :raises TooComplexError: more tokens or deeper nesting than the bounds.
-    """
+    """:raises TooComplexError: the parser could not read it with the stack and the time that it may take."""
     if len(tokens) > MAX_TOKENS:
         raise TooComplexError(f"it has more than {MAX_TOKENS:,} words and signs")
     depth = prefixes = 0
