@@ -56,10 +56,7 @@ RunId = Annotated[str | None, Query(alias="run", max_length=250)]
 def results_app() -> FastAPI:
     """What Airflow's API server mounts; one for the process, however often Airflow asks."""
     app = FastAPI(
-        title="Schema Sync results",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+        openapi_url=None,  # and so no pages of documentation
         dependencies=[
             Depends(requires_access_dag("GET", entity, param_dag_id=DAG_ID))
             for entity in (DagAccessEntity.XCOM, DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
@@ -240,8 +237,7 @@ def _page(request: Request, template: str, status: int = 200, /, **values: Any) 
 async def _harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
     response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in _HEADERS.items():
-        response.headers[name] = value
+    response.headers.update(_HEADERS)
     return response
 
 

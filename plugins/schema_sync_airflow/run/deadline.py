@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_OVER = ("success", "failed")
-
 
 def late_run_alert(late_after_min: int) -> Any:
     """The DAG's deadline, None for 0 minutes."""
@@ -106,7 +104,7 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
     run_id, settings = str(dag_run["dag_run_id"]), Settings.from_environment()
-    if dag_run["state"] in _OVER:
+    if dag_run["state"] in ("success", "failed"):
         return f"The run is over ({dag_run['state']}): nothing is said."
     if is_dry(dag_run.get("conf"), settings):
         return "A dry run: nothing is said."

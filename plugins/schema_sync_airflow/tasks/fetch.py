@@ -28,8 +28,7 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
     """Read the active organizations and deal them out to mapped task instances.
 
     :return: ``[{"label": …, "organizations": "<id> <id> …"}]``, with ``"quiet": true`` where organizations are not to
-        be told. Every mapped instance reads this list whole, so it is small; names and data sources are in the XCom
-        ``organizations``, and each instance reads those of its batch from the application database.
+        be told. Every mapped instance reads this list whole, so names and data sources are not in it.
     :raises TerminalError: a backfill, unknown configuration keys, or organizations that cannot be checked.
     """
     from include.schema_sync.application.rows import fetch_organizations
