@@ -120,12 +120,10 @@ class Asked:
 def _asked(request: Request, session: SessionDep, user: GetUserDep, run: RunId = None) -> Asked:
     """:raises HTTPException: 404, no such run."""
     runs = stored.recent_runs(session)
-    if not run:
-        return Asked(request, session, user, runs, runs[0] if runs else None, None)
-    at = next((each for each in runs if each.run_id == run), None) or stored.run_by_id(session, run)
-    if at is None:
+    at = next((each for each in runs if each.run_id == run), None)
+    if run and at is None and (at := stored.run_by_id(session, run)) is None:
         raise HTTPException(404, "Airflow has no run of this name any more. Choose another one on the first page.")
-    return Asked(request, session, user, runs, at, at)
+    return Asked(request, session, user, runs, at or next(iter(runs), None), at)
 
 
 AskedDep = Annotated[Asked, Depends(_asked)]

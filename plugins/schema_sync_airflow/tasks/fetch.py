@@ -56,12 +56,8 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
     quiet = {"quiet": True} if is_first_and_late(context, started, settings) else {}
     dealt = deal_out(organizations, settings.max_mapped)
     ti.xcom_push(key=DIRECTORY, value=[organizations_to_text(own) for own in dealt])
-    log.info(
-        "schema-sync fetched organizations=%d data_sources=%d batches=%d",
-        len(organizations),
-        sum(len(organization.data_sources) for organization in organizations),
-        len(dealt),
-    )
+    sources = sum(len(organization.data_sources) for organization in organizations)
+    log.info("schema-sync fetched organizations=%d data_sources=%d batches=%d", len(organizations), sources, len(dealt))
     return [{"label": label(own), "organizations": " ".join(each.id for each in own), **quiet} for own in dealt]
 
 
