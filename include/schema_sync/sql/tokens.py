@@ -88,9 +88,9 @@ def without_sequences(tokens: list[Token]) -> list[Token]:
             index += 4
             while index + 1 < len(tokens) and tokens[index].token_type is TokenType.DOT:
                 index += 2
+            call = (TokenType.VAR, "nextval"), (TokenType.L_PAREN, "("), (TokenType.R_PAREN, ")")
             at = found.pop()
-            for kind, text in ((TokenType.VAR, "nextval"), (TokenType.L_PAREN, "("), (TokenType.R_PAREN, ")")):
-                found.append(Token(kind, text, line=at.line, col=at.col, start=at.start, end=at.end))
+            found += [_token_at(at, kind, text) for kind, text in call]
         else:
             index += 1
     return found
@@ -98,7 +98,10 @@ def without_sequences(tokens: list[Token]) -> list[Token]:
 
 def name_keywords(tokens: Sequence[Token], engine: str) -> list[Token]:
     """Make names of keywords that stand where only an operand can: ``SUM(order)``, ``set = 1``, ``interval.x``."""
-    return [_as_name(token) if _is_name(tokens, index, engine) else token for index, token in enumerate(tokens)]
+    return [
+        _token_at(token, TokenType.IDENTIFIER, token.text) if _is_name(tokens, index, engine) else token
+        for index, token in enumerate(tokens)
+    ]
 
 
 class UnitPositions(NamedTuple):
@@ -226,8 +229,6 @@ def _is_text(token: Token) -> bool:
     return token.token_type in TEXTS or token.token_type is TokenType.IDENTIFIER
 
 
-def _as_name(token: Token) -> Token:
-    return Token(
-        TokenType.IDENTIFIER, token.text, line=token.line, col=token.col, start=token.start, end=token.end,
-        comments=token.comments,
-    )  # fmt: skip
+def _token_at(token: Token, kind: TokenType, text: str) -> Token:
+    place = {"line": token.line, "col": token.col, "start": token.start, "end": token.end}
+    return Token(kind, text, comments=token.comments, **place)
