@@ -163,8 +163,7 @@ def _prepare(
 
 
 def _unexpected(doing: str, error: Exception) -> str:
-    """Why a source is unchecked after an error that nobody foresaw. The error's text may hold a secret, so only its
-    place is told."""
+    """Why a source is unchecked. The error's text may hold a secret, so only its place is told."""
     frames = reversed(extract_tb(error.__traceback__))
     place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
     log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, place)
@@ -181,7 +180,6 @@ _GRACE_S = 5.0
 def _run(
     jobs: Sequence[Sequence[Job]], settings: Settings, read: ReadDataset, *, ends: float
 ) -> list[list[SourceResult]]:
-    """The results of each organization's jobs. So many organizations at once, and within each so many sources."""
     # How many connections each server gets from this process at once: customers' servers do other work too.
     hosts = {
         job.access.host: threading.Semaphore(settings.host_concurrency)
@@ -316,12 +314,8 @@ def _log_group(source: SourceResult, outcome: GroupOutcome) -> None:
     further += f", compiled in {outcome.compiled}" if outcome.compiled else ""
     log.info(
         "schema-sync group organization=%r source=%r %r: %s asked for, %s; %d statement(s)%s, %.0f ms",
-        source.organization.name,
-        source.snapshot.data_source.name,
+        source.organization.name, source.snapshot.data_source.name,
         f"{snapshot.database or '(own database)'}.{snapshot.schema}",
-        counted(len(outcome.request.tables), "table", "tables"),
-        result,
-        outcome.statements,
-        further,
-        outcome.elapsed_s * 1000,
-    )
+        counted(len(outcome.request.tables), "table", "tables"), result,
+        outcome.statements, further, outcome.elapsed_s * 1000,
+    )  # fmt: skip
