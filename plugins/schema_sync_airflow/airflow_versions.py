@@ -14,10 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow import __version__
 
-if TYPE_CHECKING:
-    from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
-    from airflow.sdk.plugins_manager import AirflowPlugin
-
 OLDEST = (3, 1)
 
 
@@ -37,13 +33,12 @@ _VERSION = refuse_unsupported(__version__)
 _HAS_RETRY_POLICIES = _VERSION >= (3, 3)
 _HAS_3_2 = _VERSION >= (3, 2)
 
-if not TYPE_CHECKING:
-    if _HAS_3_2:
-        from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
-        from airflow.sdk.plugins_manager import AirflowPlugin
-    else:
-        from airflow.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
-        from airflow.plugins_manager import AirflowPlugin
+if TYPE_CHECKING or _HAS_3_2:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+    from airflow.sdk.plugins_manager import AirflowPlugin
+else:
+    from airflow.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+    from airflow.plugins_manager import AirflowPlugin
 
 __all__ = ["AirflowFailException", "AirflowNotFoundException", "AirflowPlugin", "AirflowRescheduleException"]
 

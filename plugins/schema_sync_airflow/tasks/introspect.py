@@ -60,7 +60,7 @@ class SchemaIntrospectionOperator(BaseOperator):
 
     def _log_queries(self, introspection: Introspection) -> None:
         """Each distinct statement once, folded in the UI: every group of a dialect runs the same one."""
-        outcomes = [outcome for result in introspection.results for outcome in result.outcomes if outcome.statements]
+        outcomes = (outcome for result in introspection.results for outcome in result.outcomes if outcome.statements)
         for sql in dict.fromkeys(outcome.sql for outcome in outcomes):
             self.log.info("::group::The query, run once per group with its schema and tables as parameters")
             self.log.info("schema-sync query\n%s", sql)
