@@ -79,11 +79,7 @@ _VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
 
 @dataclass(frozen=True, slots=True)
 class SlackIntegration:
-    """An organization's active integration.
-
-    :ivar channel_id: None: no default channel was chosen.
-    :ivar mentions: whom new problems call, as the row has it (``slack/mentions.py`` reads it), or None.
-    """
+    """:ivar channel_id: None: no default channel was chosen. :ivar mentions: whom new problems call, as stored."""
 
     id: str
     organization_id: str
@@ -96,7 +92,6 @@ class SlackIntegration:
 def fetch_organizations(connection: Connection, organization_ids: Sequence[str] | None) -> list[Organization]:
     """Read the active organizations with their usable data sources, sorted by name.
 
-    :param organization_ids: only these, or None for all that are active.
     :raises TerminalError: an id is unknown or not active; the message lists each such id and why.
     """
     ids = None if organization_ids is None else list(dict.fromkeys(name.lower() for name in organization_ids))
@@ -152,7 +147,7 @@ def vault_secrets(connection: Connection, names: Iterable[str]) -> dict[str, str
 
 @contextmanager
 def application_errors(what: str) -> Iterator[None]:
-    """Turn a driver's error into one of ours: what failed, and what to do about it.
+    """Turn a driver's error into one of ours.
 
     :raises TransientError: connection refused or lost, timeout, server shutting down.
     :raises TerminalError: table or column absent, permission refused.

@@ -37,9 +37,7 @@ _ANSWERS = {Failure.DENIED: ProbeAnswer.DENIED, Failure.SCHEMA_DENIED: ProbeAnsw
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How one group's names are asked for.
-
-    :ivar request: its ``schema`` as probes spell it.
+    """:ivar request: of one group, its ``schema`` as probes spell it.
     :ivar can_be_asked: False for names that the server cannot even be asked for: nothing is called so.
     """
 
@@ -50,9 +48,7 @@ class Asking:
 
 
 def confirm_views(snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Iterable[Table]]) -> GroupSnapshot:
-    """Mark the views that cannot be selected from as ``broken``, in the engine's words.
-
-    A view stays in the catalogue when its base table is gone, or when its owner may not read it any more.
+    """Mark views that cannot be selected from as ``broken``: they stay in the catalogue when their base table is gone.
 
     :param read: a columns query → its tables; run for views that answered, where the catalogue knows
         their columns only then.
@@ -114,7 +110,7 @@ def _needed(tables: Iterable[Table], asking: Asking) -> Mapping[str, Iterable[st
 
 def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     """Probe what is absent from a snapshot: tables, needed columns of readable tables, the schema as a whole; and why a
-    table may not be read. Nothing absent: nothing is asked.
+    table may not be read.
 
     :return: the snapshot with its ``probes``. A schema that can be queried after all ``exists``; if nobody can tell,
         ``error`` says why.

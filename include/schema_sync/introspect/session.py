@@ -46,7 +46,6 @@ Connect = Callable[[str | None], Connection]
 class Job:
     connect: Connect
     dialect: Dialect
-    timeout_s: float
     confirm: bool
     redact: Callable[[str], str]
     watch: Watch[Any]
@@ -188,7 +187,7 @@ class Session:
         if not self._in_transaction:
             self._in_transaction = True
             for statement in self._job.dialect.session_statements:
-                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.watch.timeout_s * 1000))))
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:

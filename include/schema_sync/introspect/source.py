@@ -68,8 +68,7 @@ def introspect_source(
 ) -> tuple[GroupOutcome, ...]:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
 
-    What a group needs and its catalogue does not list is then confirmed on the same connection, for no longer than two
-    statement timeouts; what was not asked by then has no answer.
+    What a group needs and its catalogue does not list is then confirmed, for no longer than two statement timeouts.
 
     A group's failure leaves the others alone. A server that stops answering costs ``timeout_s`` and a little more: then
     its socket is shut, or, where there is none to shut (still connecting, or a driver without ``fileno``), the work is
@@ -77,17 +76,16 @@ def introspect_source(
 
     :param connect: (database, None: the connection's own) → open DB-API connection, with a connect timeout of its own.
         Called in a thread of ours; may raise the driver's errors or a SchemaSyncError.
-    :param groups: names as the YML writes them; those that no engine can be asked for (a NUL, a lone surrogate) are not
-        sent: they are absent.
+    :param groups: names that no engine can be asked for (a NUL, a lone surrogate) are not sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
     :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
     :param deadline_s: for everything together.
-    :param confirm: False: nothing is probed, and the catalogue is believed.
+    :param confirm: False: the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
     :param limits: a group whose answer is larger fails, for good.
     """
     watch = Watch[GroupOutcome](timeout_s, limits or Limits(), wake_up_s if dialect.driver.wakes_up else 0)
-    job = Job(connect, dialect, timeout_s, confirm, redact, watch)
+    job = Job(connect, dialect, confirm, redact, watch)
     worker = threading.Thread(target=copy_context().run, args=(_work, job, groups), name="introspection", daemon=True)
     worker.start()
     try:
@@ -148,7 +146,7 @@ def _prove_groups(job: Job, session: Session, read: Sequence[tuple[int, GroupOut
 
 
 def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[GroupOutcome, GroupRequest]:
-    """One group, and its request with the schema as further statements spell it."""
+    """:return: its request too, with the schema as further statements spell it."""
     snapshot = absent = GroupSnapshot(request.data_source_id, request.database, request.schema, exists=False)
     if request.database is not None and not can_be_asked(request.database):
         return GroupOutcome(request, absent), request
@@ -208,7 +206,7 @@ class _Probing:
         self.statements = 0
         self.transient = False
         self.session = session
-        self._limit_s = job.timeout_s * _PROBING_TIMEOUTS
+        self._limit_s = job.watch.timeout_s * _PROBING_TIMEOUTS
         self._ends: float | None = None
 
     @property

@@ -33,7 +33,7 @@ class Watch(Generic[_Outcome]):
         self.too_large = False
         self.limits = limits
         self._received_before = 0
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._wake_up_s = wake_up_s
         self._lock = threading.Lock()
         self._outcomes: dict[int, _Outcome] = {}
@@ -47,17 +47,14 @@ class Watch(Generic[_Outcome]):
         with self._lock:
             if self._left_behind:
                 raise LeftBehindError
-            timeout_s = self._timeout_s + self._wake_up_s
+            timeout_s = self.timeout_s + self._wake_up_s
             self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
             self._step_ends = time.monotonic() + timeout_s + max(1.0, timeout_s / 10)  # the server's own comes first
             self._cut = self.too_large = False
             self._received_before = self._received()
 
     def hold(self, connection: Any) -> None:
-        """This connection's socket is the one to shut when the step takes too long.
-
-        None comes before closing: a closed socket's number may soon be another's.
-        """
+        """Its socket is shut when a step takes too long. None before closing: its number may soon be another's."""
         with self._lock:
             self._connection = connection
 
@@ -73,7 +70,6 @@ class Watch(Generic[_Outcome]):
     def supervise(self, deadline: float) -> str | None:
         """Wait until the work is done, and cut steps that take too long.
 
-        :param deadline: end of everything, on the monotonic clock.
         :return: None when the work is done, else why nobody waits any longer.
         """
         while True:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
+from ..warehouses.sql_words import word_set
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
 from .qualifiers import Qualifiers, Whereabouts, first_part
 
@@ -88,11 +89,9 @@ class Needs:
 
 # Aggregates whose result is of the column's own sort, so that a measure's type can be compared with the column's. Of
 # any other (count, count_distinct, sum_boolean…) the declared type may be the result's alone.
-_KEEPS_TYPE = frozenset(
-    """
+_KEEPS_TYPE = word_set("""
     none sum avg average mean median percentile percentile_cont percentile_disc min max first last any any_value mode
-    """.split()  # noqa: SIM905 (a list of words reads better without quotes)
-)
+    """)
 
 
 # No expression that people write reads more; and a hostile text can repeat a long one hundreds of times.

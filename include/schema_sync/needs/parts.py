@@ -35,8 +35,6 @@ _AGGREGATES = {
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A definition, where it is placed, and what it needs."""
-
     dataset_id: str
     definition: DatasetDefinition
     table: PartTable
@@ -46,10 +44,7 @@ class Owner:
 def parts_of(
     owner: Owner, tables_of: Callable[[str], Sequence[PartTable]], dialect: str, compiler: Compiler
 ) -> tuple[list[Part], list[str]]:
-    """(the parts of one definition, who of it was left out).
-
-    :param tables_of: a relationship's target → the tables that it may mean.
-    """
+    """:param tables_of: a relationship's target → the tables that it may mean. :return: (parts, who was left out)."""
     maker = _Maker(owner, tables_of, dialect, compiler)
     made = [(user_of(item), maker.of_field(item)) for item in owner.definition.fields if maker.is_worth_proving(item)]
     made += [

@@ -60,10 +60,7 @@ class Placement:
 
 
 def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str | None) -> Placement:
-    """Find the database and schema of a definition (contract, section 3: YML, else row, else connection).
-
-    :param own_database: name of the database that the connection opens by itself, None when not known.
-    """
+    """:param own_database: that the connection opens by itself. Source: contract, section 3: YML, row, connection."""
     schema, *others = definition.schemas(dataset.schema)
     database = definition.database or dataset.database_identifier or own_database
     return Placement(dataset, definition, database, schema, tuple(others))

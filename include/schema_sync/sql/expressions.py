@@ -8,7 +8,6 @@ a column that is none would be a false alarm.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -156,22 +155,17 @@ def _read(text: str, engine: str) -> References:
         return _problem(str(error))
     if masked.templated and not paths:
         return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
-    return _references(paths, shape)
+    columns = frozenset(".".join(name for _, name in path) for path, _ in paths)
+    names = {
+        ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier))
+        for path, of_value in paths
+        for *qualifier, last in [[written for written, _ in path]]
+    }
+    return References(columns, tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))), shape=shape)
 
 
 _read_short = lru_cache(maxsize=_SHORT_TEXTS)(_read)
 _read_long = lru_cache(maxsize=_LONG_TEXTS)(_read)
-
-
-def _references(paths: Iterable[tuple[list[tuple[str, str]], bool]], shape: Shape) -> References:
-    columns: set[str] = set()
-    names: set[ColumnName] = set()
-    for path, of_value in paths:
-        columns.add(".".join(name for _, name in path))
-        *qualifier, last = (written for written, _ in path)
-        names.add(ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier)))
-    ordered = tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name)))
-    return References(frozenset(columns), ordered, shape=shape)
 
 
 def _problem(reason: str) -> References:

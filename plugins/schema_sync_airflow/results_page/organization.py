@@ -67,7 +67,6 @@ def detail(
 
     :param severity: show only these, None: all.
     :return: None when the run did not ask for this organization.
-    :raises UnreadableError: as :func:`stored.values`.
     """
     batches = batches_of(stored.values(session, run, stored.BATCHES))
     index = next((at for at, batch in enumerate(batches) if organization_id in batch.organizations), None)
@@ -77,14 +76,12 @@ def detail(
     states, contents = stored.instance(
         session, run, index, [stored.REPORTS, stored.NOTIFIED, stored.FIRST_SEEN, stored.FAILED_REPORTS]
     )
-    report = next(
-        (
-            report
-            for source in (stored.REPORTS, stored.FAILED_REPORTS)
-            for report in reading.reports(contents.get(source), contents.get(stored.FIRST_SEEN), organization_id)
-        ),
-        None,
+    own_reports = (
+        report
+        for source in (stored.REPORTS, stored.FAILED_REPORTS)
+        for report in reading.reports(contents.get(source), contents.get(stored.FIRST_SEEN), organization_id)
     )
+    report = next(own_reports, None)
     told = (each for each in reading.totals(contents.get(stored.NOTIFIED)) if each.organization_id == organization_id)
     name = batch.organizations[organization_id]
     # What notify said has the last word; then the report.

@@ -168,18 +168,11 @@ def instance(
 
 
 def _runs() -> Select[Any]:
+    of = (DagRun.id, DagRun.run_id, DagRun.state, DagRun.logical_date, DagRun.run_after, DagRun.start_date, DagRun.conf)
+    # Picked out by the database, because a result that names thousands of errors is big.
+    numbers = (XComModel.value[("result", key)].as_integer().label(key) for key in _NUMBERS)
     return (
-        select(
-            DagRun.id,
-            DagRun.run_id,
-            DagRun.state,
-            DagRun.logical_date,
-            DagRun.run_after,
-            DagRun.start_date,
-            DagRun.conf,
-            # Picked out by the database, because a result that names thousands of errors is big.
-            *(XComModel.value[("result", key)].as_integer().label(key) for key in _NUMBERS),
-        )
+        select(*of, *numbers)
         .outerjoin(
             XComModel,
             and_(

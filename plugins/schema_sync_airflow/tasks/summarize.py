@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from schema_sync_airflow.airflow_versions import AirflowFailException
@@ -33,12 +34,7 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     :raises TransientError: the message was not delivered, and there is another try.
     """
     from include.schema_sync.errors import SchemaSyncError, TransientError
-    from include.schema_sync.notify.messages.summary import (
-        fetch_failed_message,
-        result_json,
-        run_result,
-        summary_message,
-    )
+    from include.schema_sync.notify.messages import summary
     from include.schema_sync.settings import Settings
 
     ti = context["ti"]
@@ -50,20 +46,14 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
         pulled = ti.xcom_pull(task_ids=xcom.FETCH, key=xcom.FETCH_ERROR)
         fetch_error = pulled or "fetch_organizations did not finish; its log in this run says why."
 
-    def result(*, delivered: bool) -> RunResult:
-        return run_result(
-            totals,
-            timestamp=facts.run_timestamp(context["dag_run"], started),
-            execution_time_ms=facts.elapsed_ms(started),
-            delivered=delivered,
-            run_error=fetch_error,
-        )
-
-    found = result(delivered=True)
+    timestamp = facts.run_timestamp(context["dag_run"], started)
+    found = summary.run_result(
+        totals, timestamp=timestamp, execution_time_ms=facts.elapsed_ms(started), run_error=fetch_error
+    )
     if fetch_error is None:
-        message = summary_message(found, run=run, quiet=any(batch.get("quiet") for batch in batches or ()))
+        message = summary.summary_message(found, run=run, quiet=any(batch.get("quiet") for batch in batches or ()))
     else:
-        message = fetch_failed_message(fetch_error, run=run)
+        message = summary.fetch_failed_message(fetch_error, run=run)
     undelivered: str | None = None
     settings: Settings | None = None
     try:
@@ -73,9 +63,9 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
         if isinstance(error, TransientError) and ti.try_number <= ti.max_tries:
             raise
         undelivered = str(error)
-        found = result(delivered=False)
+        found = replace(found, success=False, execution_time_ms=facts.elapsed_ms(started))
     failure = _why_failed(fetch_error, undelivered)
-    value = result_json(found, failure=failure)
+    value = summary.result_json(found, failure=failure)
     if settings is not None:
         _publish(found, value, settings, context)
     log.info("schema-sync result %s", json.dumps(value))  # in ASCII: U+2028 in a name would end the line for some
@@ -162,8 +152,6 @@ def _deliver(message: Message, settings: Settings, context: Context) -> None:
 
 
 def _is_for_one_person(context: Context) -> bool:
-    """The run was refused for what somebody asked of it at a terminal, or as a backfill of many days: no news for the
-    data team. Whoever triggered a run from elsewhere may not be looking.
-    """
+    """It was refused, and who asked sees it: at a terminal, or as a backfill. From elsewhere they may not look."""
     by_hand = facts.from_terminal or context["dag_run"].run_type == "backfill"
     return by_hand and bool(context["ti"].xcom_pull(task_ids=xcom.FETCH, key=xcom.REFUSED))
