@@ -1,8 +1,6 @@
 """Every setting, its default and its bounds, one line each. The only reader of ``os.environ``.
 
-Read inside tasks with :meth:`Settings.from_environment`, never at import. The one exception is
-:class:`DagSettings`: Airflow must know retries, timeouts and the pool while it parses the DAG file.
-A test holds that the documentation lists all of them.
+Read inside tasks, never at import, but for :class:`DagSettings`.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 class Variable:
     """One environment variable.
 
-    :ivar default: the setting's value where it is not set or blank.
     :ivar parse: its text → the setting's value, or a ValueError that says what is expected, and the default.
     """
 
@@ -32,7 +29,6 @@ class Variable:
     parse: Callable[[str], Any]
 
     def value(self, environment: Mapping[str, str]) -> Any:
-        """:raises TerminalError: its text cannot be used."""
         text = environment.get(self.name, "").strip()
         try:
             return self.parse(text) if text else self.default
@@ -101,15 +97,9 @@ def _task_timeout() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _FromEnvironment:
-    """A table of settings that is read as a whole."""
-
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read all settings.
-
-        :raises TerminalError: a value is not what it has to be, such as a number within its bounds; the message says
-            which.
-        """
+        """:raises TerminalError: a value is not what it has to be; the message says which."""
         env = os.environ if environment is None else environment
         return cls(**{attribute: variable.value(env) for attribute, variable in variables_of(cls).items()})
 
@@ -121,13 +111,10 @@ class Settings(_FromEnvironment):
     :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
         before it.
     :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
-    :ivar host_concurrency: connections to one server at once, from one process.
-    :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
     :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar file_root: organizations' DuckDB and SQLite files, in a folder for each, named as its id; None: none are read.
     :ivar denied_networks, allowed_networks: where hosts of vault credentials may not, and may all the same, be.
     :ivar slack_base_url, results_url: None: Slack's own, Airflow's own.
-    :ivar notifier: one of Airflow's for the data team's messages, as JSON text.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
     :ivar emf_namespace, environment: of the run's embedded metrics; without a namespace none are written.
     """

@@ -104,7 +104,7 @@ def test_what_is_new_since_the_run_before_is_a_list(client, seed):
     seed(ALL, first_seen={ACME.organization_id: dates})
     (hit,) = client.get(f"{ROOT}/api/findings?new=1").json()
     assert (hit["fingerprint"], hit["new"]) == (new.fingerprint, True)
-    assert "1 finding, new since the run before" in said(client.get(f"{ROOT}/findings?new=1"))
+    assert "1 finding, seen for the first time" in said(client.get(f"{ROOT}/findings?new=1"))
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def check(
         for definition in parse_dataset_yml(dataset.yml, name=dataset.name)
     ]
     requests = group_requests(source.id, placements, dialect.name)
-    outcome = introspect_source(lambda _: connection, dialect, requests, timeout_s=10, log=lambda _: None)
+    outcome = introspect_source(lambda _: connection, dialect, requests, timeout_s=10)
     snapshot = SourceSnapshot(
         source, database, {each.id: each.yml_hash for each in datasets}, tuple(each.snapshot for each in outcome)
     )

@@ -299,9 +299,7 @@ def test_an_engine_unplugged_in_the_middle_of_a_group_is_unchecked_never_missing
         GroupRequest(SOURCE.id, built.database, built.schema, ("orders", "refunds")),
     ]
     try:
-        read, lost = introspect_source(
-            watch.over(server.connect), engine.dialect, groups, timeout_s=TIMEOUT_S, log=lambda _: None
-        )
+        read, lost = introspect_source(watch.over(server.connect), engine.dialect, groups, timeout_s=TIMEOUT_S)
     finally:
         server.plug_in()
     assert [_lower(table.name) for table in read.snapshot.tables] == ["customers"]

@@ -79,11 +79,7 @@ _VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
 
 @dataclass(frozen=True, slots=True)
 class SlackIntegration:
-    """An organization's active integration.
-
-    :ivar channel_id: None: no default channel was chosen.
-    :ivar mentions: whom new problems call, as the row has it (``slack/mentions.py`` reads it), or None.
-    """
+    """:ivar channel_id: None: no default channel was chosen. :ivar mentions: whom new problems call, as stored."""
 
     id: str
     organization_id: str
@@ -96,7 +92,6 @@ class SlackIntegration:
 def fetch_organizations(connection: Connection, organization_ids: Sequence[str] | None) -> list[Organization]:
     """Read the active organizations with their usable data sources, sorted by name.
 
-    :param organization_ids: only these, or None for all that are active.
     :raises TerminalError: an id is unknown or not active; the message lists each such id and why.
     """
     ids = None if organization_ids is None else list(dict.fromkeys(name.lower() for name in organization_ids))
@@ -107,10 +102,7 @@ def fetch_organizations(connection: Connection, organization_ids: Sequence[str] 
 
 
 def organizations_of_batch(connection: Connection, ids: Sequence[str]) -> list[Organization]:
-    """Read the organizations of a batch, in its order and in one statement.
-
-    One that is not active any more has no name and no data source: there is nothing left to check of it.
-    """
+    """Of a batch, in its order; one that is not active any more has no name and no data source."""
     active = _active_organizations(connection, ids)
     return [active.get(id_) or Organization(id_, id_, ()) for id_ in ids]
 
@@ -125,10 +117,7 @@ def _active_organizations(connection: Connection, ids: Sequence[str] | None) -> 
 
 
 def fetch_datasets(connection: Connection, organization_ids: Sequence[str]) -> dict[str, list[Dataset]]:
-    """Read the datasets to check, YML included, in one statement.
-
-    :return: {organization id: datasets}, an empty list for an organization that has none.
-    """
+    """{organization id: its datasets to check, YML included}, in one statement."""
     datasets: dict[str, list[Dataset]] = {name: [] for name in organization_ids}
     with application_errors("read the datasets"):
         rows = connection.execute(_DATASETS_TO_CHECK, {"ids": list(organization_ids)}).fetchall()
@@ -147,10 +136,7 @@ def fetch_slack_integrations(connection: Connection, organization_ids: Sequence[
 
 
 def vault_secrets(connection: Connection, names: Iterable[str]) -> dict[str, str]:
-    """Read secrets from the product's vault, in one statement: those that are there; none without a vault.
-
-    :raises TerminalError: the vault may not be read.
-    """
+    """Read secrets from the product's vault: those that are there; none without a vault."""
     with application_errors("read the vault"):
         exists = connection.execute(_VAULT_EXISTS).fetchone()
         if exists is None or not exists[0]:
@@ -161,7 +147,7 @@ def vault_secrets(connection: Connection, names: Iterable[str]) -> dict[str, str
 
 @contextmanager
 def application_errors(what: str) -> Iterator[None]:
-    """Turn a driver's error into one of ours: what failed, and what to do about it.
+    """Turn a driver's error into one of ours.
 
     :raises TransientError: connection refused or lost, timeout, server shutting down.
     :raises TerminalError: table or column absent, permission refused.

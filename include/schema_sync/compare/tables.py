@@ -29,7 +29,7 @@ class KnownTable:
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
         self.documented: set[str] = set()
-        self.mentioned: set[str] = set()
+        self.mentioned: frozenset[str] = frozenset()  # of most tables nothing: an empty set each would cost more
 
     @property
     def alike(self) -> Names:

@@ -49,9 +49,7 @@ def refusals(
     most: int = MOST_PARTS,
     of_all: Collection[Failure] = (Failure.TRANSIENT,),
 ) -> dict[int, Refusal]:
-    """Find every part that is refused.
-
-    No part is called refused because of others: the statement of that part alone was.
+    """Find every part that is refused. None is called so because of others: its statement alone was.
 
     :param statement: parts → one statement that is refused when one of them is.
     :param most: parts in one statement. A bad one of 600 is found within 20 statements.

@@ -37,9 +37,7 @@ _ANSWERS = {Failure.DENIED: ProbeAnswer.DENIED, Failure.SCHEMA_DENIED: ProbeAnsw
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How one group's names are asked for.
-
-    :ivar request: its ``schema`` as probes spell it.
+    """:ivar request: of one group, its ``schema`` as probes spell it.
     :ivar can_be_asked: False for names that the server cannot even be asked for: nothing is called so.
     """
 
@@ -49,14 +47,10 @@ class Asking:
     can_be_asked: Callable[[str], bool]
 
 
-def confirm_views(
-    snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Mapping[str, Table]]
-) -> GroupSnapshot:
-    """Mark the views that cannot be selected from as ``broken``, in the engine's words.
+def confirm_views(snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Iterable[Table]]) -> GroupSnapshot:
+    """Mark views that cannot be selected from as ``broken``: they stay in the catalogue when their base table is gone.
 
-    A view stays in the catalogue when its base table is gone, or when its owner may not read it any more.
-
-    :param read: a columns query → its tables by their names; run for views that answered, where the catalogue knows
+    :param read: a columns query → its tables; run for views that answered, where the catalogue knows
         their columns only then.
     """
     proofs = asking.dialect.proofs
@@ -80,9 +74,10 @@ def confirm_views(
         if refusal.failure is not Failure.TRANSIENT and not proofs.lacks(refusal.code, refusal.words)
     }
     answered = [view.name for number, view in enumerate(views) if number not in refused]
-    known: Mapping[str, Table] = {}
+    known: dict[str, Table] = {}
     if answered and proofs.view_columns is not None:
-        known = read(proofs.view_columns(replace(asking.request, tables=tuple(answered))))
+        query = proofs.view_columns(replace(asking.request, tables=tuple(answered)))
+        known = {table.name: table for table in read(query)}
     return replace(
         snapshot,
         tables=tuple(
@@ -115,7 +110,7 @@ def _needed(tables: Iterable[Table], asking: Asking) -> Mapping[str, Iterable[st
 
 def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     """Probe what is absent from a snapshot: tables, needed columns of readable tables, the schema as a whole; and why a
-    table may not be read. Nothing absent: nothing is asked.
+    table may not be read.
 
     :return: the snapshot with its ``probes``. A schema that can be queried after all ``exists``; if nobody can tell,
         ``error`` says why.

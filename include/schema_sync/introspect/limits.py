@@ -16,7 +16,6 @@ class Limits:
     size: int = 256 * 2**20
 
     def refusal(self, rows: int, size: int) -> str | None:
-        """Why an answer of this size is not taken in, or None."""
         if rows > self.rows:
             return f"its catalogue has more than {self.rows:,} columns there (SCHEMA_SYNC_MOST_COLUMNS)"
         if size > self.size:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -40,7 +40,7 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class SourceAccess:
-    """How to reach one data source; nothing is connected until ``connect`` is called.
+    """How to reach one data source.
 
     :ivar connect: (database, None: the connection's own) → open DB-API connection.
     :ivar redact: takes the source's secrets out of a text.
@@ -63,8 +63,8 @@ class SourceResult:
 
     organization: Organization
     snapshot: SourceSnapshot
-    outcomes: tuple[GroupOutcome, ...]
-    transient: bool
+    outcomes: tuple[GroupOutcome, ...] = ()
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,16 @@ class Introspection:
 
     @property
     def transient(self) -> list[SourceResult]:
-        """Sources where trying again may help."""
         return [result for result in self.results if result.transient]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    organization: Organization
-    source: DataSource
+    """A source to ask. :ivar known: its result without an answer, an error where it cannot be reached."""
+
+    known: SourceResult
     datasets: Sequence[Dataset]
     access: SourceAccess | None
-    error: str | None
-    transient: bool = False
 
 
 def introspect_organizations(
@@ -98,7 +96,6 @@ def introspect_organizations(
 ) -> Introspection:
     """Introspect every data source of every organization that has datasets.
 
-    :param datasets: {organization id: datasets to check}.
     :param open_source: finds credentials; its errors make that one source unchecked.
     :param read: what a dataset's YML says; whoever asks for it more than once remembers it.
     :param ends: when its time is up, by the monotonic clock; None: a task's whole time from now.
@@ -153,18 +150,20 @@ def _prepare(
     open_source: OpenSource,
     stack: ExitStack,
 ) -> Job:
+    access, error, transient = None, None, False
     try:
         access = stack.enter_context(open_source(source))
-    except SchemaSyncError as error:
-        return Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
-    except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
-        return Job(organization, source, datasets, None, _unexpected("looking up its credentials", error), True)
-    return Job(organization, source, datasets, access, None)
+    except SchemaSyncError as refusal:
+        error, transient = str(refusal), isinstance(refusal, TransientError)
+    except Exception as unforeseen:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
+        error, transient = _unexpected("looking up its credentials", unforeseen), True
+    hashes = {dataset.id: dataset.yml_hash for dataset in datasets}
+    snapshot = SourceSnapshot(source, None, hashes, error=error)
+    return Job(SourceResult(organization, snapshot, transient=transient), datasets, access)
 
 
 def _unexpected(doing: str, error: Exception) -> str:
-    """Why a source is unchecked after an error that nobody foresaw. The error's text may hold a secret, so only its
-    place is told."""
+    """Why a source is unchecked. The error's text may hold a secret, so only its place is told."""
     frames = reversed(extract_tb(error.__traceback__))
     place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
     log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, place)
@@ -181,7 +180,6 @@ _GRACE_S = 5.0
 def _run(
     jobs: Sequence[Sequence[Job]], settings: Settings, read: ReadDataset, *, ends: float
 ) -> list[list[SourceResult]]:
-    """The results of each organization's jobs. So many organizations at once, and within each so many sources."""
     # How many connections each server gets from this process at once: customers' servers do other work too.
     hosts = {
         job.access.host: threading.Semaphore(settings.host_concurrency)
@@ -196,7 +194,7 @@ def _run(
         tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
         outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
         return [
-            outcome if isinstance(outcome, SourceResult) else _unfinished(job, outcome)
+            outcome if isinstance(outcome, SourceResult) else _unfinished(job.known, outcome)
             for job, outcome in zip(own, outcomes, strict=True)
         ]
 
@@ -207,36 +205,17 @@ def _run(
         "organization",
     )
     return [
-        outcome if isinstance(outcome, list) else [_unfinished(job, outcome) for job in own]
+        outcome if isinstance(outcome, list) else [_unfinished(job.known, outcome) for job in own]
         for own, outcome in zip(jobs, outcomes, strict=True)
     ]
 
 
-def _unfinished(job: Job, error: Exception | None) -> SourceResult:
-    if error is not None:
-        return _result(job, error=_unexpected("introspecting it", error), transient=True)
-    return _result(job, error="the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)")
-
-
-def _result(
-    job: Job,
-    outcomes: tuple[GroupOutcome, ...] = (),
-    *,
-    transient: bool = False,
-    error: str | None = None,
-    elapsed_ms: int = 0,
-    unread: Mapping[str, str] | None = None,
-) -> SourceResult:
-    snapshot = SourceSnapshot(
-        data_source=job.source,
-        own_database=job.access.own_database if job.access and outcomes else None,
-        datasets={dataset.id: dataset.yml_hash for dataset in job.datasets},
-        groups=tuple(each.snapshot for each in outcomes),
-        error=error,
-        elapsed_ms=elapsed_ms,
-        unread=unread or {},
-    )
-    return SourceResult(job.organization, snapshot, outcomes, transient)
+def _unfinished(known: SourceResult, error: Exception | None) -> SourceResult:
+    if error is None:
+        reason = "the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)"
+    else:
+        reason = _unexpected("introspecting it", error)
+    return replace(known, snapshot=replace(known.snapshot, error=reason), transient=error is not None)
 
 
 def _introspect(
@@ -247,18 +226,19 @@ def _introspect(
     settings: Settings,
     ends: float,
 ) -> SourceResult:
+    known, snapshot = job.known, job.known.snapshot
     if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
-        return _result(job, unread=unread)
+        return replace(known, snapshot=replace(snapshot, error=None, unread=unread), transient=False)
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
-            job.organization.name, job.source.name, visible(job.error or "", 1_000),
+            known.organization.name, snapshot.data_source.name, visible(snapshot.error or "", 1_000),
         )  # fmt: skip
-        return _result(job, error=job.error, transient=job.transient)
+        return known
     host = hosts.get(job.access.host or "", threading.Semaphore())
     if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
         error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
-        return _result(job, error=error)
+        return replace(known, snapshot=replace(snapshot, error=error))
     started = time.monotonic()
     try:
         outcomes = introspect_source(
@@ -275,10 +255,16 @@ def _introspect(
     finally:
         host.release()
     for outcome in outcomes:
-        _log_group(job, outcome)
+        _log_group(known, outcome)
+    snapshot = replace(
+        snapshot,
+        own_database=job.access.own_database,
+        groups=tuple(outcome.snapshot for outcome in outcomes),
+        elapsed_ms=round((time.monotonic() - started) * 1000),
+        unread=unread,
+    )
     transient = any(outcome.failure is Failure.TRANSIENT for outcome in outcomes)
-    elapsed_ms = round((time.monotonic() - started) * 1000)
-    return _result(job, outcomes, transient=transient, elapsed_ms=elapsed_ms, unread=unread)
+    return SourceResult(known.organization, snapshot, outcomes, transient)
 
 
 def _requests(
@@ -297,14 +283,13 @@ def _requests(
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
     proofs = job.access.dialect.proofs if job.access and compile_parts else None
     compiler = None if proofs is None else proofs.compiler
-    requests = group_requests(job.source.id, placements, dialect, budget, compiler)
-    own = {dataset.id for dataset in job.datasets}
+    requests = group_requests(job.known.snapshot.data_source.id, placements, dialect, budget, compiler)
+    own = job.known.snapshot.datasets
     return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
 
 
-def _log_group(job: Job, outcome: GroupOutcome) -> None:
+def _log_group(source: SourceResult, outcome: GroupOutcome) -> None:
     snapshot = outcome.snapshot
-    place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
     if snapshot.error is not None:
         result = f"unchecked, {snapshot.error}"
     elif not snapshot.exists:
@@ -325,15 +310,12 @@ def _log_group(job: Job, outcome: GroupOutcome) -> None:
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"
+    further = f", {outcome.probes} probe(s)" if outcome.probes else ""
+    further += f", compiled in {outcome.compiled}" if outcome.compiled else ""
     log.info(
         "schema-sync group organization=%r source=%r %r: %s asked for, %s; %d statement(s)%s, %.0f ms",
-        job.organization.name,
-        job.source.name,
-        place_name,
-        counted(len(outcome.request.tables), "table", "tables"),
-        result,
-        outcome.statements,
-        (f", {outcome.probes} probe(s)" if outcome.probes else "")
-        + (f", compiled in {outcome.compiled}" if outcome.compiled else ""),
-        outcome.elapsed_s * 1000,
-    )
+        source.organization.name, source.snapshot.data_source.name,
+        f"{snapshot.database or '(own database)'}.{snapshot.schema}",
+        counted(len(outcome.request.tables), "table", "tables"), result,
+        outcome.statements, further, outcome.elapsed_s * 1000,
+    )  # fmt: skip

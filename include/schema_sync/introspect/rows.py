@@ -23,8 +23,7 @@ _relation_of = itemgetter(1)
 def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> tuple[GroupSnapshot, str | None]:
     """Rows as :class:`Dialect` describes them → (a snapshot, the schema's stored name). No rows: no such schema.
 
-    However many rows come, what is kept is bounded: the asked tables, their columns that a dataset names, and some
-    others.
+    What is kept is bounded: the asked tables, their columns that a dataset names, and some others.
 
     :raises Refusal: these are not the rows that were asked for.
     """
@@ -70,11 +69,11 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
             if known is None or known[1:] != (type_, base_type, column_readable, number):
                 known = shared[column] = Column(column, type_, base_type, column_readable, number)
             columns.append(known)
-        identity = None if len(first) == _ROW else first[_ROW]
+        identity = first[_ROW] if len(first) > _ROW else None
         if identity is not None and not str(identity).isdigit():
             raise wrong_answer
-        identity = None if identity is None else int(identity)
-        tables[name] = Table(name, kind, bool(readable), tuple(columns), identity, more=more)
+        number = None if identity is None else int(identity)
+        tables[name] = Table(name, kind, bool(readable), tuple(columns), number, more=more)
     snapshot = GroupSnapshot(
         request.data_source_id,
         request.database,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from ..errors import MissingSchemaError, SchemaSyncError, TransientError
+from ..errors import SchemaSyncError, TransientError
 from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked, fold, unquote
@@ -17,6 +18,8 @@ from ..warehouses.proofs import Compiler
 from .bisect import Refusal
 from .pipeline import STATEMENTS_PER_ROUND_TRIP, can_pipeline, run_in_pipeline
 from .watch import Watch
+
+_log = logging.getLogger(__name__)
 
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
 _ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
@@ -43,10 +46,8 @@ Connect = Callable[[str | None], Connection]
 class Job:
     connect: Connect
     dialect: Dialect
-    timeout_s: float
     confirm: bool
     redact: Callable[[str], str]
-    log: Callable[[str], None]
     watch: Watch[Any]
 
 
@@ -62,16 +63,13 @@ class Session:
         self._last_error: Refusal | None = None
 
     def open(self) -> Connection:
-        """The open connection.
-
-        :raises Refusal: it cannot be opened, or broke too often; then the same again on every call.
-        """
+        """:raises Refusal: it cannot be opened, or broke too often; then the same again on every call."""
         if self._connection is not None:
             return self._connection
         if self._last_error is not None:
             if self._opened >= _CONNECTIONS_PER_DATABASE:
                 raise self._last_error
-            self._job.log(f"{self._job.dialect.label}: the connection broke ({self._last_error}); connecting again")
+            _log.warning("%s: the connection broke (%s); connecting again", self._job.dialect.label, self._last_error)
         self._job.watch.begin_step()
         try:
             self._connection = self._connect()
@@ -99,10 +97,7 @@ class Session:
         return self._job.connect(written)
 
     def rows(self, query: Query) -> Iterator[Any]:
-        """The answer to a statement, fetched in portions as they are used.
-
-        :raises Refusal: running or fetching failed; the connection is clean again, or gone.
-        """
+        """:raises Refusal: running or fetching failed; the connection is clean again, or gone."""
         connection = self.open()
         self.queries += 1
         cursor = self._execute(connection, query.sql, query.parameters, stream=True)
@@ -192,7 +187,7 @@ class Session:
         if not self._in_transaction:
             self._in_transaction = True
             for statement in self._job.dialect.session_statements:
-                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.watch.timeout_s * 1000))))
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:
@@ -229,11 +224,11 @@ class Session:
         self._in_transaction = False
         if connection is None:
             return
-        self._job.watch.let_go()
+        self._job.watch.hold(None)
         try:
             connection.close()
         except Exception as error:  # noqa: BLE001 (a broken connection may refuse even this; nothing is lost)
-            self._job.log(f"{self._job.dialect.label}: closing failed ({type(error).__name__})")
+            _log.warning("%s: closing failed (%s)", self._job.dialect.label, type(error).__name__)
 
     def _explain(self, error: Exception, doing: str) -> Refusal:
         dialect = self._job.dialect
@@ -245,7 +240,7 @@ class Session:
         told = one_line(cut_text(self._job.redact(_message_of(error) or text)))
         text = cut_text(text)
         if isinstance(error, SchemaSyncError):
-            return Refusal(_failure_of(error), told)
+            return Refusal(Failure.TRANSIENT if isinstance(error, TransientError) else Failure.TERMINAL, told)
         if isinstance(error, ImportError):
             return Refusal(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
         code = _code_of(error)
@@ -259,7 +254,7 @@ class Session:
 class _Stream:
     """A cursor of psycopg whose rows come as the server sends them: else libpq takes in all of them first.
 
-    No cursor of the server's, which poolers would lose: one statement, its result read in chunks.
+    It is no cursor of the server's, which poolers would lose.
     """
 
     def __init__(self, cursor: Any, sql: str, *parameters: Any) -> None:
@@ -299,19 +294,15 @@ def _prepare(connection: Connection) -> str | None:
     settable.prepare_threshold = None  # psycopg would prepare a repeated statement, which poolers may lose
     server = settable.info.parameter_status("server_encoding")
     if server == "SQL_ASCII":  # its names are bytes of any encoding: one that is not UTF-8 must not spoil the others
+        from psycopg.adapt import Loader
+
+        class LenientLoader(Loader):
+            def load(self, data: Any) -> str:
+                return bytes(data).decode("utf-8", "backslashreplace")
+
         for type_name in ("name", "text"):
-            settable.adapters.register_loader(type_name, _lenient_loader())
+            settable.adapters.register_loader(type_name, LenientLoader)
     return _codec_of(server)
-
-
-def _lenient_loader() -> Any:
-    from psycopg.adapt import Loader
-
-    class LenientLoader(Loader):
-        def load(self, data: Any) -> str:
-            return bytes(data).decode("utf-8", "backslashreplace")
-
-    return LenientLoader
 
 
 def _codec_of(server: str | None) -> str | None:
@@ -319,12 +310,6 @@ def _codec_of(server: str | None) -> str | None:
         return codecs.lookup((server or "").replace("WIN", "cp")).name
     except LookupError:  # SQL_ASCII, which holds any bytes, or an encoding that Python does not know
         return None
-
-
-def _failure_of(error: SchemaSyncError) -> Failure:
-    if isinstance(error, MissingSchemaError):
-        return Failure.MISSING_DATABASE
-    return Failure.TRANSIENT if isinstance(error, TransientError) else Failure.TERMINAL
 
 
 def _code_of(error: Exception) -> str | None:

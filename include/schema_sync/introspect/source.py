@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure, Query
@@ -60,47 +61,42 @@ def introspect_source(
     *,
     timeout_s: float,
     wake_up_s: float = 0,
-    deadline_s: float | None = None,
+    deadline_s: float = inf,
     confirm: bool = True,
     redact: Callable[[str], str] = str,
-    log: Callable[[str], None] = _log.warning,
     limits: Limits | None = None,
 ) -> tuple[GroupOutcome, ...]:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
 
-    What a group needs and its catalogue does not list is then confirmed on the same connection, for no longer than two
-    statement timeouts; what was not asked by then has no answer.
+    What a group needs and its catalogue does not list is then confirmed, for no longer than two statement timeouts.
 
-    A group's failure leaves the others alone: the connection is rolled back, or opened once more when it broke.
-    A server that stops answering costs ``timeout_s`` and a little more: then its socket is shut, or, where there
-    is none to shut (still connecting, or a driver without ``fileno``), the work is left behind and every group
-    without an answer fails as transient. Connections are closed on every path.
+    A group's failure leaves the others alone. A server that stops answering costs ``timeout_s`` and a little more: then
+    its socket is shut, or, where there is none to shut (still connecting, or a driver without ``fileno``), the work is
+    left behind and every group without an answer fails as transient. Connections are closed on every path.
 
     :param connect: (database, None: the connection's own) → open DB-API connection, with a connect timeout of its own.
         Called in a thread of ours; may raise the driver's errors or a SchemaSyncError.
-    :param groups: names as the YML writes them; those that no engine can be asked for (a NUL, a lone surrogate) are not
-        sent: they are absent.
+    :param groups: names that no engine can be asked for (a NUL, a lone surrogate) are not sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
     :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
-    :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
-    :param confirm: False: nothing is probed, and the catalogue is believed.
+    :param deadline_s: for everything together.
+    :param confirm: False: the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
-    :param log: told, in one line, about connections that had to be cut or opened again.
-    :param limits: how much of one answer is taken in; a group with more fails, for good.
-    :return: an outcome for every group, in their order.
+    :param limits: a group whose answer is larger fails, for good.
     """
     watch = Watch[GroupOutcome](timeout_s, limits or Limits(), wake_up_s if dialect.driver.wakes_up else 0)
-    job = Job(connect, dialect, timeout_s, confirm, redact, log, watch)
+    job = Job(connect, dialect, confirm, redact, watch)
     worker = threading.Thread(target=copy_context().run, args=(_work, job, groups), name="introspection", daemon=True)
     worker.start()
     try:
-        reason = watch.supervise(None if deadline_s is None else time.monotonic() + deadline_s)
+        reason = watch.supervise(time.monotonic() + deadline_s)
     finally:
         read = watch.release()
     if watch.bug is not None:
         raise watch.bug
     if reason is not None:
-        log(f"{dialect.label}: {reason}; {len(groups) - len(read)} of {len(groups)} groups have no answer")
+        unanswered = len(groups) - len(read)
+        _log.warning("%s: %s; %d of %d groups have no answer", dialect.label, reason, unanswered, len(groups))
     # After its deadline another try would take as long again, and the others of its batch would wait for it.
     failure = Failure.TERMINAL if reason == OUT_OF_TIME else Failure.TRANSIENT
     return tuple(
@@ -112,7 +108,6 @@ def introspect_source(
 
 
 def _work(job: Job, groups: Sequence[GroupRequest]) -> None:
-    """The worker thread: read the groups, database by database."""
     by_database: dict[str | None, list[int]] = {}
     for index, request in enumerate(groups):
         database = request.database if job.dialect.reconnects_per_database else None
@@ -151,7 +146,7 @@ def _prove_groups(job: Job, session: Session, read: Sequence[tuple[int, GroupOut
 
 
 def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[GroupOutcome, GroupRequest]:
-    """One group, and its request with the schema as further statements spell it."""
+    """:return: its request too, with the schema as further statements spell it."""
     snapshot = absent = GroupSnapshot(request.data_source_id, request.database, request.schema, exists=False)
     if request.database is not None and not can_be_asked(request.database):
         return GroupOutcome(request, absent), request
@@ -194,12 +189,10 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[Grou
 
 def _confirmed(snapshot: GroupSnapshot, request: GroupRequest, job: Job, probing: _Probing) -> GroupSnapshot:
     """What the warehouse itself says of views, and of what its catalogue does not list."""
-    dialect = job.dialect
-    asking = Asking(request, dialect, probing, probing.session.can_be_asked)
+    asking = Asking(request, job.dialect, probing, probing.session.can_be_asked)
 
-    def read(query: Query) -> dict[str, Table]:
-        found, _ = snapshot_of_rows(request, probing.session.rows(query), dialect)
-        return {table.name: table for table in found.tables}
+    def read(query: Query) -> Iterable[Table]:
+        return snapshot_of_rows(request, probing.session.rows(query), job.dialect)[0].tables
 
     return confirm_missing(confirm_views(snapshot, asking, read), asking)
 
@@ -213,7 +206,7 @@ class _Probing:
         self.statements = 0
         self.transient = False
         self.session = session
-        self._limit_s = job.timeout_s * _PROBING_TIMEOUTS
+        self._limit_s = job.watch.timeout_s * _PROBING_TIMEOUTS
         self._ends: float | None = None
 
     @property

@@ -27,14 +27,13 @@ class Watch(Generic[_Outcome]):
     """What the worker does now, seen from the thread that waits for it. Every method may be called from either."""
 
     def __init__(self, timeout_s: float, limits: Limits, wake_up_s: float = 0) -> None:
-        """:param wake_up_s: how much longer steps may take until the first outcome is there: the warehouse may have to
-        start before it answers."""
+        """:param wake_up_s: how much longer steps may take until the first outcome: a warehouse may have to start."""
         self.done = threading.Event()
         self.bug: BaseException | None = None
         self.too_large = False
         self.limits = limits
         self._received_before = 0
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._wake_up_s = wake_up_s
         self._lock = threading.Lock()
         self._outcomes: dict[int, _Outcome] = {}
@@ -48,21 +47,16 @@ class Watch(Generic[_Outcome]):
         with self._lock:
             if self._left_behind:
                 raise LeftBehindError
-            timeout_s = self._timeout_s + self._wake_up_s
+            timeout_s = self.timeout_s + self._wake_up_s
             self.no_answer = f"no answer within {timeout_s:g} s, the connection was cut"
             self._step_ends = time.monotonic() + timeout_s + max(1.0, timeout_s / 10)  # the server's own comes first
             self._cut = self.too_large = False
             self._received_before = self._received()
 
     def hold(self, connection: Any) -> None:
-        """This connection's socket is the one to shut when the step takes too long."""
+        """Its socket is shut when a step takes too long. None before closing: its number may soon be another's."""
         with self._lock:
             self._connection = connection
-
-    def let_go(self) -> None:
-        """Before closing: a closed socket's number may soon be another's."""
-        with self._lock:
-            self._connection = None
 
     def was_cut(self) -> bool:
         with self._lock:
@@ -73,20 +67,19 @@ class Watch(Generic[_Outcome]):
             self._outcomes[index] = outcome
             self._wake_up_s = 0
 
-    def supervise(self, deadline: float | None) -> str | None:
+    def supervise(self, deadline: float) -> str | None:
         """Wait until the work is done, and cut steps that take too long.
 
-        :param deadline: end of everything, on the monotonic clock, or None.
         :return: None when the work is done, else why nobody waits any longer.
         """
         while True:
             with self._lock:
-                ends = self._step_ends if deadline is None else min(self._step_ends, deadline)
+                ends = min(self._step_ends, deadline)
             if self.done.wait(max(0.0, min(ends - time.monotonic(), _LOOK_EVERY_S))):
                 return None
             self._refuse_large_answer()
             now = time.monotonic()
-            if deadline is not None and now >= deadline:
+            if now >= deadline:
                 return OUT_OF_TIME
             with self._lock:
                 if now < self._step_ends:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
+from ..warehouses.sql_words import word_set
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
 from .qualifiers import Qualifiers, Whereabouts, first_part
 
@@ -20,10 +21,7 @@ from .qualifiers import Qualifiers, Whereabouts, first_part
 def needs_of(
     definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None = None
 ) -> Needs:
-    """Read every expression of a definition.
-
-    :param dialect: the data source's dialect, in which its expressions are written.
-    :param at: the names by which its own columns may be qualified.
+    """:param dialect: the data source's, in which expressions are written.
     :param spend: told of each expression before it is read; may raise to end the reading.
     """
     reader = _Reader(definition, dialect, at, spend)
@@ -38,8 +36,7 @@ def needs_of(
 class Need:
     """One column that a definition needs, and who needs it.
 
-    :ivar column: the name as written.
-    :ivar by: who needs it, fit for a message.
+    :ivar by: as :func:`user_of`.
     :ivar maybe_alias: the name is also another field's, whose expression may be what is meant, or the table's, and
         stands for its row: its absence says nothing.
     :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
@@ -73,7 +70,6 @@ class Unread:
 class Needs:
     """What one definition needs.
 
-    :ivar columns: of its own table.
     :ivar on_targets: {a dataset, as relationships call it: what is needed of its table}.
     :ivar unplaced: columns whose qualifier is neither the dataset nor one of its relationships: fields of a column of
         the own table, or nothing that can be judged.
@@ -93,11 +89,9 @@ class Needs:
 
 # Aggregates whose result is of the column's own sort, so that a measure's type can be compared with the column's. Of
 # any other (count, count_distinct, sum_boolean…) the declared type may be the result's alone.
-_KEEPS_TYPE = frozenset(
-    """
+_KEEPS_TYPE = word_set("""
     none sum avg average mean median percentile percentile_cont percentile_disc min max first last any any_value mode
-    """.split()  # noqa: SIM905 (a list of words reads better without quotes)
-)
+    """)
 
 
 # No expression that people write reads more; and a hostile text can repeat a long one hundreds of times.
@@ -105,8 +99,6 @@ _MOST_COLUMNS = 500
 
 
 class _Reader:
-    """Collects the needs of one definition."""
-
     def __init__(
         self, definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None
     ) -> None:
@@ -119,7 +111,7 @@ class _Reader:
         self.needs = Needs(aliases=frozenset(self._aliases))
 
     def read_field(self, item: Field) -> None:
-        by = f"{item.kind} `{item.name}`"
+        by = user_of(item)
         if item.expr is None:
             if item.kind.is_of_columns:
                 need = Need(item.name, by, item.line, _comparable_type(item), item.type_line)
@@ -137,7 +129,7 @@ class _Reader:
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
-        by = f"{relationship.kind} `{relationship.name}`"
+        by = user_of(relationship)
         sides = (
             (relationship.source, relationship.source_line, None),
             (relationship.target_columns, relationship.target_line, relationship.target),
@@ -213,6 +205,11 @@ class _Reader:
             for word in (folded(item.name),)
             if all(folded(each.name) != word for each in self._referenced(item.expr).names)
         )
+
+
+def user_of(item: Field | Relationship) -> str:
+    """Who needs something, fit for a message."""
+    return f"{item.kind} `{item.name}`"
 
 
 def _is_alias(item: Field) -> bool:

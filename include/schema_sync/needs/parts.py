@@ -8,7 +8,7 @@ else than it seems to (another field's name, a row, a nested field, a template) 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -17,7 +17,7 @@ from ..sql.compilable import Value, value_of
 from ..sql.expressions import ColumnName, referenced_columns
 from ..warehouses.proofs import Compiler
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .needs import Need, Needs, folded
+from .needs import Need, Needs, folded, user_of
 
 # How measures aggregate, in SQL that every engine has; what is not here is compiled without.
 _AGGREGATES = {
@@ -35,8 +35,6 @@ _AGGREGATES = {
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A definition, where it is placed, and what it needs."""
-
     dataset_id: str
     definition: DatasetDefinition
     table: PartTable
@@ -44,16 +42,13 @@ class Owner:
 
 
 def parts_of(
-    owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
+    owner: Owner, tables_of: Callable[[str], Sequence[PartTable]], dialect: str, compiler: Compiler
 ) -> tuple[list[Part], list[str]]:
-    """(the parts of one definition, who of it was left out).
-
-    :param tables_of: a relationship's target → the tables that it may mean.
-    """
+    """:param tables_of: a relationship's target → the tables that it may mean. :return: (parts, who was left out)."""
     maker = _Maker(owner, tables_of, dialect, compiler)
-    made = [(_user(item), maker.of_field(item)) for item in owner.definition.fields if maker.is_worth_proving(item)]
+    made = [(user_of(item), maker.of_field(item)) for item in owner.definition.fields if maker.is_worth_proving(item)]
     made += [
-        (_user(relationship), maker.of_relationship(relationship))
+        (user_of(relationship), maker.of_relationship(relationship))
         for relationship in owner.definition.relationships
         if relationship.source and relationship.target_columns
     ]
@@ -67,7 +62,7 @@ def parts_of(
 def _unsure_users(owner: Owner) -> set[str]:
     """Who shares a name with another, or may mean something else than it seems to."""
     definition, needs = owner.definition, owner.needs
-    users = Counter(chain(map(_user, definition.fields), map(_user, definition.relationships)))
+    users = Counter(chain(map(user_of, definition.fields), map(user_of, definition.relationships)))
     unsure = {user for user, number in users.items() if number > 1}
     unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
     placed = chain(needs.columns, *needs.on_targets.values())
@@ -76,7 +71,7 @@ def _unsure_users(owner: Owner) -> set[str]:
 
 class _Maker:
     def __init__(
-        self, owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
+        self, owner: Owner, tables_of: Callable[[str], Sequence[PartTable]], dialect: str, compiler: Compiler
     ) -> None:
         self._owner, self._tables_of, self._dialect, self._compiler = owner, tables_of, dialect, compiler
         self._own: dict[str, list[Need]] = defaultdict(list)
@@ -99,14 +94,12 @@ class _Maker:
         return names[0].name if len(names) == 1 and names[0] == ColumnName(None, expression.strip()) else None
 
     def of_field(self, item: Field) -> Part | None:
-        user = _user(item)
+        user = user_of(item)
         tables = self._tables(user)
         name = item.name if item.expr is None else self._plain(item.expr)
-        value = (
-            Value((ColumnOf(0, name),), aggregates=False)
-            if name is not None
-            else value_of(item.expr or "", self._dialect, self._compiler, item.args)
-        )
+        value: Value | None = Value((ColumnOf(0, name or ""),), aggregates=False)
+        if name is None:
+            value = value_of(item.expr or "", self._dialect, self._compiler, item.args)
         if value is None or tables is None or (item.kind is FieldKind.METRIC and self._is_of_measures(user, value)):
             return None
         sql, aggregates = value
@@ -119,21 +112,21 @@ class _Maker:
 
     def _is_of_measures(self, user: str, value: Value) -> bool:
         """``revenue / orders`` may mean the measures of these names, aggregated, and not the columns."""
-        return not value.aggregates and any(folded(need.column) in self._measures for need in self._own.get(user, ()))
+        return not value.aggregates and any(folded(need.column) in self._measures for need in self._own[user])
 
     def _tables(self, user: str) -> tuple[PartTable, ...] | None:
         """The own table, and those of the relationships that somebody refers to; None: it cannot be told how."""
-        own = self._named(self._owner.table, self._own.get(user, ()))
-        if own is None or user not in self._far:
-            return None if own is None else (own,)
+        own = self._named(self._owner.table, self._own[user])
+        if own is None:
+            return None
         tables = [own]
-        for target, needs in self._far.get(user, {}).items():
+        for target, needs in self._far[user].items():
             ways = {
                 (each.source, each.target_columns)
                 for each in self._owner.definition.relationships
                 if each.target == target
             }
-            far = list(dict.fromkeys(self._tables_of(target)))
+            far = self._tables_of(target)
             if len(ways) != 1 or len(far) != 1:
                 return None
             keys = self._keys(*ways.pop(), table=len(tables), expressions=False)
@@ -144,24 +137,23 @@ class _Maker:
         aliases = [folded(table.alias) for table in tables if table.alias is not None]
         return tuple(tables) if len(set(aliases)) == len(aliases) else None
 
-    def _named(self, table: PartTable, needs: Iterable[Need]) -> PartTable | None:
+    def _named(self, table: PartTable, needs: Sequence[Need]) -> PartTable | None:
         """The table by the word that a user has for it, with what it needs; None: it has several words."""
-        needs = list(needs)
         aliases = {need.qualifier for need in needs if need.qualifier is not None}
         if len({folded(alias) for alias in aliases}) > 1:
             return None
         return table._replace(
-            alias=next(iter(sorted(aliases)), None), columns=tuple(dict.fromkeys(need.column for need in needs))
+            alias=min(aliases, default=None), columns=tuple(dict.fromkeys(need.column for need in needs))
         )
 
     def of_relationship(self, relationship: Relationship) -> Part | None:
-        user = _user(relationship)
-        far = list(dict.fromkeys(self._tables_of(relationship.target)))
+        user = user_of(relationship)
+        far = self._tables_of(relationship.target)
         keys = self._keys(relationship.source, relationship.target_columns, table=1, expressions=True)
-        if keys is None or len(far) != 1 or set(self._far.get(user, {})) - {relationship.target}:
+        if keys is None or len(far) != 1 or set(self._far[user]) - {relationship.target}:
             return None
-        own = self._owner.table._replace(columns=tuple(need.column for need in self._own.get(user, ())))
-        needed = self._far.get(user, {}).get(relationship.target, ())
+        own = self._owner.table._replace(columns=tuple(need.column for need in self._own[user]))
+        needed = self._far[user].get(relationship.target, ())
         target = far[0]._replace(columns=tuple(need.column for need in needed), keys=keys)
         return Part(self._owner.dataset_id, user, (), (own, target))
 
@@ -185,7 +177,3 @@ class _Maker:
             return None
         value = value_of(expression, self._dialect, self._compiler)
         return None if value is None or value.aggregates else value.sql
-
-
-def _user(item: Field | Relationship) -> str:
-    return f"{item.kind} `{item.name}`"

@@ -37,10 +37,7 @@ class Meaning(NamedTuple):
 
 
 class Qualifiers:
-    """What may stand before a column's dot in one definition.
-
-    :param at: the names of its dataset.
-    """
+    """What may stand before a column's dot in one definition."""
 
     def __init__(self, definition: DatasetDefinition, at: Whereabouts) -> None:
         self._targets: dict[str, dict[str, None]] = {}  # a relationship's name or target, folded

@@ -8,7 +8,6 @@ a column that is none would be a false alarm.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -37,7 +36,6 @@ class ColumnName(NamedTuple):
     """A column as an expression writes it: quotes kept, because they decide about letter case.
 
     :ivar qualifier: what stands before the name's dot (several parts are joined with dots), or None.
-    :ivar name: the column's name.
     :ivar of_value: the qualifier begins with a name in brackets, ``(address).city``: a column, or a row of the table.
     """
 
@@ -49,8 +47,7 @@ class ColumnName(NamedTuple):
 class Shape(NamedTuple):
     """What an expression is, besides its columns.
 
-    :ivar one_value: it can stand in brackets as a value.
-    :ivar aggregates: it makes one row of many. :ivar queries: there are queries in it.
+    :ivar one_value: it can stand in brackets as a value. :ivar aggregates: it makes one row of many.
     """
 
     one_value: bool = True
@@ -67,8 +64,7 @@ class References:
 
     :ivar columns: each ``"col"`` or ``"qualifier.col"``, without quotes, in the case as written.
     :ivar names: the same columns with their quotes, sorted, each once.
-    :ivar problem: why the expression cannot be read safely, for people; None when it was read. With a problem
-        there are no columns.
+    :ivar problem: why the expression cannot be read safely, for people, and there are no columns; None when it was.
     """
 
     columns: frozenset[str]
@@ -117,9 +113,9 @@ def sqlglot_dialect(dialect: str) -> str:
     word = dialect.strip().lower()
     if word in _SQLGLOT_WORDS:
         return _SQLGLOT_WORDS[word]
-    from .reader import engine_of
+    from sqlglot.dialects.dialect import Dialect
 
-    return engine_of(word)
+    return word if Dialect.get(word) is not None else ""  # standard SQL
 
 
 @lru_cache(maxsize=_SHORT_TEXTS)
@@ -159,22 +155,17 @@ def _read(text: str, engine: str) -> References:
         return _problem(str(error))
     if masked.templated and not paths:
         return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
-    return _references(paths, shape)
+    columns = frozenset(".".join(name for _, name in path) for path, _ in paths)
+    names = {
+        ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier))
+        for path, of_value in paths
+        for *qualifier, last in [[written for written, _ in path]]
+    }
+    return References(columns, tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))), shape=shape)
 
 
 _read_short = lru_cache(maxsize=_SHORT_TEXTS)(_read)
 _read_long = lru_cache(maxsize=_LONG_TEXTS)(_read)
-
-
-def _references(paths: Iterable[tuple[list[tuple[str, str]], bool]], shape: Shape) -> References:
-    columns: set[str] = set()
-    names: set[ColumnName] = set()
-    for path, of_value in paths:
-        columns.add(".".join(name for _, name in path))
-        *qualifier, last = (written for written, _ in path)
-        names.add(ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier)))
-    ordered = tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name)))
-    return References(frozenset(columns), ordered, shape=shape)
 
 
 def _problem(reason: str) -> References:

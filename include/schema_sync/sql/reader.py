@@ -38,11 +38,6 @@ STEPS_PER_TOKEN = 20  # an ordinary expression takes two or three
 SPARE_STEPS = 5_000
 
 
-def engine_of(word: str) -> str:
-    """sqlglot's word for a dialect, or the empty one (standard SQL) for a dialect that it does not know."""
-    return word if Dialect.get(word) is not None else ""
-
-
 def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     """Find the columns of an expression.
 
@@ -89,10 +84,7 @@ def _is_windowed(aggregate: exp.Expr) -> bool:
 
 
 def parse_query(text: str, engine: str) -> exp.Query:
-    """Parse one whole query.
-
-    :raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`.
-    """
+    """:raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`."""
     dialect = _dialect(engine)
     tokens = _tokens(dialect, text.strip().rstrip(";"))
     within_bounds(tokens)
@@ -210,10 +202,8 @@ def _columns(tree: exp.Expr, source: _Source) -> Iterator[tuple[Path, bool]]:
                 path = in_scope(_without_placeholders(parts, source.masked), around, tree, ctes)
                 if path is not None:
                     yield path, of_value
-        elif isinstance(node, exp.Lambda):
-            yield from ((path, False) for path in _arrow_into_json(node, source))
-        elif isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
-            yield from ((path, False) for path in _method_of_column(node, source))
+        elif isinstance(node, exp.Lambda | exp.Dot):
+            yield from (([_part(each, source.text)], False) for each in _unseen_columns(node, source.engine))
 
 
 def _has_as(alias: exp.Alias, text: str) -> bool:
@@ -266,7 +256,9 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
         return True
     if isinstance(parent, exp.Collate) and parent.expression is column:
         return True
-    if _is_sequence(column, source.engine):
+    own = sql_of(source.engine)
+    call = parent.name.lower() if isinstance(parent, exp.Anonymous) and parent.expressions[0] is column else ""
+    if call in own.sequence_functions:  # NEXTVAL(label_no)
         return True
     if written != name:  # quoted: no keyword
         return False
@@ -275,15 +267,8 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
     if len(parts) == 1 and parent is not None and name.lower() in GRAMMAR:
         raise UnreadableError(f"the word {name.upper()} stands where a name is expected in it")
     if len(parts) > 1:
-        return sql_of(source.engine).sequences and name.lower() in SEQUENCE_WORDS
+        return own.sequences and name.lower() in SEQUENCE_WORDS
     return _start_of(column.this) in source.units.units or is_value(name, source.engine, alone=parent is None)
-
-
-def _is_sequence(column: exp.Column, engine: str) -> bool:
-    """``NEXTVAL(label_no)``: the first argument of a function of sequences."""
-    call = column.parent
-    functions = sql_of(engine).sequence_functions
-    return isinstance(call, exp.Anonymous) and call.name.lower() in functions and call.expressions[0] is column
 
 
 def _without_placeholders(parts: Path, masked: Masked) -> Path:
@@ -300,18 +285,14 @@ def _without_placeholders(parts: Path, masked: Masked) -> Path:
     return [*qualifier, name]
 
 
-def _arrow_into_json(node: exp.Lambda, source: _Source) -> Iterator[Path]:
-    """``f(payload -> 'a')`` is read as a function without a name where it is a path into JSON."""
-    own = sql_of(source.engine)
-    if own.lambdas and not (own.json_arrows and isinstance(node.this, exp.Literal)):
-        return
-    for parameter in node.expressions:
-        if isinstance(parameter, exp.Identifier):
-            yield [_part(parameter, source.text)]
-
-
-def _method_of_column(node: exp.Dot, source: _Source) -> Iterator[Path]:
-    """SQL Server's ``geo.STAsText()``; elsewhere what stands before a function is its schema."""
-    method = node.expression
-    if isinstance(method, exp.Func) and method.name.lower() in sql_of(source.engine).column_methods:
-        yield [_part(node.this, source.text)]
+def _unseen_columns(node: exp.Expr, engine: str) -> list[exp.Expr]:
+    """Columns that the parser takes for something else."""
+    own = sql_of(engine)
+    if isinstance(node, exp.Lambda):
+        # f(payload -> 'a') is read as a function without a name where it is a path into JSON.
+        is_path = not own.lambdas or (own.json_arrows and isinstance(node.this, exp.Literal))
+        return [each for each in node.expressions if isinstance(each, exp.Identifier)] if is_path else []
+    # SQL Server's geo.STAsText(); elsewhere what stands before a function is its schema.
+    method, column = node.expression, node.this
+    is_method = isinstance(method, exp.Func) and method.name.lower() in own.column_methods
+    return [column] if is_method and isinstance(column, exp.Identifier) else []

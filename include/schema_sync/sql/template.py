@@ -51,10 +51,7 @@ class Masked:
 
 
 def mask(expression: str) -> Masked:
-    """Replace every placeholder by a name.
-
-    :raises UnreadableError: statements of a template, or a text inside of one that may as well be SQL's.
-    """
+    """:raises UnreadableError: statements of a template, or a text inside of one that may as well be SQL's."""
     if "{" not in expression and "%" not in expression:
         return Masked(expression, "\0", {})
     prefix = "placeholder_"

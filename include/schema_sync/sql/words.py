@@ -60,7 +60,6 @@ ARGUMENT_WORDS: dict[str, frozenset[str]] = {
 
 
 def sql_of(engine: str) -> SqlWords:
-    """What is particular about an engine's SQL."""
     dialect = _DIALECTS.get(engine)
     return STANDARD if dialect is None else dialect.sql
 

@@ -22,7 +22,7 @@ PAGE_SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Findings of one dataset, worst first. :ivar name: None: of a whole schema, which several datasets share.
+    """Findings of one dataset, worst first; without a name those of a whole schema, which several datasets share.
 
     :ivar patches: what repairs it, what is certain before what is probable; only beside its first findings.
     """
@@ -38,8 +38,7 @@ class Dataset:
 class Detail:
     """What is known of one organization in a run.
 
-    :ivar map_index: its batch, for links to its tasks.
-    :ivar tasks: {task: Airflow's state}, in the order they run.
+    :ivar tasks: {task: Airflow's state}, in the order they run, of the instance ``map_index``.
     :ivar datasets: of the page.
     :ivar findings: of the chosen severity, on all pages; ``left_out`` more are only counted.
     :ivar with_findings: how many datasets differ from their warehouses in any way.
@@ -68,7 +67,6 @@ def detail(
 
     :param severity: show only these, None: all.
     :return: None when the run did not ask for this organization.
-    :raises UnreadableError: as :func:`stored.values`.
     """
     batches = batches_of(stored.values(session, run, stored.BATCHES))
     index = next((at for at, batch in enumerate(batches) if organization_id in batch.organizations), None)
@@ -78,14 +76,12 @@ def detail(
     states, contents = stored.instance(
         session, run, index, [stored.REPORTS, stored.NOTIFIED, stored.FIRST_SEEN, stored.FAILED_REPORTS]
     )
-    report = next(
-        (
-            report
-            for source in (stored.REPORTS, stored.FAILED_REPORTS)
-            for report in reading.reports(contents.get(source), contents.get(stored.FIRST_SEEN), organization_id)
-        ),
-        None,
+    own_reports = (
+        report
+        for source in (stored.REPORTS, stored.FAILED_REPORTS)
+        for report in reading.reports(contents.get(source), contents.get(stored.FIRST_SEEN), organization_id)
     )
+    report = next(own_reports, None)
     told = (each for each in reading.totals(contents.get(stored.NOTIFIED)) if each.organization_id == organization_id)
     name = batch.organizations[organization_id]
     # What notify said has the last word; then the report.

@@ -1,7 +1,4 @@
-"""One run at a glance: every organization with its state, filtered, sorted and cut into pages.
-
-The statements are ``stored``'s; what is found is joined by organization id, as ``summarize`` does it.
-"""
+"""Runs at a glance: every organization with its state, joined as ``summarize`` does it, filtered and sorted."""
 
 from __future__ import annotations
 
@@ -59,12 +56,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the person at the page asked to see; what is not understood counts as not asked.
+    """What the person at the page asked to see, empty: all. What is not understood counts as not asked.
 
     :ivar search: part of a name, or a good part of an id.
-    :ivar state: one of :data:`STATES`, or empty: all.
-    :ivar only: a key of :data:`FILTERS`, or empty: all.
-    :ivar sort: a key of :data:`SORTS`.
+    :ivar state, only, sort: keys of :data:`STATES`, :data:`FILTERS`, :data:`SORTS`.
     """
 
     search: str = ""
@@ -102,11 +97,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is known of all organizations, and what of it somebody chose.
+    """What is known of all organizations: ``lines`` are those that were chosen, in order.
 
-    :ivar lines: all that were chosen, in order.
-    :ivar by_state: {state: how many of all}, in the order of :data:`STATES`.
-    :ivar by_filter: {key of :data:`FILTERS`: how many of all}.
+    :ivar by_state, by_filter: how many of all; keys of :data:`STATES` that occur, and of :data:`FILTERS`.
     :ivar fetch_error: why no organization could be listed, else None.
     """
 
@@ -120,11 +113,10 @@ class Overview:
 
 
 def latest(session: Session, runs: Sequence[stored.Run]) -> tuple[list[Line], str | None]:
-    """What is known last of every organization, joined over the runs back to the last one that asked for all.
+    """What is known last of every organization, joined over runs, newest first, back to one that asked for all.
 
     An organization that a run has not come to yet is as the run before left it. One or two statements a run.
 
-    :param runs: newest first.
     :return: (lines, why the newest run could list no organization, else None).
     """
     lines: dict[str, Line] = {}
@@ -142,7 +134,6 @@ def latest(session: Session, runs: Sequence[stored.Run]) -> tuple[list[Line], st
 
 
 def arranged(lines: Sequence[Line], fetch_error: str | None, choice: Choice) -> Overview:
-    """Filter, sort and count."""
     matching = [line for line in lines if _matches(line, choice)]
     matching.sort(key=lambda line: (line.totals.organization_name.casefold(), line.totals.organization_id))
     matching.sort(key=SORTS[choice.sort], reverse=choice.descending)
@@ -167,10 +158,7 @@ def line(organization_id: str, name: str, totals: OrganizationTotals | None, run
 
 
 def lines_of(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
-    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two.
-
-    :raises UnreadableError: as :func:`stored.values`.
-    """
+    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two."""
     said = stored.values(session, run, [stored.NOTIFIED, stored.FAILED_REPORTS, stored.ERROR_OF_FETCH])
     told = _by_id(said[stored.NOTIFIED], reading.totals)
     error = next((str(content) for _, content in said[stored.ERROR_OF_FETCH]), None)

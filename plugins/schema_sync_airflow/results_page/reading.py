@@ -74,9 +74,7 @@ class Report:
 
 
 def batches(content: Any) -> list[Batch]:
-    """What ``fetch_organizations`` left, or, in older releases, returned; positions are map indexes, so nothing is left
-    out.
-    """
+    """What ``fetch_organizations`` left, or in older releases returned; none is left out: positions are map indexes."""
     return [_batch(value) for value in content] if isinstance(content, list) else []
 
 

@@ -43,7 +43,7 @@ RUN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Addresses under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
+    """Under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
 
     root: str
 
@@ -51,25 +51,18 @@ class Addresses:
     def airflow(self) -> str:
         return self.root.rpartition("/")[0]
 
-    def overview(self, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/{_query({**_of_run(run), **query})}"
-
-    def findings(self, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/findings{_query({**_of_run(run), **query})}"
-
-    def api(self, path: str, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/api/{quote(path)}{_query({**_of_run(run), **query})}"
+    def page(self, path: str = "", run: stored.Run | None = None, **query: str) -> str:
+        """:param path: quoted."""
+        parameters = {} if run is None else {"run": run.run_id}
+        return f"{self.root}/{path}" + (f"?{urlencode(parameters | query)}" if parameters | query else "")
 
     def organization(self, organization_id: str, run: stored.Run | None = None, part: str = "", **query: str) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}{part}{_query({**_of_run(run), **query})}"
-
-    def asset(self, name: str) -> str:
-        return f"{self.root}/assets/{name}"
+        return self.page(f"organizations/{quote(organization_id, safe='')}{part}", run, **query)
 
     def slack(self, thread: str) -> str:
         """Slack's own redirect, which knows the reader's workspace: https://docs.slack.dev/interactivity/deep-linking."""
         channel, _, ts = thread.partition("/")
-        return f"https://slack.com/app_redirect{_query({'channel': channel, 'message_ts': ts})}"
+        return f"https://slack.com/app_redirect?{urlencode({'channel': channel, 'message_ts': ts})}"
 
     def dag(self) -> str:
         return f"{self.airflow}/dags/{DAG_ID}"
@@ -86,7 +79,6 @@ class Addresses:
 
 
 def render(template: str, to: Addresses, **values: Any) -> str:
-    """One page as HTML."""
     return _environment().get_template(template).render(to=to, **values)
 
 
@@ -161,15 +153,14 @@ def shown(text: str, limit: int = _LONGEST_TEXT) -> str:
 
 
 def day(value: datetime | str) -> str:
-    """``15 Jan 2026``; a text that is no timestamp stays as it is."""
-    found = _datetime(value)
-    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y}"
+    """``15 Jan 2026``."""
+    return moment(value, "%b %Y")
 
 
-def moment(value: datetime | str) -> str:
-    """``15 Jan 2026, 07:00 UTC``."""
+def moment(value: datetime | str, form: str = "%b %Y, %H:%M UTC") -> str:
+    """``15 Jan 2026, 07:00 UTC``; a text that is no timestamp stays as it is."""
     found = _datetime(value)
-    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y, %H:%M} UTC"
+    return str(value)[:40] if found is None else f"{found.day} {found:{form}}"
 
 
 def iso(value: datetime | str) -> str:
@@ -191,11 +182,3 @@ def _datetime(value: datetime | str) -> datetime | None:
     except ValueError:
         return None
     return found.astimezone(UTC)
-
-
-def _of_run(run: stored.Run | None) -> dict[str, str]:
-    return {} if run is None else {"run": run.run_id}
-
-
-def _query(parameters: Mapping[str, str]) -> str:
-    return f"?{urlencode(parameters)}" if parameters else ""

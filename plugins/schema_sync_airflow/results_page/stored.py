@@ -47,7 +47,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A run's result in numbers, as ``summarize`` returned it."""
+    """As ``summarize`` returned them."""
 
     organizations: int
     critical: int
@@ -72,7 +72,6 @@ class Run:
 
     @property
     def is_restricted(self) -> bool:
-        """True when only some organizations were asked for."""
         return bool(self.conf.get(ORGANIZATION_IDS))
 
     def may_know(self, organization_id: str) -> bool:
@@ -96,7 +95,7 @@ def recent_runs(session: Session, most: int = SHOWN_RUNS) -> list[Run]:
 
 
 def run_by_id(session: Session, run_id: str) -> Run | None:
-    """A run that may be older than those of :func:`recent_runs`: one statement."""
+    """One statement."""
     row = session.execute(_runs().where(DagRun.run_id == run_id)).one_or_none()
     return None if row is None else _run(row)
 
@@ -107,7 +106,7 @@ def values(
     """What the tasks of a run left, of every mapped instance: one statement.
 
     :param containing: values without this text may be left out, whatever its letter case.
-    :return: an entry for each of ``sources``, in order of map index; empty where there is nothing.
+    :return: an entry for each of ``sources``, in order of map index.
     :raises UnreadableError: the deployment's XCom backend did not hand out a value.
     """
     statement = (
@@ -139,7 +138,7 @@ def instance(
     """One mapped instance of the group: one statement.
 
     :return: ({task: Airflow's state or ``""``}, {source: content}).
-    :raises UnreadableError: the deployment's XCom backend did not hand out a value.
+    :raises UnreadableError: as :func:`values`.
     """
     statement = (
         select(TaskInstance.task_id, TaskInstance.state, XComModel.key, XComModel.map_index, XComModel.value)
@@ -169,18 +168,11 @@ def instance(
 
 
 def _runs() -> Select[Any]:
+    of = (DagRun.id, DagRun.run_id, DagRun.state, DagRun.logical_date, DagRun.run_after, DagRun.start_date, DagRun.conf)
+    # Picked out by the database, because a result that names thousands of errors is big.
+    numbers = (XComModel.value[("result", key)].as_integer().label(key) for key in _NUMBERS)
     return (
-        select(
-            DagRun.id,
-            DagRun.run_id,
-            DagRun.state,
-            DagRun.logical_date,
-            DagRun.run_after,
-            DagRun.start_date,
-            DagRun.conf,
-            # Picked out by the database, because a result that names thousands of errors is big.
-            *(XComModel.value[("result", key)].as_integer().label(key) for key in _NUMBERS),
-        )
+        select(*of, *numbers)
         .outerjoin(
             XComModel,
             and_(

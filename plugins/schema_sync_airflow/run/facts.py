@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from include.schema_sync.nouns.run import RunFacts
     from include.schema_sync.settings import Settings
 
-_from_terminal = False
+# True while ``airflow dags test`` runs: whoever typed it reads in the same place what was wrong with it.
+from_terminal = False
 
 
 def run_facts(run_id: str, run: Any) -> RunFacts:
@@ -26,7 +26,7 @@ def run_facts(run_id: str, run: Any) -> RunFacts:
     from include.schema_sync.settings import results_url
     from schema_sync_airflow.airflow_versions import airflow_setting
 
-    base_url = (airflow_setting("api", "base_url") or "").rstrip("/")
+    base_url = airflow_setting("api", "base_url").rstrip("/")
     return RunFacts(
         run_id=run_id,
         timestamp=run_timestamp(run, run.start_date),
@@ -82,18 +82,3 @@ def is_first_and_late(context: Context, started: datetime, settings: Settings) -
         return False
     previous = ti.get_previous_dagrun()
     return previous is None or previous.run_type != "scheduled"
-
-
-@contextmanager
-def started_from_terminal() -> Iterator[None]:
-    """Around ``airflow dags test``: whoever typed it reads in the same place what was wrong with it."""
-    global _from_terminal
-    _from_terminal = True
-    try:
-        yield
-    finally:
-        _from_terminal = False
-
-
-def is_from_terminal() -> bool:
-    return _from_terminal

@@ -28,8 +28,7 @@ _MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups h
 class DatasetYmlDiffOperator(BaseOperator):
     """Compare every dataset of one batch of organizations with its warehouse.
 
-    :param batch: as for ``SchemaIntrospectionOperator``; names the instance in the grid.
-    :param snapshots: what ``SchemaIntrospectionOperator`` returned.
+    :param batch, snapshots: what ``SchemaIntrospectionOperator`` was given, and what it returned.
     :return: one report an organization, as plain JSON.
     """
 
@@ -64,10 +63,9 @@ class DatasetYmlDiffOperator(BaseOperator):
             whole = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
             whole = self._compiled(whole, snapshots, datasets, application, settings)
             charts = self._charts(whole, application, settings)
+        names = settings.impact == "names"
         self._reports = [
-            bounded(
-                with_impact(report, snapshot, charts.get(report.organization_id, ()), names=settings.impact == "names")
-            )
+            bounded(with_impact(report, snapshot, charts.get(report.organization_id, ()), names=names))
             for report, snapshot in zip(whole, snapshots, strict=True)
         ]
         for report in self._reports:

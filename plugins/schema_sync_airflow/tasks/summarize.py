@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from schema_sync_airflow.airflow_versions import AirflowFailException
@@ -33,34 +34,26 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     :raises TransientError: the message was not delivered, and there is another try.
     """
     from include.schema_sync.errors import SchemaSyncError, TransientError
-    from include.schema_sync.notify.messages.summary import (
-        fetch_failed_message,
-        result_json,
-        run_result,
-        summary_message,
-    )
+    from include.schema_sync.notify.messages import summary
     from include.schema_sync.settings import Settings
 
     ti = context["ti"]
     run, started = facts.run_facts(context["run_id"], context["dag_run"]), facts.first_start(context)
     facts.remember_start(context, started)
-    fetch_error = None if batches is not None else _fetch_error(context)
     totals = [] if batches is None else _totals(batches, context)
+    fetch_error: str | None = None
+    if batches is None:
+        pulled = ti.xcom_pull(task_ids=xcom.FETCH, key=xcom.FETCH_ERROR)
+        fetch_error = pulled or "fetch_organizations did not finish; its log in this run says why."
 
-    def result(*, delivered: bool) -> RunResult:
-        return run_result(
-            totals,
-            timestamp=facts.run_timestamp(context["dag_run"], started),
-            execution_time_ms=facts.elapsed_ms(started),
-            delivered=delivered,
-            run_error=fetch_error,
-        )
-
-    found = result(delivered=True)
+    timestamp = facts.run_timestamp(context["dag_run"], started)
+    found = summary.run_result(
+        totals, timestamp=timestamp, execution_time_ms=facts.elapsed_ms(started), run_error=fetch_error
+    )
     if fetch_error is None:
-        message = summary_message(found, run=run, quiet=any(batch.get("quiet") for batch in batches or ()))
+        message = summary.summary_message(found, run=run, quiet=any(batch.get("quiet") for batch in batches or ()))
     else:
-        message = fetch_failed_message(fetch_error, run=run)
+        message = summary.fetch_failed_message(fetch_error, run=run)
     undelivered: str | None = None
     settings: Settings | None = None
     try:
@@ -70,9 +63,9 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
         if isinstance(error, TransientError) and ti.try_number <= ti.max_tries:
             raise
         undelivered = str(error)
-        found = result(delivered=False)
+        found = replace(found, success=False, execution_time_ms=facts.elapsed_ms(started))
     failure = _why_failed(fetch_error, undelivered)
-    value = result_json(found, failure=failure)
+    value = summary.result_json(found, failure=failure)
     if settings is not None:
         _publish(found, value, settings, context)
     log.info("schema-sync result %s", json.dumps(value))  # in ASCII: U+2028 in a name would end the line for some
@@ -83,7 +76,6 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
 
 
 def _publish(found: RunResult, value: dict[str, Any], settings: Settings, context: Context) -> None:
-    """What the world outside Slack learns of a run that ends."""
     counts = found.counts
     if counts.critical:
         log.warning(
@@ -108,15 +100,8 @@ def _why_failed(fetch_error: str | None, undelivered: str | None) -> str:
     return "The run fails because " + "; and ".join(reasons)
 
 
-def _fetch_error(context: Context) -> str:
-    pulled = context["ti"].xcom_pull(task_ids=xcom.FETCH, key=xcom.FETCH_ERROR)
-    return pulled or "fetch_organizations did not finish; its log in this run says why."
-
-
 def _totals(batches: list[dict[str, Any]], context: Context) -> list[OrganizationTotals]:
-    """Every organization of the run exactly once, in the order of the batches: what the instance says that has its
-    batch now.
-    """
+    """Every organization once, in the order of the batches: what the instance says that has its batch now."""
     from include.schema_sync.nouns.run import UNTOLD, best_known
 
     states = xcom.instance_states(context)
@@ -138,7 +123,6 @@ def _totals(batches: list[dict[str, Any]], context: Context) -> list[Organizatio
 def _unfinished(
     ids: Collection[str], own: Mapping[str, int], context: Context, states: xcom.States
 ) -> dict[str, OrganizationTotals]:
-    """Of these nothing is known but their names."""
     from include.schema_sync.nouns.report import OrganizationTotals
     from include.schema_sync.nouns.wire import organizations_from_text
 
@@ -168,8 +152,6 @@ def _deliver(message: Message, settings: Settings, context: Context) -> None:
 
 
 def _is_for_one_person(context: Context) -> bool:
-    """The run was refused for what somebody asked of it at a terminal, or as a backfill of many days: no news for the
-    data team. Whoever triggered a run from elsewhere may not be looking.
-    """
-    by_hand = facts.is_from_terminal() or context["dag_run"].run_type == "backfill"
+    """It was refused, and who asked sees it: at a terminal, or as a backfill. From elsewhere they may not look."""
+    by_hand = facts.from_terminal or context["dag_run"].run_type == "backfill"
     return by_hand and bool(context["ti"].xcom_pull(task_ids=xcom.FETCH, key=xcom.REFUSED))

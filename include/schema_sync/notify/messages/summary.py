@@ -31,16 +31,14 @@ def run_result(
     *,
     timestamp: str,
     execution_time_ms: int,
-    delivered: bool = True,
     run_error: str | None = None,
 ) -> RunResult:
     """Sum up a run.
 
     :param timestamp: the run's logical date or start, ISO 8601, UTC.
-    :param delivered: whether the data team got its summary.
     :param run_error: what went wrong with the run itself, beyond any organization.
-    :return: ``success`` is False exactly when every organization failed outright (and there is one), when the
-        summary was not delivered, or when there is a ``run_error``.
+    :return: ``success`` is False exactly when every organization failed outright (and there is one), or when there is a
+        ``run_error``.
     """
     errors = [RunError("", "", None, run_error)] if run_error is not None else []
     for of in totals:
@@ -52,7 +50,7 @@ def run_result(
         ]
     all_failed = bool(totals) and all(of.state is OrganizationState.FAILED for of in totals)
     return RunResult(
-        success=delivered and run_error is None and not all_failed,
+        success=run_error is None and not all_failed,
         timestamp=timestamp,
         execution_time_ms=execution_time_ms,
         organizations=tuple(totals),
