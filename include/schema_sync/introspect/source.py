@@ -139,7 +139,7 @@ def _prove_groups(job: Job, session: Session, read: Sequence[tuple[int, GroupOut
     for index, outcome, spelled in read:
         before = proofs.compiler.before(spelled)
         if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
-            ask = _Probing(job, session, partial(session.compile_some, proofs.compiler))
+            ask = _Probing(job, session, partial(session.try_some, compiler=proofs.compiler))
             proof = prove(spelled, tables, proofs.compiler, ask)
             snapshot = replace(outcome.snapshot, proof=proof)
             job.watch.keep(index, replace(outcome, snapshot=snapshot, compiled=ask.statements))
