@@ -123,7 +123,7 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     index = NameIndex(stored, dialect.table_case, dialect.max_name_bytes)
     absent: list[str] = []
     gaps: dict[str, _Gap] = {}
-    unreadable: dict[str, str] = {}
+    unreadable: dict[str, str] = {}  # stored name → as spelled
     for written in request.tables:
         name = index.resolve(written).name
         if name is None:
@@ -142,7 +142,9 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
         probes = [each for each in probes if each.table not in hidden]
     probes += prober.columns(list(gaps.values()))
     if unreadable and not any(table.readable for table in snapshot.tables):
-        probes += prober.of_closed_schema(unreadable)
+        (answer,) = prober.select([(next(iter(unreadable.values())), [])])
+        if answer is not None and answer.failure is Failure.SCHEMA_DENIED:  # then it is the schema's fault for all
+            probes += [Probe(table, None, ProbeAnswer.SCHEMA_DENIED) for table in unreadable]
     return replace(snapshot, probes=tuple(probes)) if probes else snapshot
 
 
@@ -201,14 +203,14 @@ class _Prober:
         for turn in range(max(map(len, spellings.values()), default=0)):
             open_tables = [each for each in asked if each not in probes and turn < len(spellings[each])]
             wanted = [(spellings[each][turn], columns[each][:_COLUMNS_PER_STATEMENT]) for each in open_tables]
-            answers = self._select(wanted)
+            answers = self.select(wanted)
             # Is it the table, or a column?
             doubtful = [
                 number
                 for number, answer in enumerate(answers)
                 if answer is not None and wanted[number][1] and answer.failure not in (*_NO_TABLE, Failure.TRANSIENT)
             ]
-            whole = dict(zip(doubtful, self._select([(wanted[each][0], []) for each in doubtful]), strict=True))
+            whole = dict(zip(doubtful, self.select([(wanted[each][0], []) for each in doubtful]), strict=True))
             for number, table in enumerate(open_tables):
                 spelled, together = wanted[number]
                 answer = whole.get(number, answers[number])
@@ -238,12 +240,6 @@ class _Prober:
                     else:
                         probes += [_told(gap.table, column, answer) for column in by_spelling[name]]
         return probes
-
-    def of_closed_schema(self, tables: Mapping[str, str]) -> list[Probe]:
-        """{stored name: as spelled} of tables that the role may not read → all of them, if it is the schema's fault."""
-        (answer,) = self._select([(next(iter(tables.values())), [])])
-        closed = answer is not None and answer.failure is Failure.SCHEMA_DENIED
-        return [Probe(table, None, ProbeAnswer.SCHEMA_DENIED) for table in tables] if closed else []
 
     def _unless_all_are_absent(self, tables: Sequence[str], spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
         """The tables of which some may be there."""
@@ -294,7 +290,7 @@ class _Prober:
         refused = refusals(columns, statement, self._asking.ask, most=_COLUMNS_PER_STATEMENT, of_all=of_all)
         return ((column, refused.get(number)) for number, column in enumerate(columns))
 
-    def _select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:
+    def select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:
         if not wanted:
             return []
         probe, request = self._dialect.probe, self._request

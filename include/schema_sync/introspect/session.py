@@ -105,9 +105,8 @@ class Session:
         size = 0
         for rows, row in enumerate(self._fetched(connection, cursor), 1):
             size += sum(len(value) for value in row if isinstance(value, str))
-            refusal = self._job.watch.limits.refusal(rows, size)
-            if refusal is not None:
-                self._last_error = Refusal(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {refusal}")
+            if (reason := self._job.watch.limits.refusal(rows, size)) is not None:
+                self._last_error = Refusal(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {reason}")
                 self.close()  # at once: what the server still sends is not waited for
                 raise self._last_error
             yield row

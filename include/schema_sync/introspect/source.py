@@ -38,10 +38,8 @@ class GroupOutcome:
 
     :ivar failure: what ``snapshot.error`` means (terminal or transient); None when the group was read, a missing
         schema or database included. Transient too when the group was read but a probe may be answered another time.
-    :ivar statements: columns queries sent for this group: 1, or 0 when nothing could or had to be asked.
-    :ivar probes: further statements, sent because something was absent; rows are never asked for.
-    :ivar compiled: statements that compiled what the datasets' queries consist of.
-    :ivar sql: the statement, without its parameters; empty when none was built.
+    :ivar statements, probes, compiled: how many were sent to read columns, to confirm them, and to be compiled.
+    :ivar sql: the columns query, without its parameters; empty when none was built.
     """
 
     request: GroupRequest
