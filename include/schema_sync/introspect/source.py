@@ -21,10 +21,9 @@ from ..warehouses.names import can_be_asked
 from .bisect import Refusal
 from .compile import Tables, prove
 from .confirm import Asking, confirm_missing, confirm_views
-from .limits import Limits
 from .rows import snapshot_of_rows
 from .session import Connect, Job, Session
-from .watch import OUT_OF_TIME, LeftBehindError, Watch
+from .watch import OUT_OF_TIME, LeftBehindError, Limits, Watch
 
 _log = logging.getLogger(__name__)
 
