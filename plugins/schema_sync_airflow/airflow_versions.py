@@ -104,12 +104,11 @@ def late_alert(after: timedelta, callback: Callable[..., Any]) -> Any:
     from airflow.sdk.definitions.callback import AsyncCallback
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-    reference = DeadlineReference.DAGRUN_QUEUED_AT
     kept: dict[str, Any] = {"interval": after}
     if _VERSION >= (3, 3):
         # Seconds, which it reads as well: of a timedelta 3.3.2 cannot clear a run that failed (HTTP 500).
         kept = {"interval": after.total_seconds(), "name": "the run has not finished in time"}
-    return DeadlineAlert(reference=reference, callback=AsyncCallback(callback), **kept)
+    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, callback=AsyncCallback(callback), **kept)
 
 
 def run_types_but_backfill() -> Mapping[str, Any]:

@@ -76,8 +76,7 @@ def source_opener(application: ApplicationConnection, owners: Mapping[str, str],
     """What finds a data source's credentials; it connects to nothing yet, and reads the vault once, if needed.
 
     :param owners: {data source id: organization id}, of all that may be asked for.
-    :return: raises TerminalError for an unknown type, no credentials, or credentials that cannot be read; says what to
-        create.
+    :return: raises TerminalError, saying what to create, where there are no credentials that can be read.
     """
     vault = cache(partial(vault_secrets, application, owners))
 

@@ -26,9 +26,7 @@ _STATES = {
 def embedded_metrics(
     result: RunResult, *, namespace: str, environment: str, at: datetime, run_id: str, restricted: bool
 ) -> dict[str, Any]:
-    """The members of one log event: the same names, whatever the run found.
-
-    One dimension, ``Environment``: a metric costs money for every value of one.
+    """The members of one log event; one dimension, because a metric costs money for every value of one.
 
     :param environment: which installation this is, such as production.
     :param at: when the run ended; with time zone.

@@ -56,10 +56,7 @@ RunId = Annotated[str | None, Query(alias="run", max_length=250)]
 def results_app() -> FastAPI:
     """What Airflow's API server mounts; one for the process, however often Airflow asks."""
     app = FastAPI(
-        title="Schema Sync results",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+        openapi_url=None,  # and so no pages of documentation
         dependencies=[
             Depends(requires_access_dag("GET", entity, param_dag_id=DAG_ID))
             for entity in (DagAccessEntity.XCOM, DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
@@ -123,12 +120,10 @@ class Asked:
 def _asked(request: Request, session: SessionDep, user: GetUserDep, run: RunId = None) -> Asked:
     """:raises HTTPException: 404, no such run."""
     runs = stored.recent_runs(session)
-    if not run:
-        return Asked(request, session, user, runs, runs[0] if runs else None, None)
-    at = next((each for each in runs if each.run_id == run), None) or stored.run_by_id(session, run)
-    if at is None:
+    at = next((each for each in runs if each.run_id == run), None)
+    if run and at is None and (at := stored.run_by_id(session, run)) is None:
         raise HTTPException(404, "Airflow has no run of this name any more. Choose another one on the first page.")
-    return Asked(request, session, user, runs, at, at)
+    return Asked(request, session, user, runs, at or next(iter(runs), None), at)
 
 
 AskedDep = Annotated[Asked, Depends(_asked)]
@@ -240,8 +235,7 @@ def _page(request: Request, template: str, status: int = 200, /, **values: Any) 
 async def _harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
     response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in _HEADERS.items():
-        response.headers[name] = value
+    response.headers.update(_HEADERS)
     return response
 
 

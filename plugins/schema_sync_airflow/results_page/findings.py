@@ -53,8 +53,8 @@ def find(session: Session, lines: Sequence[Line], question: Question) -> list[Hi
     hits: list[Hit] = []
     for run in {line.run.key: line.run for line in of.values()}.values():
         dates = dict(stored.values(session, run, [stored.FIRST_SEEN])[stored.FIRST_SEEN])
-        found = stored.values(session, run, [stored.REPORTS], containing=question.text)[stored.REPORTS]
-        for map_index, content in found:
+        said = stored.values(session, run, [stored.REPORTS], containing=question.text)
+        for map_index, content in said[stored.REPORTS]:
             for report in reading.reports(content, dates.get(map_index)):
                 line = of.get(report.totals.organization_id)
                 if line is not None and line.run.key == run.key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airflow.models.xcom import XComModel
 from sqlalchemy import and_, or_, select
@@ -21,20 +21,11 @@ if TYPE_CHECKING:
 
 REMEMBERED_RUNS = 90
 
-
-class TableNews(NamedTuple):
-    """What one run was the first to see of one table. :ivar said: in words."""
-
-    run: stored.Run
-    place: str
-    said: str
+News = tuple[stored.Run, str, str]  # run, table, and in words what it was the first to see of it
 
 
-def table_history(session: Session, runs: Sequence[stored.Run], organization_id: str) -> list[TableNews]:
-    """Newest first; each change once, under the first run that saw it: two statements.
-
-    :raises UnreadableError: as :func:`stored.values`.
-    """
+def table_history(session: Session, runs: Sequence[stored.Run], organization_id: str) -> list[News]:
+    """Newest first; each change once, under the first run that saw it: two statements."""
     by_key = {run.key: run for run in runs}
     batches = _values(session, and_(XComModel.task_id == FETCH, XComModel.dag_run_id.in_(by_key)))
     places = [
@@ -44,14 +35,14 @@ def table_history(session: Session, runs: Sequence[stored.Run], organization_id:
         if isinstance(batch, dict) and organization_id in str(batch.get("organizations")).split()
     ]
     reports = _values(session, and_(XComModel.task_id == DIFF, or_(*places))) if places else {}
-    found: list[TableNews] = []
+    found: list[News] = []
     seen: set[tuple[str, ColumnChange]] = set()
     for (key, _), content in sorted(reports.items(), key=lambda item: by_key[item[0][0]].moment):
         for place, changes in _changes(content, organization_id):
             fresh = [each for each in changes if (place, each) not in seen]
             seen |= {(place, each) for each in fresh}
             if fresh:
-                found.append(TableNews(by_key[key], place, words(fresh)))
+                found.append((by_key[key], place, words(fresh)))
     return found[::-1]
 
 

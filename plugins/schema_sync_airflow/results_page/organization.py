@@ -67,7 +67,6 @@ def detail(
 
     :param severity: show only these, None: all.
     :return: None when the run did not ask for this organization.
-    :raises UnreadableError: as :func:`stored.values`.
     """
     batches = batches_of(stored.values(session, run, stored.BATCHES))
     index = next((at for at, batch in enumerate(batches) if organization_id in batch.organizations), None)

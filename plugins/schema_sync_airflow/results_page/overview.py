@@ -158,10 +158,7 @@ def line(organization_id: str, name: str, totals: OrganizationTotals | None, run
 
 
 def lines_of(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
-    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two.
-
-    :raises UnreadableError: as :func:`stored.values`.
-    """
+    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two."""
     said = stored.values(session, run, [stored.NOTIFIED, stored.FAILED_REPORTS, stored.ERROR_OF_FETCH])
     told = _by_id(said[stored.NOTIFIED], reading.totals)
     error = next((str(content) for _, content in said[stored.ERROR_OF_FETCH]), None)

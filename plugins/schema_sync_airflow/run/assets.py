@@ -25,8 +25,7 @@ DRIFT_FOUND = Asset("schema_sync_drift_found", group="schema_sync")
 def add_asset_events(result: dict[str, Any], context: Context) -> None:
     """Tell of a run that succeeded; Airflow publishes the events together with the task's success.
 
-    ``restricted``: the run checked some organizations only. Such a run is news too, and only who is scheduled on it
-    knows whether it matters to them.
+    A run that checked some organizations only is news too: who is scheduled on it knows whether it matters to them.
 
     :param result: the run result (contract, section 2).
     """

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_OVER = ("success", "failed")
-
 
 def late_run_alert(late_after_min: int) -> Any:
     """The DAG's deadline, None for 0 minutes."""
@@ -88,12 +86,8 @@ def tell_of_run_without_summary(context: Context) -> None:
         run=run_facts(run_id, dag_run or _moments({})),
     )
     try:
-        tell_data_team(
-            message,
-            Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "no summary"),
-            settings,
-            unless=Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, run_id),
-        )
+        occasion = Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "no summary")
+        tell_data_team(message, occasion, settings, unless=Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, run_id))
     except SchemaSyncError as error:
         log.warning("schema-sync run %s has no summary, and the data team could not be told: %s", run_id, error)
 
@@ -106,16 +100,13 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
     run_id, settings = str(dag_run["dag_run_id"]), Settings.from_environment()
-    if dag_run["state"] in _OVER:
+    if dag_run["state"] in ("success", "failed"):
         return f"The run is over ({dag_run['state']}): nothing is said."
     if is_dry(dag_run.get("conf"), settings):
         return "A dry run: nothing is said."
     limits = DagSettings.from_environment()
-    message = late_message(
-        late_after_min=limits.late_after_min,
-        run_timeout_min=limits.run_timeout_min,
-        run=run_facts(run_id, _moments(dag_run)),
-    )
+    run = run_facts(run_id, _moments(dag_run))
+    message = late_message(late_after_min=limits.late_after_min, run_timeout_min=limits.run_timeout_min, run=run)
     occasion = Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "late")
     told = tell_data_team(message, occasion, settings)
     return "The data team was told." if told else "Nobody is set up to be told; the triggerer's log has the message."

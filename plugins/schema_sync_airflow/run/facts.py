@@ -26,7 +26,7 @@ def run_facts(run_id: str, run: Any) -> RunFacts:
     from include.schema_sync.settings import results_url
     from schema_sync_airflow.airflow_versions import airflow_setting
 
-    base_url = (airflow_setting("api", "base_url") or "").rstrip("/")
+    base_url = airflow_setting("api", "base_url").rstrip("/")
     return RunFacts(
         run_id=run_id,
         timestamp=run_timestamp(run, run.start_date),

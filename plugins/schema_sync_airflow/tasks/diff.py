@@ -63,10 +63,9 @@ class DatasetYmlDiffOperator(BaseOperator):
             whole = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
             whole = self._compiled(whole, snapshots, datasets, application, settings)
             charts = self._charts(whole, application, settings)
+        names = settings.impact == "names"
         self._reports = [
-            bounded(
-                with_impact(report, snapshot, charts.get(report.organization_id, ()), names=settings.impact == "names")
-            )
+            bounded(with_impact(report, snapshot, charts.get(report.organization_id, ()), names=names))
             for report, snapshot in zip(whole, snapshots, strict=True)
         ]
         for report in self._reports:

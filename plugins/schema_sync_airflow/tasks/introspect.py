@@ -69,15 +69,12 @@ class SchemaIntrospectionOperator(BaseOperator):
     def _raise_to_retry(self, introspection: Introspection, context: Context) -> None:
         from include.schema_sync.errors import TransientError
 
-        ti = context["ti"]
-        if introspection.transient and ti.try_number <= ti.max_tries:
-            names = ", ".join(
-                f"{result.organization.name!r}: {result.snapshot.data_source.name!r}"
-                for result in introspection.transient
-            )
+        ti, again = context["ti"], introspection.transient
+        if again and ti.try_number <= ti.max_tries:
+            names = ", ".join(f"{each.organization.name!r}: {each.snapshot.data_source.name!r}" for each in again)
             raise TransientError(
-                f"{len(introspection.transient)} of {len(introspection.results)} data sources gave no complete answer "
-                f"({names}); the reasons are above. The task is tried again."
+                f"{len(again)} of {len(introspection.results)} data sources gave no complete answer ({names}); "
+                "the reasons are above. The task is tried again."
             )
 
     def _fail(self, reports: list[dict[str, Any]], context: Context) -> None:

@@ -152,8 +152,6 @@ def _deliver(message: Message, settings: Settings, context: Context) -> None:
 
 
 def _is_for_one_person(context: Context) -> bool:
-    """The run was refused for what somebody asked of it at a terminal, or as a backfill of many days: no news for the
-    data team. Whoever triggered a run from elsewhere may not be looking.
-    """
+    """It was refused, and who asked sees it: at a terminal, or as a backfill. From elsewhere they may not look."""
     by_hand = facts.from_terminal or context["dag_run"].run_type == "backfill"
     return by_hand and bool(context["ti"].xcom_pull(task_ids=xcom.FETCH, key=xcom.REFUSED))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from ...errors import TransientError
 from ..delivery import rows
-from ..delivery.outbox import Delivery, OvertakenError, Sender, ThreadIncompleteError
+from ..delivery.outbox import OvertakenError, Sender, ThreadIncompleteError, message_id, pages_of
+from ..delivery.outgoing import Addressee, Outgoing
 from ..delivery.rows import Reservation
-from ..messages.layout import MessageKind
+from ..incidents import IncidentChange
+from ..messages.conversation import Turn
+from ..messages.layout import Message, MessageKind
 from ..slack.client import SlackRefusedError
-from ..slack.web_api import FROZEN, GONE
+from ..slack.transports import FROZEN, GONE, Posted
 from .memory import Memory, content_of, digest, lock_memory, remember
-from .plan import ConversationOutcome, Plan
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
@@ -27,27 +30,92 @@ class ConversationGoneError(Exception):
     """The conversation was marked as superseded: what was to be said is decided anew."""
 
 
-def carry_out(sender: Sender, plan: Plan) -> ConversationOutcome:
-    """Say what is planned, one thing after another.
+@dataclass(frozen=True, slots=True)
+class ConversationOutcome:
+    """What became of a run's report.
 
-    :raises ConversationGoneError: it goes on in another message.
-    :raises OvertakenError: somebody else has spoken meanwhile.
-    :raises TerminalError, TransientError: as :meth:`Talk.converse`.
+    :ivar reached: a message was delivered (post, reply or update), now or by an earlier try.
+    :ivar change: None: there is nothing to tell, or a later run has spoken already.
+    :ivar kind: of the message, as the contract counts them.
+    :ivar note: what a log should add.
+    :ivar ts: of the conversation's first message, None when there is no conversation.
+    :ivar messages: the first message as it reads now, and what was replied.
     """
-    speaker = _Speaker(sender, plan)
-    return speaker.go_on() if plan.reservation is None else speaker.begin(plan.reservation)
+
+    reached: bool
+    change: IncidentChange | None
+    kind: MessageKind = MessageKind.SCHEMA_SYNC
+    note: str | None = None
+    ts: str | None = None
+    messages: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Speaker:
+class Plan:
+    """What a run is about to say in a conversation; it is in the database already.
+
+    :ivar kind: of the first message.
+    :ivar row_id: whose row remembers.
+    :ivar ts: of the first message, empty while there is none.
+    :ivar thread_ts: of the thread that it is in itself.
+    :ivar reservation: for a message that begins a conversation.
+    :ivar moved: the organization has another channel now; this conversation is only brought to its end.
+    """
+
+    to: Addressee
+    run_id: str
+    kind: MessageKind
+    row_id: str
+    channel: str
+    ts: str
+    thread_ts: str | None
+    change: IncidentChange
+    turn: Turn
+    memory: Memory
+    reservation: Reservation | None = None
+    moved: bool = False
+
+    def first(self) -> Outgoing:
+        """The message that begins the conversation."""
+        action = "reply" if self.thread_ts else "post"
+        return self._outgoing(self.row_id, self.kind, action, self.turn.parent, self.thread_ts)
+
+    def update(self) -> Outgoing:
+        """The first message as it is to read."""
+        kind = self.turn.reply_kind
+        return self._outgoing(self.id_of(kind, "update"), kind, "update", self.turn.parent, self.thread_ts or self.ts)
+
+    def reply(self, message: Message) -> Outgoing:
+        action = "broadcast" if self.turn.broadcast else "reply"
+        reply = self._outgoing(str(self.memory.reply), self.turn.reply_kind, action, message, self.ts)
+        return replace(reply, broadcast=self.turn.broadcast)
+
+    def id_of(self, kind: MessageKind, action: str, page: int = 0) -> str:
+        return message_id(self.to, kind, self.run_id, page=page, action=action, revision=self.memory.revision)
+
+    def _outgoing(self, id_: str, kind: MessageKind, action: str, message: Message, thread_ts: str | None) -> Outgoing:
+        return Outgoing(id_, kind, self.to, self.channel, thread_ts, self.run_id, message.text, message.blocks, action)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
     sender: Sender
     plan: Plan
 
     @property
     def whom(self) -> str:
-        return self.plan.speech.to.whom
+        return self.plan.to.whom
 
-    def begin(self, reservation: Reservation) -> ConversationOutcome:
+    def carry_out(self) -> ConversationOutcome:
+        """Say what is planned, one thing after another.
+
+        :raises ConversationGoneError: it goes on in another message.
+        :raises OvertakenError: somebody else has spoken meanwhile.
+        :raises TerminalError, TransientError: as :meth:`Talk.converse`.
+        """
+        return self._go_on() if self.plan.reservation is None else self._begin(self.plan.reservation)
+
+    def _begin(self, reservation: Reservation) -> ConversationOutcome:
         plan = self.plan
         first = replace(plan.first(), content=content_of(replace(plan.memory, delivered=True), plan.kind))
         try:
@@ -58,24 +126,21 @@ class _Speaker:
             log.warning("The thread for %s is gone (%s): its notice goes to the channel", self.whom, refused)
             first = replace(first, thread_ts=None, action="post")
             sent = self.sender.send(first)
-        begun = replace(plan, ts=sent.ts, channel=sent.channel, thread_ts=first.thread_ts)
-        pages = begun.pages(plan.turn.parent, plan.kind, "post")
-        delivery = self.sender.send_pages(first, sent, pages, guard=self._guard)
-        return ConversationOutcome(True, plan.change, plan.kind, delivery.thread_error, sent.ts, (plan.turn.parent,))
+        thread_error = self._send_pages(first, sent, plan.turn.parent, "post")
+        return ConversationOutcome(True, plan.change, plan.kind, thread_error, sent.ts, (plan.turn.parent,))
 
-    def go_on(self) -> ConversationOutcome:
+    def _go_on(self) -> ConversationOutcome:
         plan, said = self.plan, self.plan.turn
         try:
             update_refused = self._update()
             note = None if update_refused is None else _not_updated(update_refused)
-            delivery = Delivery(plan.row_id, plan.channel, plan.ts, already_sent=False, recorded=True)
             try:
-                note = self._reply(delivery) or note
+                note = self._reply() or note
             except ThreadIncompleteError:
                 raise
             except TransientError as error:
                 what = "The conversation's first message is up to date, its thread is not"
-                raise ThreadIncompleteError(f"{what}. {error}", delivery=delivery) from None
+                raise ThreadIncompleteError(f"{what}. {error}") from None
             if update_refused is not None and said.reply is None and update_refused.code not in FROZEN:
                 raise update_refused  # then nothing was said at all
         except SlackRefusedError as refused:
@@ -115,22 +180,27 @@ class _Speaker:
                 return refused
         return self._supersede(refused.code)
 
-    def _reply(self, parent: Delivery) -> str | None:
+    def _reply(self) -> str | None:
         plan, said = self.plan, self.plan.turn
         if plan.memory.started_here:
-            pages = plan.pages(said.parent, plan.kind, "post")
-            return self.sender.send_pages(plan.first(), parent, pages, guard=self._guard).thread_error
+            return self._send_pages(plan.first(), Posted(plan.ts, plan.channel), said.parent, "post")
         if said.reply is None:
             return None
         reply = plan.reply(said.reply)
         try:
-            delivery = self.sender.send(reply, guard=self._guard, also=self._tell)
+            posted = self.sender.send(reply, guard=self._guard, also=self._tell)
         except SlackRefusedError as refused:
             if refused.code not in GONE:
                 raise
             self._supersede(refused.code)
-        pages = plan.pages(said.reply, said.reply_kind, "reply")
-        return self.sender.send_pages(reply, delivery, pages, guard=self._guard).thread_error
+        return self._send_pages(reply, posted, said.reply, "reply")
+
+    def _send_pages(self, parent: Outgoing, posted: Posted, message: Message, action: str) -> str | None:
+        """:return: why some will not follow, or None."""
+        # A first post may have had another first post before it, which somebody deleted.
+        id_of = partial(self.plan.id_of, parent.kind, f"{action}:{self.plan.row_id}")
+        pages = pages_of(parent, posted, message, id_of)
+        return self.sender.send_pages(parent, posted, pages, guard=self._guard).thread_error
 
     def _tell(self, connection: Connection) -> None:
         """Part of the transaction that confirms the reply; the guard has locked the row."""
@@ -147,7 +217,7 @@ class _Speaker:
         :raises OvertakenError: somebody has.
         """
         memory = lock_memory(connection, self.plan.row_id)
-        if memory is None or memory.superseded is not None or memory.state.run_id != self.plan.speech.run.run_id:
+        if memory is None or memory.superseded is not None or memory.state.run_id != self.plan.run_id:
             raise OvertakenError("a later run has spoken meanwhile: this one says nothing more")
         if memory.revision != self.plan.memory.revision:
             raise OvertakenError("another attempt of this run has spoken meanwhile: this one says nothing more")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ...nouns.discrepancy import Severity
 from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
-from ..delivery.unfinished import Unfinished
+from ..delivery.rows import Unfinished
 from ..incidents import (
     IncidentChange,
     IncidentState,

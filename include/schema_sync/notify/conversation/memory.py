@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..delivery.outgoing import json_content
-from ..delivery.unfinished import Unfinished, fetch_unfinished
+from ..delivery.rows import Unfinished, fetch_unfinished
 from ..incidents import IncidentState, state_from_json, state_to_json
 from ..messages.layout import MessageKind
 

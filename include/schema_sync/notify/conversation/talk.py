@@ -17,22 +17,20 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ...errors import TransientError
 from ...nouns.discrepancy import Severity
 from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
 from ..delivery import rows
-from ..delivery.outbox import SETTLE_S, OvertakenError, Sender
+from ..delivery.outbox import SETTLE_S, OvertakenError, Sender, message_id
 from ..delivery.outgoing import Addressee
-from ..delivery.unfinished import Unfinished, settle
+from ..delivery.rows import Unfinished
 from ..incidents import IncidentChange, run_moment
-from ..messages.conversation import Turn, turn
+from ..messages.conversation import Turn, error_notice, turn
 from ..messages.layout import MessageKind
-from ..messages.organization import error_notice
 from .acknowledgements import Acknowledgement, acknowledged, quieted
-from .carry_out import ConversationGoneError, carry_out
+from .carry_out import ConversationGoneError, ConversationOutcome, Plan, Speaker
 from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
 from .memory import (
     Conversation,
@@ -46,10 +44,6 @@ from .memory import (
     remember,
     unused_id,
 )
-from .plan import ConversationOutcome, Plan, Speech
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +78,7 @@ class Talk:
         for _ in range(_ROUNDS):
             try:
                 plan = self._plan()
-                return plan if isinstance(plan, ConversationOutcome) else carry_out(self.sender, plan)
+                return plan if isinstance(plan, ConversationOutcome) else Speaker(self.sender, plan).carry_out()
             except ConversationGoneError as gone:
                 log.warning("The conversation of %s goes on in a new message: %s", self.to.whom, gone)
             except OvertakenError as overtaken:
@@ -114,10 +108,6 @@ class Talk:
     @property
     def _is_whole(self) -> bool:
         return self.report.error is None and not self.report.unchecked
-
-    @property
-    def _speech(self) -> Speech:
-        return Speech(self.to, self.run)
 
     def _plan(self) -> Plan | ConversationOutcome:
         known: dict[str, str] = {}
@@ -162,7 +152,7 @@ class Talk:
             rows.begin(self.sender.database)
             # First the conversation, then the message: the order in which everybody locks them.
             memory = lock_memory(self.sender.database, owner.id) if owner.id else None
-            seen = settle(self.sender, row)
+            seen = self.sender.settle(row)
             if seen.ts is not None and memory is not None and row.id in (owner.id, memory.reply):
                 kind = MessageKind.SCHEMA_SYNC_ERROR if of_notice else MessageKind.SCHEMA_SYNC
                 remember(self.sender.database, owner.id, replace(memory, delivered=True), kind)
@@ -219,7 +209,10 @@ class Talk:
         if isinstance(decision, TakeOver):
             row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
         else:
-            row_id, thread_ts = unused_id(self.sender.database, self._speech.id_of(kind)), decision.thread_ts
+            row_id, thread_ts = (
+                unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id)),
+                decision.thread_ts,
+            )
         said = self._turn(kind, decision.change)
         memory = Memory(
             text=said.parent.text,
@@ -231,7 +224,7 @@ class Talk:
             requested_channel=self.channel,
             digest=digest(said.parent),
         )
-        plan = Plan(self._speech, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
+        plan = Plan(self.to, self.run.run_id, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
         facts = {"note": "; ".join(notes)} if notes else {}
         outgoing = replace(plan.first(), content=content_of(memory, kind), facts=facts)
         reservation = rows.insert_reservation(self.sender.database, outgoing, str(uuid.uuid4()), self.sender.now())
@@ -246,6 +239,7 @@ class Talk:
         known = None if memory.acknowledged is None else Acknowledgement(*memory.acknowledged)
         ack = acknowledged(reactions, known, self.run)
         said = self._turn(kind, decision.change, None if started_here else decision, ack)
+        reply_id = message_id(self.to, said.reply_kind, self.run.run_id, action="reply", revision=decision.revision)
         fresh = replace(
             memory,
             text=said.parent.text,
@@ -255,12 +249,12 @@ class Talk:
             delivered=said.reply is None or (decision.repeats and memory.delivered),
             started_here=started_here,
             revision=decision.revision,
-            reply=None if said.reply is None else self._speech.id_of(said.reply_kind, "reply", decision.revision),
+            reply=None if said.reply is None else reply_id,
             reply_kind=str(said.reply_kind),
             acknowledged=None if ack is None else (ack.reaction, ack.user, ack.since),
         )
         remember(self.sender.database, about.id, fresh, kind)
         return Plan(
-            self._speech, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said, fresh,
-            moved=decision.moved,
+            self.to, self.run.run_id, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said,
+            fresh, moved=decision.moved,
         )  # fmt: skip

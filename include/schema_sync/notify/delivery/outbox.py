@@ -27,17 +27,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
-from ..slack import web_api
+from ..messages.layout import MessageKind
 from ..slack.history import LookUp
-from ..slack.transports import Slack
-from ..slack.web_api import Posted
+from ..slack.transports import Posted, Slack, kept_of, rest
 from . import rows as tracking_rows
-from .outgoing import Addressee, Occasion, Outgoing
-from .rows import MIGRATION, Reservation, Row
+from .outgoing import DATA_TEAM, Addressee, Occasion, Outgoing
+from .rows import MIGRATION, Reservation, Row, Unfinished
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..messages.layout import Message, MessageKind
+    from ..messages.blocks import Block
+    from ..messages.layout import Message
 
 log = logging.getLogger(__name__)
 
@@ -52,41 +52,15 @@ SETTLE_S = 5.0
 _ROUNDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message that is in Slack.
-
-    :ivar ts: Slack's id of the message within ``channel``.
-    :ivar already_sent: an earlier attempt had posted it; this one did not.
-    :ivar recorded: False when an older database cannot hold its row.
-    :ivar replies: pages of the thread that are in Slack.
-    :ivar thread_error: why the rest of the thread will not follow, or None.
-    :ivar kept: how many blocks of its body it has, None: all; the others are a page of the thread.
-    """
-
-    internal_message_id: str
-    channel: str
-    ts: str
-    already_sent: bool
-    recorded: bool
-    replies: int = 0
-    thread_error: str | None = None
-    kept: int | None = None
-
-
 class ThreadIncompleteError(TransientError):
-    """The message is in Slack (``delivery``), the rest of its thread is not; another attempt continues there."""
-
-    def __init__(self, message: str, *, delivery: Delivery) -> None:
-        super().__init__(message)
-        self.delivery = delivery
+    """The message is in Slack, the rest of its thread is not; another attempt continues there."""
 
 
 class OvertakenError(SchemaSyncError):
     """Another run has spoken since, or another attempt of this one: what was to be said is out of date."""
 
 
-def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion, channel: str) -> Delivery:
+def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion, channel: str) -> Posted:
     """Send ``message`` and its replies, each once and each with its row, however often this is called.
 
     What was sent before, and reads differently now, is brought up to date. A webhook changes nothing that was said,
@@ -106,26 +80,26 @@ def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion,
         return message_id(to, kind, run_id, page=page, action=occasion.about)
 
     first = Outgoing(id_of(0), kind, to, channel, None, run_id, message.text, message.blocks)
-    delivery = sender.send(first)
+    posted = sender.send(first)
     if not sender.slack.has_threads:
-        return delivery
-    pages = [
-        replace(
-            first,
-            id=id_of(page),
-            channel=delivery.channel,
-            thread_ts=delivery.ts,
-            text=reply.text,
-            blocks=reply.blocks,
-            action="page",
-        )
-        for page, reply in enumerate(message.replies, start=1)
-    ]
-    delivered = sender.send_pages(first, delivery, pages)
-    if delivery.already_sent:
+        return posted
+    pages = pages_of(first, posted, message, id_of)
+    delivered = sender.send_pages(first, posted, pages)
+    if posted.already_sent:
         for outgoing in (first, *pages):
             sender.refresh(outgoing)
     return delivered
+
+
+def pages_of(parent: Outgoing, posted: Posted, message: Message, id_of: Callable[[int], str]) -> list[Outgoing]:
+    """What follows a message in its thread.
+
+    :param id_of: number, from 1 → id.
+    """
+    return [
+        _page(parent, posted, id_of(number), reply.text, reply.blocks)
+        for number, reply in enumerate(message.replies, start=1)
+    ]
 
 
 def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> bool:
@@ -138,12 +112,16 @@ def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> b
     return row is not None and bool(row.ts)
 
 
-def message_id(to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "") -> str:
+def message_id(
+    to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "", revision: int = 0
+) -> str:
     """The UUIDv5 that stands for one message of one run in the database and in Slack.
 
     :param page: 0 is the message itself.
     :param action: tells apart what a run says of one kind; empty for a message of its own.
+    :param revision: as of :class:`Memory`.
     """
+    action = f"{action}:{revision}" if revision else action
     about = [to.organization_id, to.integration_id, str(kind), run_id, *([action] if action else [])]
     return str(uuid.uuid5(NAMESPACE, json.dumps([*about, page] if page else about)))
 
@@ -173,7 +151,7 @@ class Sender:
         reservation: Reservation | None = None,
         guard: Callable[[Connection], None] | None = None,
         also: Callable[[Connection], None] | None = None,
-    ) -> Delivery:
+    ) -> Posted:
         """Send one message.
 
         :param reservation: the row as the caller has reserved it, in one transaction with its reasons. If it is gone,
@@ -200,7 +178,6 @@ class Sender:
                     turn_taken = True
                 with tracking_rows.row_errors("lock a row of slack_message_tracking", whom=outgoing.whom):
                     tracking_rows.begin(connection)
-                row: Row | None
                 try:
                     if guard is not None:
                         guard(connection)
@@ -215,7 +192,7 @@ class Sender:
                     continue
                 if row.ts:
                     log.info("Slack message %s was sent before: nothing is posted", outgoing.id)
-                    return Delivery(outgoing.id, row.channel, row.ts, already_sent=True, recorded=True, kept=row.kept)
+                    return Posted(row.ts, row.channel, row.kept, already_sent=True)
                 fresh = row.attempt == reservation.attempt
                 if not fresh and not settled and (left := _unsettled_s(row)) > 0:
                     settled = True
@@ -231,34 +208,30 @@ class Sender:
     def send_pages(
         self,
         parent: Outgoing,
-        delivery: Delivery,
+        posted: Posted,
         pages: list[Outgoing],
         *,
         guard: Callable[[Connection], None] | None = None,
-    ) -> Delivery:
+    ) -> Posted:
         """Send what follows a message in its thread.
 
         :raises ThreadIncompleteError: a page met a transient error.
         """
-        thread_ts = parent.thread_ts or delivery.ts
-        queue = [*_remainder(parent, delivery, thread_ts), *pages]
-        total = len(queue)
+        queue = [*_remainder(parent, posted), *pages]
+        number = 0
         while queue:
             outgoing = queue.pop(0)
-            number = delivery.replies + 1
-            failed = f"The message is in Slack, page {number} of {total} of its thread is not"
+            number += 1
+            failed = f"The message is in Slack, page {number} of {number + len(queue)} of its thread is not"
             try:
-                sent = self.send(outgoing, guard=guard)
+                page = self.send(outgoing, guard=guard)
             except TransientError as error:
-                raise ThreadIncompleteError(f"{failed}. {error}", delivery=delivery) from None
+                raise ThreadIncompleteError(f"{failed}. {error}") from None
             except TerminalError as error:
                 log.warning("%s. %s", failed, error)
-                return replace(delivery, thread_error=str(error))
-            more = _remainder(outgoing, sent, thread_ts)
-            queue[:0] = more
-            total += len(more)
-            delivery = replace(delivery, replies=number)
-        return delivery
+                return replace(posted, thread_error=str(error))
+            queue[:0] = _remainder(outgoing, page)
+        return posted
 
     def update(self, outgoing: Outgoing, *, ts: str, row_id: str) -> None:
         """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction.
@@ -285,6 +258,27 @@ class Sender:
         finally:
             tracking_rows.roll_back(connection)
 
+    def settle(self, unfinished: Unfinished) -> LookUp:
+        """Confirm a row when its message is in Slack, else remove it; part of the caller's transaction.
+
+        Where history cannot tell, the row is removed as well (the result's ``note`` says why): the message may stay in
+        Slack without one, but a row without a message would be in the way of every later run.
+
+        :raises TransientError: Slack could not answer.
+        """
+        connection = self.database
+        tracking_rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
+        row = tracking_rows.lock(connection, unfinished.id, whom="an earlier run")
+        if row is None or row.ts:  # somebody else was faster
+            return LookUp(None if row is None else row.ts)
+        sought = Outgoing(unfinished.id, MessageKind.SCHEMA_SYNC, DATA_TEAM, row.channel, row.thread_ts, "", "", ())
+        seen = self.slack.look_up(sought, row.posted_between)
+        if seen.ts is None:
+            tracking_rows.release(connection, unfinished.id)
+        else:
+            tracking_rows.confirm_found(connection, unfinished.id, seen.ts, self.now())
+        return seen
+
     def _send_locked(
         self,
         connection: Connection,
@@ -292,13 +286,13 @@ class Sender:
         row: Row,
         fresh: bool,
         also: Callable[[Connection], None] | None,
-    ) -> Delivery:
+    ) -> Posted:
         # An earlier attempt may have been told another channel, or thread.
         earlier = replace(outgoing, channel=row.channel, thread_ts=row.thread_ts)
         seen = LookUp() if fresh else self.slack.look_up(earlier, row.posted_between)
         if seen.ts is not None:
             log.info("Slack message %s was posted by an attempt that did not finish: confirming it", outgoing.id)
-            posted = Posted(seen.ts, row.channel, web_api.kept_of(outgoing.blocks, seen.blocks))
+            posted = Posted(seen.ts, row.channel, kept_of(outgoing.blocks, seen.blocks), already_sent=True)
             outgoing = earlier
         else:
             if not fresh:
@@ -311,9 +305,7 @@ class Sender:
             if seen.ts is None:
                 self.slack.withdraw_second(replace(outgoing, channel=posted.channel), posted.ts)
             raise
-        return Delivery(
-            outgoing.id, posted.channel, posted.ts, already_sent=seen.ts is not None, recorded=True, kept=posted.kept
-        )
+        return posted
 
     def _post(self, connection: Connection, outgoing: Outgoing, seen: LookUp) -> Posted:
         failure: SchemaSyncError | None = None
@@ -338,7 +330,7 @@ class Sender:
         except psycopg.Error as error:
             log.warning("The reservation of message %s could not be removed: %s", outgoing.id, type(error).__name__)
 
-    def _send_unrecorded(self, outgoing: Outgoing, why: str) -> Delivery:
+    def _send_unrecorded(self, outgoing: Outgoing, why: str) -> Posted:
         log.warning(
             "Message %s for %s is sent but not recorded in slack_message_tracking: %s.", outgoing.id, outgoing.whom, why
         )
@@ -346,11 +338,9 @@ class Sender:
         now = self.now().timestamp()
         seen = self.slack.look_up(outgoing, (now - _UNRECORDED_LOOK_BACK_S, now + tracking_rows.CLOCK_DIFFERENCE_S))
         if seen.ts is not None:
-            kept = web_api.kept_of(outgoing.blocks, seen.blocks)
-            return Delivery(outgoing.id, outgoing.channel, seen.ts, already_sent=True, recorded=False, kept=kept)
+            return Posted(seen.ts, outgoing.channel, kept_of(outgoing.blocks, seen.blocks), already_sent=True)
         self.slack.take_turn(outgoing)
-        posted = self.slack.post(outgoing, lambda: None)
-        return Delivery(outgoing.id, posted.channel, posted.ts, already_sent=False, recorded=False, kept=posted.kept)
+        return self.slack.post(outgoing, lambda: None)
 
 
 def _unsettled_s(row: Row) -> float:
@@ -360,20 +350,22 @@ def _unsettled_s(row: Row) -> float:
     return 0.0 if row.quiet_s is None else max(SETTLE_S - row.quiet_s, 0.0)
 
 
-def _remainder(outgoing: Outgoing, delivery: Delivery, thread_ts: str) -> list[Outgoing]:
+def _remainder(outgoing: Outgoing, posted: Posted) -> list[Outgoing]:
     """What Slack did not take of a message that was too long, as one more page of its thread."""
-    blocks = () if delivery.kept is None else web_api.rest(outgoing.blocks, delivery.kept)
-    if not blocks:
-        return []
-    return [
-        replace(
-            outgoing,
-            id=str(uuid.uuid5(NAMESPACE, json.dumps([outgoing.id, "rest"]))),
-            channel=delivery.channel,
-            thread_ts=thread_ts,
-            blocks=blocks,
-            action="page",
-            broadcast=False,
-            content=None,
-        )
-    ]
+    blocks = () if posted.kept is None else rest(outgoing.blocks, posted.kept)
+    id_ = str(uuid.uuid5(NAMESPACE, json.dumps([outgoing.id, "rest"])))
+    return [_page(outgoing, posted, id_, outgoing.text, blocks)] if blocks else []
+
+
+def _page(parent: Outgoing, posted: Posted, id_: str, text: str, blocks: tuple[Block, ...]) -> Outgoing:
+    return replace(
+        parent,
+        id=id_,
+        channel=posted.channel,
+        thread_ts=parent.thread_ts or posted.ts,
+        text=text,
+        blocks=blocks,
+        action="page",
+        broadcast=False,
+        content=None,
+    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ from .outgoing import Outgoing, content_of, sender_info
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..slack.web_api import Posted
+    from ..slack.transports import Posted
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 
@@ -104,8 +104,25 @@ ON CONFLICT (internal_message_id) DO UPDATE
        sent_at = EXCLUDED.sent_at
 """
 
-
 _CONTENT = "SELECT content FROM slack_message_tracking WHERE internal_message_id = %(id)s"
+
+_UNFINISHED = """
+SELECT integration_id::text, internal_message_id::text, sender_info ->> 'run_id',
+       extract(epoch FROM clock_timestamp() - greatest(coalesce(created_at, sent_at),
+                                                       (sender_info ->> 'since')::timestamptz,
+                                                       (sender_info ->> 'unanswered')::timestamptz))::float8
+  FROM slack_message_tracking
+ WHERE integration_id = ANY (%(ids)s::uuid[]) AND slack_message_ts = ''
+ ORDER BY created_at
+"""
+
+_FOUND = """
+UPDATE slack_message_tracking
+   SET slack_message_ts = %(ts)s, sent_at = %(now)s,
+       sender_info = (coalesce(sender_info, '{}'::jsonb) - '{attempt,since,earlier,unanswered}'::text[])
+           || '{"state": "sent", "note": "found by a later run"}'::jsonb
+ WHERE internal_message_id = %(id)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +159,15 @@ class Row:
     def posted_between(self) -> tuple[float, float]:
         """When earlier attempts can have posted: an attempt waits for its turn, and then has a lease."""
         return self.reserved_at - CLOCK_DIFFERENCE_S, self.tried_at + 2 * LEASE_S + CLOCK_DIFFERENCE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A reserved row; ``age_s``: since when no attempt can have begun to post, in seconds."""
+
+    id: str
+    run_id: str | None
+    age_s: float
 
 
 def refuse_autocommit(connection: Connection | None) -> None:
@@ -307,3 +333,17 @@ def release(connection: Connection, id_: str, *, made_by: str | None = None) -> 
     :param made_by: only if this attempt made it, and no other one has touched it since.
     """
     connection.execute(_RELEASE, {"id": id_, "made_by": made_by})
+
+
+def fetch_unfinished(connection: Connection, integration_ids: Sequence[str]) -> dict[str, list[Unfinished]]:
+    """{integration id: its unfinished rows}; one without any is absent."""
+    found: Any = connection.execute(_UNFINISHED, {"ids": list(integration_ids)}).fetchall()
+    unfinished: dict[str, list[Unfinished]] = {}
+    for integration_id, *row in found:
+        unfinished.setdefault(integration_id, []).append(Unfinished(*row))
+    return unfinished
+
+
+def confirm_found(connection: Connection, id_: str, ts: str, now: datetime) -> None:
+    """A message of an earlier run is in Slack after all; part of the caller's transaction."""
+    connection.execute(_FOUND, {"id": id_, "ts": ts, "now": now})

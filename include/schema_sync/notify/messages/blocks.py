@@ -36,36 +36,20 @@ MARKER_RESERVE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One line of a listing. Consecutive lines with an equal heading share a section below it."""
-
-    line: str
-    heading: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """Any number of lines, formatted only when they are shown.
 
-    :ivar size: number of lines.
-    :ivar item: index → line, already escaped, at most about 2 000 units long together with its heading.
+    :ivar line: row → line, already escaped, at most about 2 000 units long together with the heading.
     :ivar noun: what one line stands for, (singular, plural).
+    :ivar heading: stands above the lines of every section.
     :ivar in_thread: it stands in the thread alone, behind what did not fit; such listings are the last ones.
     """
 
-    size: int
-    item: Callable[[int], Item]
+    rows: Sequence[Any]
+    line: Callable[[Any], str]
     noun: tuple[str, str]
+    heading: str = ""
     in_thread: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """The part of a listing that went into one page; ``end`` is the index of the first line that did not."""
-
-    blocks: tuple[Block, ...]
-    end: int
-    cost: int
 
 
 def name(text: str | None, limit: int = NAME_LENGTH) -> str:
@@ -135,37 +119,28 @@ def cost(blocks: Sequence[Block]) -> int:
     return sum(units(json.dumps(block, ensure_ascii=False)) for block in blocks)
 
 
-def fill(listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000) -> Filled:
-    """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order."""
-    lines = 0
-    finished: list[Block] = []
-    finished_cost = 0
-    text, heading = "", ""
-    index = start
-    while index < listing.size:
-        item = listing.item(index)
-        lines += item.line.count("\n") + (2 if item.heading and item.heading != heading else 1)
-        if lines > max_lines:
-            break
-        longer = f"{text}\n{item.line}"
-        if text and item.heading == heading and units(longer) <= MAX_SECTION:
-            if finished_cost + cost([section(longer)]) > max_cost:
-                break
-            text = longer
-        else:
-            done = [section(text)] if text else []
-            fresh = f"{item.heading}\n{item.line}" if item.heading else item.line
-            spent = finished_cost + cost(done)
-            if len(finished) + len(done) + 1 > max_blocks or spent + cost([section(fresh)]) > max_cost:
-                break
-            finished += done
-            finished_cost = spent
-            text, heading = fresh, item.heading
-        index += 1
-    if text:
-        finished.append(section(text))
-        finished_cost += cost(finished[-1:])
-    return Filled(tuple(finished), index, finished_cost)
+def fill(
+    listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000
+) -> tuple[list[Block], int]:
+    """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order.
+
+    :return: the sections, and the index of the first line that is in none of them.
+    """
+    heading = f"{listing.heading}\n" if listing.heading else ""
+    blocks: list[Block] = []
+    text, finished_cost, lines = "", 0, int(bool(heading))
+    for index in range(start, len(listing.rows)):
+        line = listing.line(listing.rows[index])
+        lines += line.count("\n") + 1
+        longer, finished = f"{text}\n{line}", len(blocks) - 1
+        if not text or units(longer) > MAX_SECTION:
+            longer, finished = heading + line, len(blocks)
+            finished_cost += cost(blocks[-1:])
+        if lines > max_lines or finished >= max_blocks or finished_cost + cost([section(longer)]) > max_cost:
+            return blocks, index
+        blocks[finished:] = [section(longer)]
+        text = longer
+    return blocks, len(listing.rows)
 
 
 def plain_text(block: Block) -> str:

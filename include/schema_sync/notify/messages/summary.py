@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from ...nouns.discrepancy import Severity
-from ...nouns.report import OrganizationState, OrganizationTotals, UncheckedSource
+from ...nouns.report import OrganizationState, OrganizationTotals, SourceTiming, UncheckedSource
 from ...nouns.run import RunError, RunFacts, RunResult
 from ...text import counted
-from .blocks import Item, Listing, header, name, prose, section
+from .blocks import Listing, header, name, prose, section
 from .layout import Message, compose, run_context
 from .wording import EMOJI, severity_counts
 
-_Row = TypeVar("_Row")
-
 FAILED = "SCHEMA_SYNC_FAILED"  # what monitors of failed runs look for
 # How many of the slowest sources are named.
-_SLOWEST = 5
+_SLOWEST, _SLOW_MS = 5, 1_000
 
 _STATE_WORDS = {
     OrganizationState.FAILED: "failed",
@@ -105,17 +103,18 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
     """
     failed = [of for of in result.organizations if of.error is not None]
     gaps = [(of, source) for of in result.organizations for source in of.unchecked]
+    by_name = sorted(result.organizations, key=lambda of: (of.organization_name, of.organization_id))
     drifted = sorted(
-        (of for of in result.organizations if of.critical or of.warnings),
-        key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings, of.organization_name, of.organization_id),
+        (of for of in by_name if of.critical or of.warnings),
+        key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings),
     )
     slowest = sorted(
-        (of for of in result.organizations if of.slowest_source is not None),
-        key=lambda of: (-_elapsed_ms(of), of.organization_name, of.organization_id),
+        ((of, source) for of in by_name if (source := of.slowest_source) and source.elapsed_ms >= _SLOW_MS),
+        key=lambda row: -row[1].elapsed_ms,
     )[:_SLOWEST]
     untold = sorted(
-        (of for of in result.organizations if of.untold is not None or of.notification_error is not None),
-        key=lambda of: (-of.critical, -of.warnings, of.organization_name, of.organization_id),
+        (of for of in by_name if of.untold is not None or of.notification_error is not None),
+        key=lambda of: (-of.critical, -of.warnings),
     )
     title = _headline(result)
     facts = [*([_quiet(result)] if quiet else []), *_facts(result)]
@@ -124,26 +123,11 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
         title="Schema Sync summary",
         head=(header(title), section("\n".join(facts))),
         listings=(
-            _listing(
-                untold,
-                "*Not told*: nobody there knows of this",
-                _untold_line,
-                ("organization not told", "organizations not told"),
-            ),
-            _listing(
-                failed,
-                "*Failed*",
-                lambda of: f"🔴 {name(of.organization_name)}: {prose(of.error)}",
-                ("failed organization", "failed organizations"),
-            ),
-            _listing(
-                gaps,
-                "*Not checked*",
-                lambda gap: f"⚪ {name(gap[0].organization_name)}, {_unchecked_line(gap[1])}",
-                ("unchecked data source", "unchecked data sources"),
-            ),
-            _listing(drifted, "*Drift*", _drift_line, ("organization with drift", "organizations with drift")),
-            _listing(slowest, "*Slowest sources*", _slowest_line, ("slow source", "slow sources")),
+            Listing(untold, _untold_line, _nouns("organization{} not told"), "*Not told*: nobody there knows of this"),
+            Listing(failed, _failed_line, _nouns("failed organization{}"), "*Failed*"),
+            Listing(gaps, _unchecked_line, _nouns("unchecked data source{}"), "*Not checked*"),
+            Listing(drifted, _drift_line, _nouns("organization{} with drift"), "*Drift*"),
+            Listing(slowest, _slowest_line, _nouns("slow source{}"), "*Slowest sources*"),
         ),
         foot=(run_context(run),),
     )
@@ -225,10 +209,7 @@ def _changes(result: RunResult) -> list[str]:
     if not followed:
         return []
     new, critical, ongoing, resolved = (
-        sum(numbers)
-        for numbers in zip(
-            *((of.new or 0, of.new_critical or 0, of.ongoing or 0, of.resolved or 0) for of in followed), strict=True
-        )
+        sum(getattr(of, number) or 0 for of in followed) for number in ("new", "new_critical", "ongoing", "resolved")
     )
     line = f"Problems: {new} new, {critical} of them critical; {ongoing} ongoing, {resolved} resolved"
     if len(followed) < len(result.organizations):
@@ -242,9 +223,14 @@ def _untold_line(of: OrganizationTotals) -> str:
     return f"{sign} {name(of.organization_name)}{found}: {prose(of.untold or of.notification_error)}"
 
 
-def _unchecked_line(source: UncheckedSource) -> str:
+def _failed_line(of: OrganizationTotals) -> str:
+    return f"🔴 {name(of.organization_name)}: {prose(of.error)}"
+
+
+def _unchecked_line(gap: tuple[OrganizationTotals, UncheckedSource]) -> str:
+    of, source = gap
     datasets = counted(source.datasets, "dataset", "datasets")
-    return f"{name(source.data_source_name)} ({datasets}): {prose(source.error)}"
+    return f"⚪ {name(of.organization_name)}, {name(source.data_source_name)} ({datasets}): {prose(source.error)}"
 
 
 def _drift_line(of: OrganizationTotals) -> str:
@@ -255,14 +241,10 @@ def _drift_line(of: OrganizationTotals) -> str:
     return f"{line} (checked only in part)" if of.unchecked else line
 
 
-def _slowest_line(of: OrganizationTotals) -> str:
-    source = name(of.slowest_source.data_source_name if of.slowest_source is not None else None)
-    return f"⏱️ {name(of.organization_name)}, {source}: {_elapsed_ms(of) / 1000:.1f} s"
+def _slowest_line(row: tuple[OrganizationTotals, SourceTiming]) -> str:
+    of, source = row
+    return f"⏱️ {name(of.organization_name)}, {name(source.data_source_name)}: {source.elapsed_ms / 1000:.1f} s"
 
 
-def _elapsed_ms(of: OrganizationTotals) -> int:
-    return 0 if of.slowest_source is None else of.slowest_source.elapsed_ms
-
-
-def _listing(rows: Sequence[_Row], heading: str, line: Callable[[_Row], str], noun: tuple[str, str]) -> Listing:
-    return Listing(len(rows), lambda index: Item(line(rows[index]), heading), noun)
+def _nouns(pattern: str) -> tuple[str, str]:
+    return pattern.format(""), pattern.format("s")

@@ -12,7 +12,7 @@ from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import OrganizationReport, UncheckedSource
 from ...text import counted
 from ..incidents import OpenProblem
-from .blocks import Item, Listing, date, name, prose, units
+from .blocks import Listing, date, name, prose, units
 
 EMOJI = {severity: severity.sign for severity in Severity}
 PROBLEMS = ("problem", "problems")
@@ -45,7 +45,7 @@ def in_order(found: Sequence[Discrepancy], first_seen: Mapping[str, str] | None 
     return sorted(ordered, key=lambda each: datasets[_dataset_of(each)])
 
 
-def finding_item(found: Discrepancy, *, fixed: bool = False, since: str = "") -> Item:
+def finding_line(found: Discrepancy, *, fixed: bool = False, since: str = "") -> str:
     """One finding in a line, and a second one where that adds something.
 
     :param fixed: a patch repairs it.
@@ -60,7 +60,7 @@ def finding_item(found: Discrepancy, *, fixed: bool = False, since: str = "") ->
     if since:
         parts.append(since)
     line = " · ".join(parts)
-    return Item(f"{line}\n{prose(found.message)}" if found.type in _NEEDS_ITS_MESSAGE and found.message else line)
+    return f"{line}\n{prose(found.message)}" if found.type in _NEEDS_ITS_MESSAGE and found.message else line
 
 
 def problem_line(problem: OpenProblem, sign: str) -> str:
@@ -107,7 +107,7 @@ def unchecked_line(unchecked: Sequence[UncheckedSource]) -> str:
 
 
 def unchecked_listing(unchecked: Sequence[UncheckedSource]) -> Listing:
-    return Listing(int(bool(unchecked)), lambda _: Item(unchecked_line(unchecked)), ("line", "lines"))
+    return Listing([unchecked] if unchecked else (), unchecked_line, ("line", "lines"))
 
 
 def first_of(shown: Sequence[Discrepancy]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ...errors import SchemaSyncError, TransientError
-from .client import translate
+from ...errors import TerminalError
+from .client import ask
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -22,20 +22,18 @@ def channel_id(client: WebClient, channel: str) -> str:
     """
     if not channel.startswith("#"):
         return channel
-    failure: SchemaSyncError | None = None
+
+    def find() -> str | None:
+        pages = client.conversations_list(types="public_channel,private_channel", exclude_archived=True, limit=1000)
+        return next(
+            (str(each["id"]) for page in pages for each in page["channels"] if each["name"] == channel[1:]), None
+        )
+
+    why: object = "The app sees no channel of this name."
     try:
-        for page in client.conversations_list(
-            types="public_channel,private_channel", exclude_archived=True, limit=1000
-        ):
-            for each in page["channels"]:
-                if each["name"] == channel[1:]:
-                    return str(each["id"])
-    except Exception as error:  # noqa: BLE001 - its frames may hold the token; translated
-        failure = translate(error, what=f"The channel {channel} could not be looked up")
-    if isinstance(failure, TransientError):
-        raise failure
-    log.warning(
-        "The id of channel %s is not known: set DATA_TEAM_SLACK_CHANNEL_ID to it. %s",
-        channel, failure or "The app sees no channel of this name.",
-    )  # fmt: skip
+        if (found := ask(find, what=f"The channel {channel} could not be looked up")) is not None:
+            return found
+    except TerminalError as failure:
+        why = failure
+    log.warning("The id of channel %s is not known: set DATA_TEAM_SLACK_CHANNEL_ID to it. %s", channel, why)
     return channel

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from include.schema_sync.notify.incidents import advance
 from include.schema_sync.notify.messages import blocks
-from include.schema_sync.notify.messages.conversation import drift_alert, turn
+from include.schema_sync.notify.messages.conversation import drift_alert, error_notice, turn
 from include.schema_sync.notify.messages.layout import Message, render_text
-from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.messages.run_alerts import late_message
 from include.schema_sync.notify.messages.wording import in_order, what_to_do
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Impact, Severity
