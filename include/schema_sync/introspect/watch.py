@@ -20,7 +20,7 @@ OUT_OF_TIME = "its time for this run is up"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one answer (contract, section 14). :ivar rows: a column each. :ivar size: bytes, on the wire and of its texts."""
+    """Of one answer (contract, section 14). :ivar rows: a column each. :ivar size: bytes, on the wire and of texts."""
 
     rows: int = 2_000_000
     size: int = 256 * 2**20
