@@ -29,8 +29,8 @@ from ..text import counted, visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
 from ..yml.dataset import ReadDataset, read_dataset
-from .limits import Limits
 from .source import GroupOutcome, introspect_source
+from .watch import Limits
 from .workers import side_by_side
 
 log = logging.getLogger(__name__)
