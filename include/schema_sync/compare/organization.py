@@ -287,19 +287,19 @@ def _claim(subject: Subject, targets: Targets) -> None:
     """Every column that a definition uses is documented by it, on whichever table it is."""
     for word, needs in subject.needs.on_targets.items():
         if table := targets.of(word).table:
-            table.documented.update(name for need in needs if (name := table.names.resolve(need.column).name))
+            table.documented.extend(name for need in needs if (name := table.names.resolve(need.column).name))
     if subject.table is None:
         return
     on_targets = (need for needs in subject.needs.on_targets.values() for need in needs)
     for need in subject.needs.columns:
         if name := subject.table.names.resolve(need.column).name:
-            subject.table.documented.add(name)
+            subject.table.documented.append(name)
     for need in (*subject.needs.columns, *subject.needs.unplaced, *on_targets):
         if need.qualifier is not None:
             if root := subject.root_column(need):
-                subject.table.documented.add(root)
+                subject.table.documented.append(root)
             nested = f"{need.qualifier}.{need.column}"
             if name := subject.table.names.resolve(nested).name:
-                subject.table.documented.add(name)
+                subject.table.documented.append(name)
     for item in subject.needs.unread:
         subject.table.mentioned |= words_of(item.expression)

@@ -28,7 +28,9 @@ class KnownTable:
         self.probes: dict[str, Probe] = {}
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
-        self.documented: set[str] = set()
+        self.documented: list[
+            str
+        ] = []  # perhaps several times: of thousands of tables, sets would cost three times this
         self.mentioned: frozenset[str] = frozenset()  # of most tables nothing: an empty set each would cost more
 
     @property
@@ -42,7 +44,7 @@ class KnownTable:
         A nested field (``address.city`` beside ``address``) belongs to its column: it is no column of its own, and
         claiming it claims the column. Only to be asked when every dataset has made its claims.
         """
-        claimed = self.documented | {name.partition(".")[0] for name in self.documented}
+        claimed = {*self.documented, *(name.partition(".")[0] for name in self.documented)}
         return [
             column
             for column in self.table.columns

@@ -36,7 +36,7 @@ def needs_of(
 class Need:
     """One column that a definition needs, and who needs it.
 
-    :ivar by: as :func:`user_of`.
+    :ivar item: who needs it. Its words (``by``) are made when asked for: most needs are met, and never told.
     :ivar maybe_alias: the name is also another field's, whose expression may be what is meant, or the table's, and
         stands for its row: its absence says nothing.
     :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
@@ -46,14 +46,21 @@ class Need:
     """
 
     column: str
-    by: str
+    item: Field | Relationship
     line: int
     type: str | None = None
-    type_line: int | None = None
     maybe_alias: bool = False
     qualifier: str | None = None
     expression: str = ""
     in_sql: bool = False
+
+    @property
+    def by(self) -> str:
+        return user_of(self.item)
+
+    @property
+    def type_line(self) -> int | None:
+        return self.item.type_line if isinstance(self.item, Field) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +118,11 @@ class _Reader:
         self.needs = Needs(aliases=frozenset(self._aliases))
 
     def read_field(self, item: Field) -> None:
-        by = user_of(item)
         if item.expr is None:
             if item.kind.is_of_columns:
-                need = Need(item.name, by, item.line, _comparable_type(item), item.type_line)
-                self.needs.columns.append(need)
+                self.needs.columns.append(Need(item.name, item, item.line, _comparable_type(item)))
             return
-        names = self._names(item.expr, by, item.expr_line)
+        names = self._names(item.expr, item, item.expr_line)
         declared = _comparable_type(item) if _is_plain(item.expr, names) else None
         for reference in names:
             if reference.qualifier is None and reference.name in item.args:
@@ -125,25 +130,24 @@ class _Reader:
             maybe_alias = self._maybe_alias(reference.name, item) or (
                 reference.qualifier is None and self._qualifiers.may_be_row(reference.name, item.expr, self.dialect)
             )
-            need = Need(reference.name, by, item.expr_line, declared, item.type_line, maybe_alias, in_sql=True)
+            need = Need(reference.name, item, item.expr_line, declared, maybe_alias, in_sql=True)
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
-        by = user_of(relationship)
         for expression in relationship.source:
-            self._read_key(expression, by, relationship.source_line)
+            self._read_key(expression, relationship, relationship.source_line)
         for expression in relationship.target_columns:
-            self._read_key(expression, by, relationship.target_line, relationship.target)
+            self._read_key(expression, relationship, relationship.target_line, relationship.target)
 
-    def _read_key(self, expression: str, by: str, line: int, target: str | None = None) -> None:
-        for reference in self._names(expression, by, line):
+    def _read_key(self, expression: str, item: Relationship, line: int, target: str | None = None) -> None:
+        for reference in self._names(expression, item, line):
             if target is not None and reference.qualifier is None:
-                self.needs.on_targets[target].append(Need(reference.name, by, line))
+                self.needs.on_targets[target].append(Need(reference.name, item, line))
             else:
-                need = Need(reference.name, by, line, maybe_alias=self._maybe_alias(reference.name))
+                need = Need(reference.name, item, line, maybe_alias=self._maybe_alias(reference.name))
                 self._place(need, reference, expression)
 
-    def _names(self, expression: str, by: str, line: int) -> Sequence[ColumnName]:
+    def _names(self, expression: str, item: Field | Relationship, line: int) -> Sequence[ColumnName]:
         """The columns in an expression; why there are none, if it cannot be read, is kept."""
         references = self._referenced(expression)
         problem = references.problem
@@ -151,7 +155,7 @@ class _Reader:
             problem = f"it refers to more than {_MOST_COLUMNS} columns"
         if problem is None:
             return references.names
-        self.needs.unread.append(Unread(expression, by, line, problem))
+        self.needs.unread.append(Unread(expression, user_of(item), line, problem))
         return ()
 
     def _referenced(self, expression: str) -> References:
