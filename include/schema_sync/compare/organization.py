@@ -16,7 +16,7 @@ from ..needs.qualifiers import names_for_relationships
 from ..nouns.dataset import Dataset
 from ..nouns.discrepancy import Discrepancy
 from ..nouns.report import OrganizationReport, SourceTiming, UncheckedSource
-from ..nouns.snapshot import OrganizationSnapshot, SourceSnapshot
+from ..nouns.snapshot import Column, OrganizationSnapshot, SourceSnapshot
 from ..sql.expressions import words_of
 from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
@@ -253,20 +253,23 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             for subject in own:
                 report.add(_weighed(broken, subject))
             continue
-        silences = {subject.placement.definition.silence for subject in own}
-        # About the table, so whoever describes it may silence it.
-        ignored_names = {
-            column.name
-            for silence in silences
-            for column in table.unclaimed
-            if silence.ignores(column.name, dialect.column_case)
-        }
-        told = [column for column in table.unclaimed if column.name not in ignored_names]
-        silenced = [column for column in table.unclaimed if column.name in ignored_names]
-        if told:
-            report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
-        if silenced:
-            report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
+        _tell_undocumented(table, own, teller, dialect, report)
+
+
+def _tell_undocumented(
+    table: KnownTable, own: Sequence[Subject], teller: Subject, dialect: Dialect, report: _Report
+) -> None:
+    """About the table, so whoever describes it may silence it."""
+    silences = {subject.placement.definition.silence for subject in own}
+    told: list[Column] = []
+    silenced: list[Column] = []
+    for column in table.find_unclaimed():
+        is_silenced = any(silence.ignores(column.name, dialect.column_case) for silence in silences)
+        (silenced if is_silenced else told).append(column)
+    if told:
+        report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
+    if silenced:
+        report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
 
 
 def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:

@@ -21,6 +21,8 @@ class KnownTable:
     :ivar probes: {column that the catalogue does not list: what the warehouse says of it, unless it is missing}.
     """
 
+    mentioned: frozenset[str] = frozenset()  # of most tables nothing: an empty set each costs more than it seems to
+
     def __init__(self, table: Table, dialect: Dialect, *, listed: bool = True) -> None:
         self.table = table
         self.listed = listed
@@ -31,7 +33,6 @@ class KnownTable:
         self.documented: list[
             str
         ] = []  # perhaps several times: of thousands of tables, sets would cost three times this
-        self.mentioned: frozenset[str] = frozenset()  # of most tables nothing: an empty set each would cost more
 
     @property
     def alike(self) -> Names:
@@ -39,6 +40,10 @@ class KnownTable:
 
     @cached_property
     def unclaimed(self) -> list[Column]:
+        """:meth:`find_unclaimed`, for those who ask for each missing column; most tables are asked once."""
+        return self.find_unclaimed()
+
+    def find_unclaimed(self) -> list[Column]:
         """Columns in no dataset of the table, and in no expression that could not be read.
 
         A nested field (``address.city`` beside ``address``) belongs to its column: it is no column of its own, and
