@@ -96,8 +96,8 @@ RELATED = {
 
 
 @pytest.mark.parametrize("form", RELATED.values(), ids=RELATED)
-def test_four_times_as_many_related_models_take_four_times_as_long(check, form):
-    """Quadratic grouping would take sixteen times as long: it once took minutes."""
+def test_eight_times_as_many_related_models_do_not_take_sixty_times_as_long(check, form):
+    """Quadratic grouping did: it once took minutes."""
 
     def related(models: int) -> Batch:
         yml = "models:\n" + "".join(form.format(number) for number in range(models))
@@ -106,7 +106,7 @@ def test_four_times_as_many_related_models_take_four_times_as_long(check, form):
         assert batch.hostile.datasets_checked == 2
         return batch
 
-    assert related(2_000).cpu_s < 8 * related(500).cpu_s
+    assert related(2_000).cpu_s < 24 * related(250).cpu_s
 
 
 def test_a_dataset_of_tens_of_thousands_of_expressions_is_unchecked_and_its_sibling_is_not(check):
