@@ -98,7 +98,13 @@ class Account:
         elif said.kind is not MessageKind.SCHEMA_SYNC_ERROR:
             totals = replace(totals, notified=said.reached)
             if said.change is not None:
-                totals = _with_change(totals, said.change)
+                totals = replace(
+                    totals,
+                    new=len(said.change.new),
+                    new_critical=sum(1 for found in said.change.new if found.severity is Severity.CRITICAL),
+                    ongoing=len(said.change.ongoing) + len(said.change.kept),
+                    resolved=len(said.change.resolved),
+                )
                 self.first_seen[report.organization_id] = dict(said.change.first_seen)
             if said.ts is not None:
                 totals = replace(totals, thread=f"{channel}/{said.ts}")
@@ -224,16 +230,6 @@ def _first_message(report: OrganizationReport, desk: Desk) -> Message | None:
         if alert is not None or not report.unchecked:
             return alert
     return error_notice(report, desk.run)
-
-
-def _with_change(totals: OrganizationTotals, change: IncidentChange) -> OrganizationTotals:
-    return replace(
-        totals,
-        new=len(change.new),
-        new_critical=sum(1 for found in change.new if found.severity is Severity.CRITICAL),
-        ongoing=len(change.ongoing) + len(change.kept),
-        resolved=len(change.resolved),
-    )
 
 
 def _mention(change: IncidentChange, integration: SlackIntegration, setting: str) -> str:

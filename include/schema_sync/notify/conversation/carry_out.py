@@ -102,10 +102,6 @@ class Speaker:
     sender: Sender
     plan: Plan
 
-    @property
-    def whom(self) -> str:
-        return self.plan.to.whom
-
     def carry_out(self) -> ConversationOutcome:
         """Say what is planned, one thing after another.
 
@@ -123,7 +119,7 @@ class Speaker:
         except SlackRefusedError as refused:
             if plan.thread_ts is None or refused.code not in GONE | FROZEN:
                 raise
-            log.warning("The thread for %s is gone (%s): its notice goes to the channel", self.whom, refused)
+            log.warning("The thread for %s is gone (%s): its notice goes to the channel", self.plan.to.whom, refused)
             first = replace(first, thread_ts=None, action="post")
             sent = self.sender.send(first)
         thread_error = self._send_pages(first, sent, plan.turn.parent, "post")
@@ -161,7 +157,7 @@ class Speaker:
             return None
         update = plan.update()
         refused: SlackRefusedError | None = None
-        with rows.row_errors("record an update in slack_message_tracking", whom=self.whom):
+        with rows.row_errors("record an update in slack_message_tracking", whom=self.plan.to.whom):
             rows.begin(self.sender.database)
             memory = self._still_ours(self.sender.database)
             try:
@@ -208,7 +204,7 @@ class Speaker:
         remember(connection, self.plan.row_id, told, self.plan.kind)
 
     def _guard(self, connection: Connection) -> None:
-        with rows.row_errors("lock a conversation in slack_message_tracking", whom=self.whom):
+        with rows.row_errors("lock a conversation in slack_message_tracking", whom=self.plan.to.whom):
             self._still_ours(connection)
 
     def _still_ours(self, connection: Connection) -> Memory:
@@ -232,13 +228,13 @@ class Speaker:
         raise ConversationGoneError(code)
 
     def _let_go(self, refused: SlackRefusedError) -> str:
-        log.warning("A conversation in a channel that %s does not use any more is left: %s", self.whom, refused)
+        log.warning("A conversation in a channel that %s does not use any more is left: %s", self.plan.to.whom, refused)
         self._mark(lambda memory: replace(memory, superseded=refused.code, delivered=True))
         return f"the old channel refused the end of its conversation ({refused.code})"
 
     def _mark(self, change: Callable[[Memory], Memory]) -> None:
         rows.roll_back(self.sender.database)
-        with rows.row_errors("write to slack_message_tracking", whom=self.whom):
+        with rows.row_errors("write to slack_message_tracking", whom=self.plan.to.whom):
             rows.begin(self.sender.database)
             remember(
                 self.sender.database, self.plan.row_id, change(self._still_ours(self.sender.database)), self.plan.kind

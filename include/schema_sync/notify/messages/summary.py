@@ -133,19 +133,6 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
     )
 
 
-def fetch_failed_message(error: str, *, run: RunFacts) -> Message:
-    """The data team's message when the list of organizations could not be made: nothing was checked."""
-    title = "🔴 Schema Sync: the run failed at its start"
-    happened = f"No organization was checked. Reason: {prose(error, 2_000)}"
-    return compose(
-        text=f"{title}. {happened}",
-        title="Schema Sync failure",
-        head=(header(title), section(happened)),
-        listings=(),
-        foot=(run_context(run),),
-    )
-
-
 def _headline(result: RunResult) -> str:
     counts = result.counts
     failed, partial, clean = (
