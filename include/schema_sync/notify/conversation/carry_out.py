@@ -54,12 +54,10 @@ class ConversationOutcome:
 class Plan:
     """What a run is about to say in a conversation; it is in the database already.
 
-    :ivar kind: of the first message.
-    :ivar row_id: whose row remembers.
-    :ivar ts: of the first message, empty while there is none.
+    :ivar kind, row_id, ts: of the conversation's first message; ``ts`` is empty while there is none.
     :ivar thread_ts: of the thread that it is in itself.
     :ivar reservation: for a message that begins a conversation.
-    :ivar moved: the organization has another channel now; this conversation is only brought to its end.
+    :ivar moved: as of :class:`Continue`.
     """
 
     to: Addressee
@@ -76,12 +74,10 @@ class Plan:
     moved: bool = False
 
     def first(self) -> Outgoing:
-        """The message that begins the conversation."""
         action = "reply" if self.thread_ts else "post"
         return self._outgoing(self.row_id, self.kind, action, self.turn.parent, self.thread_ts)
 
     def update(self) -> Outgoing:
-        """The first message as it is to read."""
         kind = self.turn.reply_kind
         return self._outgoing(self.id_of(kind, "update"), kind, "update", self.turn.parent, self.thread_ts or self.ts)
 
@@ -103,9 +99,7 @@ class Speaker:
     plan: Plan
 
     def carry_out(self) -> ConversationOutcome:
-        """Say what is planned, one thing after another.
-
-        :raises ConversationGoneError: it goes on in another message.
+        """:raises ConversationGoneError: it goes on in another message.
         :raises OvertakenError: somebody else has spoken meanwhile.
         :raises TerminalError, TransientError: as :meth:`Talk.converse`.
         """
@@ -208,10 +202,7 @@ class Speaker:
             self._still_ours(connection)
 
     def _still_ours(self, connection: Connection) -> Memory:
-        """Lock the conversation's row and see that nobody has spoken since.
-
-        :raises OvertakenError: somebody has.
-        """
+        """Lock the conversation's row. :raises OvertakenError: somebody has spoken since."""
         memory = lock_memory(connection, self.plan.row_id)
         if memory is None or memory.superseded is not None or memory.state.run_id != self.plan.run_id:
             raise OvertakenError("a later run has spoken meanwhile: this one says nothing more")
@@ -220,10 +211,7 @@ class Speaker:
         return memory
 
     def _supersede(self, code: str) -> NoReturn:
-        """Mark the conversation as gone; what was to be told stays in its memory.
-
-        :raises ConversationGoneError: always.
-        """
+        """Mark the conversation as gone; what was to be told stays in its memory."""
         self._mark(lambda memory: replace(memory, superseded=code))
         raise ConversationGoneError(code)
 

@@ -57,7 +57,6 @@ class Continue:
 
     :ivar previous: what people know.
     :ivar repeats: this run has said it, or began to.
-    :ivar revision: as of :class:`Memory`.
     :ivar moved: the organization has another channel now; this conversation is only brought to its end.
     """
 
@@ -71,10 +70,9 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Say nothing.
+    """Say nothing; ``note`` says why.
 
     :ivar change: what changed without anybody's being told; None: nothing, or a later run has spoken.
-    :ivar note: why.
     :ivar remembered: what the conversation's row is to say from now on, None: what it says.
     """
 

@@ -69,17 +69,14 @@ def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion,
 
     :param sender: its connection is not in autocommit mode and in no transaction: this commits. Without one (the
         database cannot be reached) the message is sent all the same, and not recorded.
-    :raises TerminalError: Slack refused the message and nothing was posted; the message says what to do.
+    :raises TerminalError: Slack refused the message and nothing was posted.
     :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
     """
     tracking_rows.refuse_autocommit(sender.connection)
     kind, run_id = occasion.kind, occasion.run_id
-
-    def id_of(page: int) -> str:
-        return message_id(to, kind, run_id, page=page, action=occasion.about)
-
-    first = Outgoing(id_of(0), kind, to, channel, None, run_id, message.text, message.blocks)
+    id_of = partial(message_id, to, kind, run_id, action=occasion.about)
+    first = Outgoing(id_of(), kind, to, channel, None, run_id, message.text, message.blocks)
     posted = sender.send(first)
     if not sender.slack.has_threads:
         return posted
@@ -91,13 +88,10 @@ def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion,
     return delivered
 
 
-def pages_of(parent: Outgoing, posted: Posted, message: Message, id_of: Callable[[int], str]) -> list[Outgoing]:
-    """What follows a message in its thread.
-
-    :param id_of: number, from 1 → id.
-    """
+def pages_of(parent: Outgoing, posted: Posted, message: Message, id_of: Callable[..., str]) -> list[Outgoing]:
+    """What follows a message in its thread. :param id_of: ``page`` → id; pages are counted from 1."""
     return [
-        _page(parent, posted, id_of(number), reply.text, reply.blocks)
+        _page(parent, posted, id_of(page=number), reply.text, reply.blocks)
         for number, reply in enumerate(message.replies, start=1)
     ]
 
@@ -118,8 +112,7 @@ def message_id(
     """The UUIDv5 that stands for one message of one run in the database and in Slack.
 
     :param page: 0 is the message itself.
-    :param action: tells apart what a run says of one kind; empty for a message of its own.
-    :param revision: as of :class:`Memory`.
+    :param action: tells apart what a run says of one kind.
     """
     action = f"{action}:{revision}" if revision else action
     about = [to.organization_id, to.integration_id, str(kind), run_id, *([action] if action else [])]
@@ -128,10 +121,7 @@ def message_id(
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends messages once each.
-
-    :ivar connection: None when the application database cannot be reached.
-    """
+    """Sends messages once each. :ivar connection: None when the application database cannot be reached."""
 
     connection: Connection | None
     slack: Slack
@@ -140,7 +130,6 @@ class Sender:
 
     @property
     def database(self) -> Connection:
-        """The connection, for callers who cannot do without."""
         assert self.connection is not None  # noqa: S101 - for the type checker
         return self.connection
 
@@ -213,10 +202,7 @@ class Sender:
         *,
         guard: Callable[[Connection], None] | None = None,
     ) -> Posted:
-        """Send what follows a message in its thread.
-
-        :raises ThreadIncompleteError: a page met a transient error.
-        """
+        """:raises ThreadIncompleteError: a page met a transient error."""
         queue = [*_remainder(parent, posted), *pages]
         number = 0
         while queue:
@@ -234,10 +220,7 @@ class Sender:
         return posted
 
     def update(self, outgoing: Outgoing, *, ts: str, row_id: str) -> None:
-        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction.
-
-        :param row_id: of the message's row, whose marker it keeps.
-        """
+        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction, and keep its row's marker."""
         check = partial(tracking_rows.still_held, self.database, whom=outgoing.whom)
         self.slack.update(outgoing, ts, f"schema_sync:{row_id}", check)
 
@@ -308,17 +291,16 @@ class Sender:
         return posted
 
     def _post(self, connection: Connection, outgoing: Outgoing, seen: LookUp) -> Posted:
-        failure: SchemaSyncError | None = None
         try:
             return self.slack.post(outgoing, lambda: tracking_rows.still_held(connection, whom=outgoing.whom))
-        except SchemaSyncError as error:
-            failure = error
-        if isinstance(failure, TransientError):
+        except TransientError:
             tracking_rows.note_unanswered(connection, outgoing.id)
-        elif seen.note is None:
+            raise
+        except SchemaSyncError:
             # An attempt that history could not tell about may have posted: then the row must stay.
-            self._release(outgoing)
-        raise failure
+            if seen.note is None:
+                self._release(outgoing)
+            raise
 
     def _release(self, outgoing: Outgoing, *, made_by: str | None = None) -> None:
         """Remove the reservation. What the caller raises matters more than a failure of this."""

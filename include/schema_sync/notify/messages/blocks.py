@@ -65,17 +65,17 @@ def prose(text: str | None, limit: int = PROSE_LENGTH) -> str:
 
 
 def header(text: str) -> Block:
-    """A header block. ``text`` is escaped here and cut to Slack's 150 characters."""
+    """``text`` is escaped here and cut to Slack's 150 characters."""
     return {"type": "header", "text": {"type": "plain_text", "text": prose(text, MAX_HEADER) or "…", "emoji": True}}
 
 
 def section(text: str) -> Block:
-    """A section block of text that is already escaped and within Slack's 3 000 characters."""
+    """Of text that is already escaped and within Slack's 3 000 characters."""
     return {"type": "section", "text": _mrkdwn(text)}
 
 
 def context(text: str) -> Block:
-    """A context block (small print) of text that is already escaped."""
+    """Small print, of text that is already escaped."""
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
 
@@ -98,9 +98,8 @@ def date(timestamp: str, *, time: bool = False) -> str:
     except ValueError:
         return prose(timestamp, 40)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    tokens, plain = (
-        ("{date_short_pretty} {time}", "%Y-%m-%d %H:%M UTC") if time else ("{date_short_pretty}", "%Y-%m-%d")
-    )
+    tokens = "{date_short_pretty}" + (" {time}" if time else "")
+    plain = "%Y-%m-%d %H:%M UTC" if time else "%Y-%m-%d"
     return f"<!date^{int(moment.timestamp())}^{tokens}|{moment.astimezone(UTC):{plain}}>"
 
 
@@ -110,7 +109,6 @@ def without_dates(text: str) -> str:
 
 
 def units(text: str) -> int:
-    """Length in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

@@ -108,10 +108,9 @@ def turn(
 
 
 def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunFacts) -> Message | None:
-    """What an organization reads that never heard of its problems.
+    """What an organization reads that never heard of its problems; None: none is at or above ``min_severity``.
 
-    :return: None when no discrepancy is at or above ``min_severity``. Unchecked data sources alone make no
-        drift alert: they are an :func:`error_notice`.
+    Unchecked data sources alone make no drift alert: they are an :func:`error_notice`.
     """
     change = advance(None, report, min_severity=min_severity, run=run)
     return None if change is None else turn(None, change, report, run).parent

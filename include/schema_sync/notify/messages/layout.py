@@ -127,7 +127,7 @@ def _fewest_lines(listing: Listing) -> int:
 
 
 def run_context(run: RunFacts) -> Block:
-    """The small print: which run this is, with a link to it where one is known."""
+    """The small print: which run this is, with a link where one is known."""
     label = f"run {prose(run.run_id, 250)}"
     if is_web_address(run.run_url):
         label = f"<{_address(str(run.run_url)).replace('&', '&amp;')}|{label}>"

@@ -61,7 +61,6 @@ def run_result(
 def result_json(result: RunResult, *, failure: str = "") -> dict[str, Any]:
     """The run result in the contract's words and key order (section 2), plain JSON values only.
 
-    :param failure: why a run failed.
     An error of the run itself has ``organizationId`` and ``organizationName`` null.
     """
     counts = result.counts
@@ -157,7 +156,6 @@ def _headline(result: RunResult) -> str:
 
 
 def _facts(result: RunResult) -> list[str]:
-    """Sentences of totals, escaped."""
     of_run = [error for error in result.errors if not error.organization_id][:1]  # a run has one error of its own
     facts = [f"*This run failed:* {prose(error.error, 1_000)}" for error in of_run]
     if not result.organizations:
