@@ -146,13 +146,14 @@ def _report(value: Json, first_seen: Json) -> Report:
 
 def _finding(value: Json, first_seen: Json) -> Finding:
     place = (_text(value, part) for part in ("database", "schema", "table"))
+    users = value.get("users")
     return _read(
         Finding,
         value,
         severity=_SEVERITIES.get(_text(value, "severity"), Severity.INFO),
         place=".".join(part for part in place if part),
         first_seen=_text(first_seen, _text(value, "fingerprint")) or None,
-        users=tuple(each for each in value.get("users") or () if isinstance(each, str)),
+        users=tuple(each for each in users if isinstance(each, str)) if isinstance(users, list) else (),
         impact=_object(value.get("impact")) or None,
     )
 

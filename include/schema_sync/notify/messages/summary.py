@@ -15,7 +15,7 @@ from .wording import EMOJI, severity_counts
 
 FAILED = "SCHEMA_SYNC_FAILED"  # what monitors of failed runs look for
 # How many of the slowest sources are named.
-_SLOWEST = 5
+_SLOWEST, _SLOW_MS = 5, 1_000
 
 _STATE_WORDS = {
     OrganizationState.FAILED: "failed",
@@ -108,7 +108,7 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
         key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings),
     )
     slowest = sorted(
-        ((of, source) for of in by_name if (source := of.slowest_source) is not None),
+        ((of, source) for of in by_name if (source := of.slowest_source) and source.elapsed_ms >= _SLOW_MS),
         key=lambda row: -row[1].elapsed_ms,
     )[:_SLOWEST]
     untold = sorted(
