@@ -29,11 +29,7 @@ _NAME_LENGTH, _PLACE_LENGTH = 128, 386
 
 
 class OpenProblem(NamedTuple):
-    """What is remembered of an announced problem: enough to name it once it is gone.
-
-    :ivar first_seen: timestamp of the run that announced it.
-    :ivar place: as of :func:`place_of`.
-    """
+    """What is remembered of an announced problem: enough to name it once it is gone, and when it was announced."""
 
     fingerprint: str
     type: DiscrepancyType

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_Said = ConversationOutcome | OrganizationTotals  # totals: of an organization that nobody talked to
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -62,10 +64,7 @@ class Desk:
 
 @dataclass
 class Account:
-    """What became of the batch's organizations so far.
-
-    :ivar first_seen: {organization id: {fingerprint: since when}}.
-    """
+    """What became of the batch's organizations so far; ``first_seen``: {organization id: {fingerprint: since when}}."""
 
     outcomes: list[OrganizationTotals] = field(default_factory=list)
     first_seen: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -75,17 +74,8 @@ class Account:
     def is_transient(self) -> bool:
         return any(isinstance(error, TransientError) for error in self.errors)
 
-    def enter(
-        self,
-        report: OrganizationReport,
-        said: ConversationOutcome | OrganizationTotals | SchemaSyncError,
-        channel: str | None,
-    ) -> None:
-        """One organization is done with.
-
-        :param said: what was said, the totals of one that nobody talked to, or why it was not told.
-        :param channel: where it was told.
-        """
+    def enter(self, report: OrganizationReport, said: _Said | SchemaSyncError, channel: str | None) -> None:
+        """Done with one organization: what was said in ``channel``, its totals if nobody talked to it, or why not."""
         totals = report.totals
         if isinstance(said, SchemaSyncError):
             log.warning("%r was not told: %s", report.organization_name, said)
@@ -130,7 +120,7 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
         remembered = recall(desk.application, [each.id for each in integrations.values()])
     for report in reports:
         integration = integrations.get(report.organization_id)
-        said: ConversationOutcome | OrganizationTotals | SchemaSyncError
+        said: _Said | SchemaSyncError
         try:
             said = _tell(report, integration, remembered, desk)
         except SchemaSyncError as error:
@@ -170,7 +160,7 @@ def complete(reports: Sequence[OrganizationReport], application: Connection) -> 
 
 def _tell(
     report: OrganizationReport, integration: SlackIntegration | None, remembered: Mapping[str, Remembered], desk: Desk
-) -> ConversationOutcome | OrganizationTotals:
+) -> _Said:
     if desk.dry or desk.quiet or integration is None or integration.channel_id is None:
         return _do_not_tell(report, integration, desk)
     talk = Talk(

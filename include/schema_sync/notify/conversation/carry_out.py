@@ -57,7 +57,6 @@ class Plan:
     :ivar kind, row_id, ts: of the conversation's first message; ``ts`` is empty while there is none.
     :ivar thread_ts: of the thread that it is in itself.
     :ivar reservation: for a message that begins a conversation.
-    :ivar moved: as of :class:`Continue`.
     """
 
     to: Addressee
@@ -99,10 +98,7 @@ class Speaker:
     plan: Plan
 
     def carry_out(self) -> ConversationOutcome:
-        """:raises ConversationGoneError: it goes on in another message.
-        :raises OvertakenError: somebody else has spoken meanwhile.
-        :raises TerminalError, TransientError: as :meth:`Talk.converse`.
-        """
+        """:raises ConversationGoneError, OvertakenError: it goes on in another message; somebody else has spoken."""
         return self._go_on() if self.plan.reservation is None else self._begin(self.plan.reservation)
 
     def _begin(self, reservation: Reservation) -> ConversationOutcome:
@@ -142,10 +138,7 @@ class Speaker:
         return ConversationOutcome(True, plan.change, plan.kind, note, plan.ts, messages)
 
     def _update(self) -> SlackRefusedError | None:
-        """Let the first message read as things are now. Twice is as good as once, so no reservation is needed.
-
-        :return: why Slack left it as it was: the thread can be told all the same.
-        """
+        """Let the first message read as things are now; may be repeated. :return: why Slack left it as it was."""
         plan, message = self.plan, self.plan.turn.parent
         if plan.memory.digest == digest(message):
             return None

@@ -12,15 +12,7 @@ from ...nouns.discrepancy import Severity
 from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
 from ..delivery.rows import Unfinished
-from ..incidents import (
-    IncidentChange,
-    IncidentState,
-    advance,
-    continues,
-    is_older,
-    run_moment,
-    time_between,
-)
+from ..incidents import IncidentChange, IncidentState, advance, continues, is_older, run_moment, time_between
 from ..messages.conversation import REMIND_AFTER
 from .memory import Conversation, Memory, Remembered
 
@@ -31,11 +23,7 @@ LATER_RUN = "a later run has spoken already: this one says nothing"
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Begin a conversation.
-
-    :ivar previous: what was open before, and told elsewhere.
-    :ivar thread_ts: of the thread that it goes into (error notices only).
-    """
+    """Begin a conversation, an error notice perhaps in a thread; ``previous`` was open before, and told elsewhere."""
 
     change: IncidentChange
     previous: IncidentState | None = None
@@ -116,9 +104,8 @@ def decide(
 
 
 def decide_notice(notice: Conversation, drift: Conversation, run: RunFacts, channel: str, *, failed: bool) -> Decision:
-    """What a run says about its check: that it failed, once per streak of failing runs.
+    """What a run says about its check: that it failed, once per streak of failing runs, in the thread of what is open.
 
-    :param drift: a notice goes into the thread of what is open in the channel.
     :param failed: False: nothing is said, but the next failure is told anew.
     """
     memory = notice.memory

@@ -151,16 +151,13 @@ class Remembered:
     unfinished: tuple[Unfinished, ...] = ()
 
 
-def lock_integration(connection: Connection, integration_id: str) -> None:
-    """Until the transaction ends, nobody else decides about this integration's conversations."""
-    connection.execute(_LOCK_INTEGRATION, {"integration_id": integration_id})
-
-
 def recall(connection: Connection, integration_ids: Sequence[str], *, lock: bool = False) -> dict[str, Remembered]:
     """{integration id: what is remembered}, in two statements.
 
-    :param lock: keep the conversations' rows locked until the transaction ends.
+    :param lock: until the transaction ends, the rows are locked, and nobody else decides about these integrations.
     """
+    for id_ in integration_ids if lock else ():
+        connection.execute(_LOCK_INTEGRATION, {"integration_id": id_})
     ids = {"ids": list(integration_ids)}
     found: dict[str, dict[str, Conversation]] = {id_: {} for id_ in integration_ids}
     rows: Any = connection.execute(_NEWEST_LOCKED if lock else _NEWEST, ids).fetchall()

@@ -32,18 +32,7 @@ from ..messages.layout import MessageKind
 from .acknowledgements import Acknowledgement, acknowledged, quieted
 from .carry_out import ConversationGoneError, ConversationOutcome, Plan, Speaker
 from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
-from .memory import (
-    Conversation,
-    Memory,
-    Remembered,
-    content_of,
-    digest,
-    lock_integration,
-    lock_memory,
-    recall,
-    remember,
-    unused_id,
-)
+from .memory import Conversation, Memory, Remembered, content_of, digest, lock_memory, recall, remember, unused_id
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +107,6 @@ class Talk:
         while True:
             with rows.row_errors("read a conversation from slack_message_tracking", whom=self.to.whom):
                 rows.begin(self.sender.database)
-                lock_integration(self.sender.database, integration_id)
                 remembered = recall(self.sender.database, [integration_id], lock=True)[integration_id]
                 left = self.to_settle(remembered)
                 may_ask = not asked and self._may_be_acknowledged(remembered.drift)
@@ -141,10 +129,7 @@ class Talk:
         return bool(memory.state.problems) and memory.state.as_of < run_moment(self.run)
 
     def _settle(self, row: Unfinished, remembered: Remembered, notes: list[str]) -> dict[str, str]:
-        """Is the message of a dead attempt in Slack? If not, its row is removed.
-
-        :return: {fingerprint: since when} of what it was to tell.
-        """
+        """Settle a row of a dead attempt. :return: {fingerprint: since when} of what it was to tell, and never did."""
         of_notice = row.id == remembered.notice.id
         owner = remembered.notice if of_notice else remembered.drift
         self.sender.sleep(max(SETTLE_S - row.age_s, 0.0))
@@ -209,10 +194,8 @@ class Talk:
         if isinstance(decision, TakeOver):
             row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
         else:
-            row_id, thread_ts = (
-                unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id)),
-                decision.thread_ts,
-            )
+            row_id = unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id))
+            thread_ts = decision.thread_ts
         said = self._turn(kind, decision.change)
         memory = Memory(
             text=said.parent.text,

@@ -81,10 +81,7 @@ def _clean_messages(before: datetime, dry_run: bool) -> bool:
 
 
 def _application_db() -> dict[str, Any]:
-    """What psycopg needs to connect: the Airflow connection ``app_db``, wherever it is kept.
-
-    :raises TerminalError: it does not exist.
-    """
+    """What psycopg needs to connect: the Airflow connection ``app_db``, wherever it is kept."""
     answer = _airflow("connections", "get", "app_db", "--output", "json")
     try:
         (found,) = json.loads(answer.stdout)

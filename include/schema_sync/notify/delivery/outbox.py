@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ..messages.blocks import Block
     from ..messages.layout import Message
 
+    Step = Callable[[Connection], None]
+
 log = logging.getLogger(__name__)
 
 # Fixed for ever: with another value every message of a running attempt would be sent again.
@@ -109,11 +111,7 @@ def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> b
 def message_id(
     to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "", revision: int = 0
 ) -> str:
-    """The UUIDv5 that stands for one message of one run in the database and in Slack.
-
-    :param page: 0 is the message itself.
-    :param action: tells apart what a run says of one kind.
-    """
+    """The UUIDv5 that stands for one message of one run in the database and in Slack; page 0 is the message itself."""
     action = f"{action}:{revision}" if revision else action
     about = [to.organization_id, to.integration_id, str(kind), run_id, *([action] if action else [])]
     return str(uuid.uuid5(NAMESPACE, json.dumps([*about, page] if page else about)))
@@ -138,13 +136,12 @@ class Sender:
         outgoing: Outgoing,
         *,
         reservation: Reservation | None = None,
-        guard: Callable[[Connection], None] | None = None,
-        also: Callable[[Connection], None] | None = None,
+        guard: Step | None = None,
+        also: Step | None = None,
     ) -> Posted:
         """Send one message.
 
-        :param reservation: the row as the caller has reserved it, in one transaction with its reasons. If it is gone,
-            so are they.
+        :param reservation: the row as the caller has reserved it with its reasons. If it is gone, so are they.
         :param guard: called in the transaction that posts, before the message's own row is locked; raises
             :class:`OvertakenError` when it must not be posted any more.
         :param also: what becomes true in the transaction that confirms.
@@ -188,19 +185,14 @@ class Sender:
                     tracking_rows.roll_back(connection)
                     self.sleep(left)
                     continue
-                return self._send_locked(connection, outgoing, row, fresh, also)
+                return self._send_locked(outgoing, row, fresh, also)
             finally:
                 # Gives the lock back on every path; after a commit there is nothing to roll back.
                 tracking_rows.roll_back(connection)
         raise TransientError(f"Several workers at once failed to send message {outgoing.id} for {outgoing.whom}.")
 
     def send_pages(
-        self,
-        parent: Outgoing,
-        posted: Posted,
-        pages: list[Outgoing],
-        *,
-        guard: Callable[[Connection], None] | None = None,
+        self, parent: Outgoing, posted: Posted, pages: list[Outgoing], *, guard: Step | None = None
     ) -> Posted:
         """:raises ThreadIncompleteError: a page met a transient error."""
         queue = [*_remainder(parent, posted), *pages]
@@ -246,8 +238,6 @@ class Sender:
 
         Where history cannot tell, the row is removed as well (the result's ``note`` says why): the message may stay in
         Slack without one, but a row without a message would be in the way of every later run.
-
-        :raises TransientError: Slack could not answer.
         """
         connection = self.database
         tracking_rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
@@ -262,14 +252,7 @@ class Sender:
             tracking_rows.confirm_found(connection, unfinished.id, seen.ts, self.now())
         return seen
 
-    def _send_locked(
-        self,
-        connection: Connection,
-        outgoing: Outgoing,
-        row: Row,
-        fresh: bool,
-        also: Callable[[Connection], None] | None,
-    ) -> Posted:
+    def _send_locked(self, outgoing: Outgoing, row: Row, fresh: bool, also: Step | None) -> Posted:
         # An earlier attempt may have been told another channel, or thread.
         earlier = replace(outgoing, channel=row.channel, thread_ts=row.thread_ts)
         seen = LookUp() if fresh else self.slack.look_up(earlier, row.posted_between)
@@ -280,9 +263,9 @@ class Sender:
         else:
             if not fresh:
                 self.slack.take_turn(outgoing)
-            posted = self._post(connection, outgoing, seen)
+            posted = self._post(outgoing, seen)
         try:
-            tracking_rows.confirm(connection, outgoing, posted, note=seen.note, now=self.now(), also=also)
+            tracking_rows.confirm(self.database, outgoing, posted, note=seen.note, now=self.now(), also=also)
         except SchemaSyncError:
             # Whoever cannot confirm has lost its row, perhaps before Slack took the message.
             if seen.ts is None:
@@ -290,11 +273,11 @@ class Sender:
             raise
         return posted
 
-    def _post(self, connection: Connection, outgoing: Outgoing, seen: LookUp) -> Posted:
+    def _post(self, outgoing: Outgoing, seen: LookUp) -> Posted:
         try:
-            return self.slack.post(outgoing, lambda: tracking_rows.still_held(connection, whom=outgoing.whom))
+            return self.slack.post(outgoing, lambda: tracking_rows.still_held(self.database, whom=outgoing.whom))
         except TransientError:
-            tracking_rows.note_unanswered(connection, outgoing.id)
+            tracking_rows.note_unanswered(self.database, outgoing.id)
             raise
         except SchemaSyncError:
             # An attempt that history could not tell about may have posted: then the row must stay.

@@ -74,7 +74,6 @@ def delete_old_messages(
     :param connection: in autocommit mode.
     :param before: with time zone.
     :return: {message type: rows deleted, or that would be}.
-    :raises TransientError, TerminalError: the database refused; earlier batches are deleted.
     """
     if not connection.autocommit:
         raise ValueError("each batch is a transaction: the connection must be in autocommit mode")

@@ -204,10 +204,7 @@ def row_errors(what: str, *, whom: str) -> Iterator[None]:
 
 
 def still_held(connection: Connection, *, whom: str) -> None:
-    """Any statement proves that the transaction, and with it the lock, is still there.
-
-    :raises TransientError: it is not; then another worker may be posting the same.
-    """
+    """Any statement proves that the transaction, and with it the lock, is there. :raises TransientError: it is not."""
     import psycopg
 
     try:
@@ -303,10 +300,7 @@ def _values(outgoing: Outgoing, sender: str, now: datetime) -> dict[str, Any]:
 
 
 def note_unanswered(connection: Connection, id_: str) -> None:
-    """Slack may still take the message: whoever looks for it next must not look too early. Commits.
-
-    What the caller is about to raise matters more than a failure of this.
-    """
+    """Slack may still take the message: whoever looks for it next must not look too early. Commits, if it can."""
     import psycopg
 
     with contextlib.suppress(psycopg.Error):

@@ -41,7 +41,7 @@ class Listing:
 
     :ivar line: row → line, already escaped, at most about 2 000 units long together with the heading.
     :ivar noun: what one line stands for, (singular, plural).
-    :ivar heading: stands above the lines of every section.
+    :ivar heading: of every section.
     :ivar in_thread: it stands in the thread alone, behind what did not fit; such listings are the last ones.
     """
 
@@ -120,10 +120,7 @@ def cost(blocks: Sequence[Block]) -> int:
 def fill(
     listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000
 ) -> tuple[list[Block], int]:
-    """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order.
-
-    :return: the sections, and the index of the first line that is in none of them.
-    """
+    """As many lines from ``start`` on as fit, in sections, and the index of the first line that is in none of them."""
     heading = f"{listing.heading}\n" if listing.heading else ""
     blocks: list[Block] = []
     text, finished_cost, lines = "", 0, int(bool(heading))
@@ -190,10 +187,8 @@ def _fitting(characters: str, room: int) -> list[str]:
 
 
 def _escaped(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
     if character.isprintable() or character in _JOINERS:
-        return character
+        return _ESCAPES.get(character, character)
     return _visible(character)
 
 

@@ -17,19 +17,10 @@ from ...nouns.report import OrganizationReport, TableChanges
 from ...nouns.run import RunFacts
 from ...nouns.snapshot import ColumnChange
 from ...text import counted
-from ..incidents import (
-    IncidentChange,
-    IncidentState,
-    OpenProblem,
-    advance,
-    continues,
-    run_moment,
-    time_between,
-)
+from ..incidents import IncidentChange, IncidentState, OpenProblem, advance, continues, run_moment, time_between
 from .blocks import Block, Listing, date, header, name, prose, section
 from .layout import MAX_LINES, Message, MessageKind, compose, details
 from .wording import (
-    EMOJI,
     PROBLEMS,
     called_by_name,
     datasets_line,
@@ -78,9 +69,8 @@ def turn(
 
     :param previous: what the conversation's parent stands for; None: there is no conversation yet, or its message is
         gone. Then everything that is open is told in a first post, with pages in its thread, and there is no reply.
-    :param mention: who is called by name for what is new, in Slack's own markup; never in an edited or resolved
-        message.
-    :param acknowledged: who wants to hear less, and until when, in Slack's own markup; for the first message.
+    :param mention: who is called for what is new, in Slack's markup; never in an edited or resolved message.
+    :param acknowledged: who wants to hear less, and until when, in Slack's markup; for the first message.
     """
     if previous is not None and not continues(previous, run):
         previous = None
@@ -117,10 +107,9 @@ def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunF
 
 
 def error_notice(report: OrganizationReport, run: RunFacts) -> Message:
-    """Tell an organization that its check failed, as a whole or for some data sources.
+    """Tell an organization that its check failed, as a whole or in part. Why, the data team's summary says.
 
-    Says that it is no drift report, and calls nothing clean. Reads right in a channel and in an incident's thread. Why
-    it failed is for the data team, whose summary says so.
+    It is no drift report, calls nothing clean, and reads right in a channel and in an incident's thread.
     """
     if report.error is None:
         title = f"⚠️ Schema check incomplete: {report.organization_name}"
@@ -153,7 +142,7 @@ class _Said:
 
     def open(self, *, paged: bool) -> Message:
         change, shown = self.change, self._shown([*self.change.new, *self.change.ongoing])
-        worst = EMOJI[change.state.problems[0].severity]
+        worst = change.state.problems[0].severity.sign
         older = len(change.ongoing) + len(change.kept)
         if change.new:
             again = " again" if change.reopened else ""
@@ -188,7 +177,7 @@ class _Said:
         words = []
         if new:
             again = " again" if change.reopened else ""
-            words.append(f"{EMOJI[new[0].severity]} {what_broke(new, new=not change.reopened)}{again}")
+            words.append(f"{new[0].severity.sign} {what_broke(new, new=not change.reopened)}{again}")
         if change.resolved:
             words.append(f"✅ {len(change.resolved)} fixed")
         if change.ignored:

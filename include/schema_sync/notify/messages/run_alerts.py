@@ -26,10 +26,7 @@ def late_message(*, late_after_min: int, run_timeout_min: int, run: RunFacts) ->
 
 
 def ended_without_summary_message(*, timed_out: bool, run_timeout_min: int, run: RunFacts) -> Message:
-    """A run is over and nobody was told what it found.
-
-    :param timed_out: Airflow stopped it; otherwise its last task did not get as far as the summary.
-    """
+    """A run is over and nobody was told what it found: Airflow stopped it, or its last task did not get that far."""
     if timed_out:
         title = f"🔴 Schema Sync: the run was stopped after {run_timeout_min} minutes"
         happened = "Airflow skipped what had not finished: those organizations were not checked or not told."

@@ -94,10 +94,7 @@ _SILENT = logging.Logger("slack_sdk, silenced", level=logging.CRITICAL + 1)
 
 
 class SlackRefusedError(TerminalError):
-    """Slack refused a call for certain: nothing happened.
-
-    :ivar code: Slack's own word, such as ``not_in_channel``.
-    """
+    """Slack refused a call for certain, and nothing happened; ``code`` is its own word, such as ``not_in_channel``."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
@@ -111,9 +108,7 @@ def slack_client(
 
     The SDK's default handler repeats a request whose connection was lost, although Slack may have accepted it.
 
-    :param base_url: Web API address, None means Slack's own.
     :param timeout_s: for connecting and for each read, seconds.
-    :param proxy: None: what the environment says.
     :raises TerminalError: the token cannot be one; the message does not show it.
     """
     from slack_sdk import WebClient
@@ -152,8 +147,6 @@ def post_webhook(
     A reply that fails is logged, not raised: repeating would post the first message again.
 
     :param url: a secret: whoever knows it can post.
-    :raises TransientError: rate limit, HTTP 5xx, timeout, connection lost.
-    :raises TerminalError: refused.
     """
     _post_webhook_once(url, message, timeout_s, proxy)
     for number, reply in enumerate(message.replies, start=1):
@@ -166,10 +159,7 @@ def post_webhook(
 
 
 def ask(request: Callable[[], _Answer], *, what: str) -> _Answer:
-    """The request's answer; its error as ours, and without context, whose text or frames may hold the token.
-
-    :raises SchemaSyncError: as :func:`translate` says.
-    """
+    """The request's answer, or its error as :func:`translate` has it: without context, which may hold the token."""
     try:
         return request()
     except Exception as error:  # noqa: BLE001 - translated, never swallowed

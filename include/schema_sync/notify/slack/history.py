@@ -74,10 +74,7 @@ def look_up(client: WebClient, outgoing: Outgoing, between: tuple[float, float])
 
 
 def read_reactions(client: WebClient, channel: str, ts: str) -> list[tuple[str, str]] | None:
-    """The reactions that mean something, as (reaction, user); the app's own are none.
-
-    :return: None when Slack does not tell, so that what was known goes on.
-    """
+    """The reactions that mean something, as (reaction, user), the app aside; None: Slack does not tell."""
 
     def read() -> list[tuple[str, str]]:
         message: Any = client.reactions_get(channel=channel, timestamp=ts, full=True).get("message") or {}
@@ -97,8 +94,7 @@ def read_reactions(client: WebClient, channel: str, ts: str) -> list[tuple[str, 
 def channel_id(client: WebClient, channel: str) -> str:
     """The id of a channel that is given by name (``#data-team-alerts``); an id stays what it is.
 
-    :return: the name itself, with a warning, where the app may not list channels: posting takes names, too.
-    :raises TransientError: Slack could not answer.
+    Where the app may not list channels it is the name itself, with a warning: posting takes names, too.
     """
     if not channel.startswith("#"):
         return channel

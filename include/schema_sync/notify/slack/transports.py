@@ -83,11 +83,7 @@ class Slack:
         raise NotImplementedError
 
     def update(self, outgoing: Outgoing, ts: str, marker: str, check: Callable[[], None]) -> None:
-        """Let the message ``ts`` read as ``outgoing`` does. Doing it twice is doing it once.
-
-        :param marker: the block id by which the message is known; its first block keeps it.
-        :raises SlackRefusedError, TransientError: as :meth:`post`.
-        """
+        """Let the message ``ts``, known by the block id ``marker``, read as ``outgoing`` does. May be repeated."""
 
     def reactions(self, channel: str, ts: str) -> list[tuple[str, str]] | None:  # noqa: ARG002 (the interface's)
         """As :func:`history.read_reactions`."""
