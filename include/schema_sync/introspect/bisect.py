@@ -57,34 +57,28 @@ def refusals(
     :return: {index of a part: why}.
     """
     refused: dict[int, Refusal] = {}
-    open_spans = [range(start, min(start + most, len(parts))) for start in range(0, len(parts), most)]
-    while open_spans:
-        answers = ask([statement([parts[index] for index in span]) for span in open_spans])
-        smaller: list[range] = []
-        for span, answer in zip(open_spans, answers, strict=True):
+    nothing = range(0)
+    spans = [(range(start, min(start + most, len(parts))), nothing) for start in range(0, len(parts), most)]
+    while spans:
+        answers = ask([statement([parts[index] for index in span]) for span, _ in spans])
+        smaller: list[tuple[range, range]] = []
+        for (span, rest), answer in zip(spans, answers, strict=True):
             if answer is None:
+                smaller += _halves(rest)
                 continue
+            if rest:
+                smaller.append((rest, nothing))
             if len(span) == 1 or answer.failure in of_all:
                 refused.update(dict.fromkeys(span, answer))
             elif ask.pipelined:
-                smaller += [range(index, index + 1) for index in span]
+                smaller += [(range(index, index + 1), nothing) for index in span]
             else:
-                _halve(span, lambda some: ask([statement([parts[index] for index in some])])[0], of_all, refused)
-        open_spans = smaller
+                smaller += _halves(span)
+        spans = smaller
     return refused
 
 
-def _halve(
-    span: range, answer: Callable[[range], Refusal | None], of_all: Collection[Failure], refused: dict[int, Refusal]
-) -> None:
-    """Search a span that is refused as a whole; where its first half runs, its second is refused without asking."""
-    middle = span.start + len(span) // 2
-    first_runs = False
-    for half in (range(span.start, middle), range(middle, span.stop)):
-        known = first_runs and len(half) > 1
-        refusal = None if known else answer(half)
-        if known or (refusal is not None and len(half) > 1 and refusal.failure not in of_all):
-            _halve(half, answer, of_all, refused)
-        elif refusal is not None:
-            refused.update(dict.fromkeys(half, refusal))
-        first_runs = refusal is None
+def _halves(span: range) -> list[tuple[range, range]]:
+    """Of a span that is refused as a whole: the half to ask, and that which is refused for certain where it runs."""
+    middle = span.start + max(1, len(span) // 2)
+    return [(range(span.start, middle), range(middle, span.stop))] if span else []

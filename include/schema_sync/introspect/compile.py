@@ -15,7 +15,7 @@ from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import NameIndex
 from ..warehouses.proofs import Compiler, Proofs, all_of
-from .bisect import Ask, Refusal, refusals
+from .bisect import Ask, refusals
 
 _Place = tuple[str | None, str]
 
@@ -44,17 +44,13 @@ def prove(request: GroupRequest, tables: Tables, compiler: Compiler, ask: Ask) -
             ready.append(found)
     for number, refusal in sorted(refusals(ready, lambda some: _statement_of(some, compiler), ask).items()):
         part = ready[number].part
-        outcome = _meaning(ready[number], refusal, compiler)
+        of_unknown = "unknown" in refusal.words and any(isinstance(piece, Argument) for piece in ready[number].value)
+        outcome = compiler.meaning(refusal.code, refusal.words)
+        if refusal.failure is Failure.TRANSIENT or of_unknown:  # an argument's type, which a query will know
+            outcome = Outcome.UNPROVEN
         words = "" if outcome is Outcome.UNPROVEN else refusal.words
         outcomes.append(PartOutcome(part.dataset_id, part.tables[0].table, part.user, outcome, words))
     return tuple(outcomes)
-
-
-def _meaning(ready: _ReadyPart, refusal: Refusal, compiler: Compiler) -> Outcome:
-    of_unknown = "unknown" in refusal.words and any(isinstance(piece, Argument) for piece in ready.value)
-    if refusal.failure is Failure.TRANSIENT or of_unknown:  # an argument's type, which a query will know
-        return Outcome.UNPROVEN
-    return compiler.meaning(refusal.code, refusal.words)
 
 
 def _statement_of(ready: Sequence[_ReadyPart], compiler: Compiler) -> str:

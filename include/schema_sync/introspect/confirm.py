@@ -35,16 +35,150 @@ _MISSING = (*_NO_TABLE, Failure.MISSING_COLUMN)
 _ANSWERS = {Failure.DENIED: ProbeAnswer.DENIED, Failure.SCHEMA_DENIED: ProbeAnswer.SCHEMA_DENIED}
 
 
-@dataclass(frozen=True, slots=True)
+class _Gap(NamedTuple):
+    """Columns that a table should have: ``table`` is its name for answers, ``spelled`` the one for statements."""
+
+    table: str
+    spelled: str
+    columns: dict[str, None]
+
+
+@dataclass(slots=True)
 class Asking:
-    """:ivar request: of one group, its ``schema`` as probes spell it.
+    """Asks for one group's names.
+
+    :ivar request: its ``schema`` as probes spell it.
     :ivar can_be_asked: False for names that the server cannot even be asked for: nothing is called so.
+    :ivar no_schema: some answer said so.
     """
 
     request: GroupRequest
     dialect: Dialect
     ask: Ask
     can_be_asked: Callable[[str], bool]
+    no_schema: bool = False
+
+    def absent_tables(self, tables: Sequence[str]) -> list[Probe]:
+        """Tables that the catalogue does not list, with their columns; of those that are missing there is no probe."""
+        asked = [table for table in tables if self.can_be_asked(table)]
+        spellings = {table: self.dialect.spellings(table, self.dialect.table_case) for table in asked}
+        if len(asked) > 1:
+            asked = self._unless_all_are_absent(asked, spellings)
+        probes: dict[str, list[Probe]] = {}
+        gaps: list[_Gap] = []
+        columns = {table: self.askable(self.request.columns.get(table, ())) for table in asked}
+        for turn in range(max(map(len, spellings.values()), default=0)):
+            open_tables = [each for each in asked if each not in probes and turn < len(spellings[each])]
+            wanted = [(spellings[each][turn], columns[each][:_COLUMNS_PER_STATEMENT]) for each in open_tables]
+            answers = self.select(wanted)
+            # Is it the table, or a column?
+            doubtful = [
+                number
+                for number, answer in enumerate(answers)
+                if answer is not None and wanted[number][1] and answer.failure not in (*_NO_TABLE, Failure.TRANSIENT)
+            ]
+            whole = dict(zip(doubtful, self.select([(wanted[each][0], []) for each in doubtful]), strict=True))
+            for number, table in enumerate(open_tables):
+                spelled, together = wanted[number]
+                answer = whole.get(number, answers[number])
+                if answer is None:
+                    ran = [] if number in whole else together
+                    probes[table] = [Probe(table, name, ProbeAnswer.RUNS) for name in (None, *ran)]
+                    gaps.append(_Gap(table, spelled, dict.fromkeys(columns[table][len(ran) :])))
+                elif answer.failure not in _MISSING:
+                    probes[table] = [_told(table, None, answer)]
+        return [probe for table in asked for probe in probes.get(table, ())] + self.columns(gaps)
+
+    def columns(self, gaps: Sequence[_Gap]) -> list[Probe]:
+        """Columns of tables that are there; those of which there is no probe are missing."""
+        probes: list[Probe] = []
+        for gap in self._unless_none_is_there([gap for gap in gaps if gap.columns]):
+            missing = list(gap.columns)
+            for turn in (0, 1):
+                by_spelling: dict[str, list[str]] = {}
+                for column in missing:
+                    spellings = self._spellings(column)
+                    if turn < len(spellings):
+                        by_spelling.setdefault(spellings[turn], []).append(column)
+                missing = []
+                for name, answer in self._each(gap.spelled, list(by_spelling)):
+                    if answer is not None and answer.failure in _MISSING:
+                        missing += by_spelling[name]
+                    else:
+                        probes += [_told(gap.table, column, answer) for column in by_spelling[name]]
+        return probes
+
+    def _unless_all_are_absent(self, tables: Sequence[str], spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
+        """The tables of which some may be there."""
+        proofs = self.dialect.proofs
+        if proofs is None or proofs.absent_tables is None:
+            return list(tables)
+        build, relation = proofs.absent_tables, proofs.relation
+
+        def statement(some: Sequence[str]) -> str:
+            return build(
+                self.request, [relation(self.request, spelled) for table in some for spelled in spellings[table]]
+            )
+
+        chunks = [tables[at : at + _TABLES_PER_STATEMENT] for at in range(0, len(tables), _TABLES_PER_STATEMENT)]
+        answers = self.ask([statement(chunk) for chunk in chunks])
+        return [table for chunk, answer in zip(chunks, answers, strict=True) if answer is not None for table in chunk]
+
+    def _unless_none_is_there(self, gaps: Sequence[_Gap]) -> list[_Gap]:
+        """The gaps of which some columns may be there."""
+        proofs = self.dialect.proofs
+        names = [self._all_spellings(gap) for gap in gaps]
+        if proofs is None or sum(map(len, names)) < 2:
+            return list(gaps)
+        certain = [number for number, own in enumerate(names) if 0 < len(own) <= _COLUMNS_PER_STATEMENT]
+
+        def statement(some: Sequence[int]) -> str:
+            relations = [proofs.relation(self.request, gaps[number].spelled) for number in some]
+            return all_of([absent_columns(one, names[number]) for one, number in zip(relations, some, strict=True)])
+
+        refused = refusals(certain, statement, self.ask, most=50)
+        absent = {number for at, number in enumerate(certain) if at not in refused}
+        return [gap for number, gap in enumerate(gaps) if number not in absent]
+
+    def _all_spellings(self, gap: _Gap) -> list[str]:
+        """Every name that any of the columns may have, quoted; none where not all of them are simple names."""
+        spelled = [each for column in gap.columns for each in self._spellings(column)]
+        if not all(unquote(each)[1] for each in spelled):
+            return []
+        ignores_case = self.dialect.column_case in (NameCase.INSENSITIVE, NameCase.SENSITIVE)
+        by_key = {(name.casefold() if ignores_case else name): name for name in (unquote(each)[0] for each in spelled)}
+        return [self.dialect.quote(name) for name in by_key.values()]
+
+    def _each(self, table: str, columns: Sequence[str]) -> Iterable[tuple[str, Refusal | None]]:
+        def statement(some: Sequence[str]) -> str:
+            return self.dialect.probe(self.request, table, tuple(some))
+
+        of_all = (*_NO_TABLE, Failure.TRANSIENT)
+        refused = refusals(columns, statement, self.ask, most=_COLUMNS_PER_STATEMENT, of_all=of_all)
+        return ((column, refused.get(number)) for number, column in enumerate(columns))
+
+    def select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:
+        if not wanted:
+            return []
+        probe, request = self.dialect.probe, self.request
+        firsts = [tuple(dict.fromkeys(self._spellings(column)[0] for column in columns)) for _, columns in wanted]
+        tables = (table for table, _ in wanted)
+        answers = self.ask([probe(request, table, own) for table, own in zip(tables, firsts, strict=True)])
+        self.no_schema |= any(answer is not None and answer.failure is Failure.MISSING_DATABASE for answer in answers)
+        return answers
+
+    def _spellings(self, column: str) -> tuple[str, ...]:
+        return self.dialect.spellings(column, self.dialect.column_case)
+
+    def askable(self, columns: Iterable[str]) -> list[str]:
+        return [name for name in columns if self.can_be_asked(name) and not self.dialect.is_pseudo_column(name)]
+
+
+def _told(table: str, column: str | None, refusal: Refusal | None) -> Probe:
+    if refusal is None:
+        return Probe(table, column, ProbeAnswer.RUNS)
+    answer = _ANSWERS.get(refusal.failure, ProbeAnswer.UNKNOWN)
+    return Probe(table, column, answer, str(refusal) if answer is ProbeAnswer.UNKNOWN else None)
 
 
 def confirm_views(snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query], Iterable[Table]]) -> GroupSnapshot:
@@ -118,12 +252,11 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     if not snapshot.exists:
         return _confirm_schema(snapshot, asking)
     request, dialect = asking.request, asking.dialect
-    prober = _Prober(asking)
     stored = {table.name: table for table in snapshot.tables}
     index = NameIndex(stored, dialect.table_case, dialect.max_name_bytes)
     absent: list[str] = []
     gaps: dict[str, _Gap] = {}
-    unreadable: dict[str, str] = {}
+    unreadable: dict[str, str] = {}  # stored name → as spelled
     for written in request.tables:
         name = index.resolve(written).name
         if name is None:
@@ -136,13 +269,15 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
             columns := _not_listed(stored[name], request.columns.get(written, ()), asking)
         ):
             gaps.setdefault(name, _Gap(name, spelled, {})).columns.update(dict.fromkeys(columns))
-    probes = prober.absent_tables(absent)
+    probes = asking.absent_tables(absent)
     if dialect.lists_everything:  # what is denied for the schema's sake alone is not in it
         hidden = {each.table for each in probes if each.answer is ProbeAnswer.SCHEMA_DENIED}
         probes = [each for each in probes if each.table not in hidden]
-    probes += prober.columns(list(gaps.values()))
+    probes += asking.columns(list(gaps.values()))
     if unreadable and not any(table.readable for table in snapshot.tables):
-        probes += prober.of_closed_schema(unreadable)
+        (answer,) = asking.select([(next(iter(unreadable.values())), [])])
+        if answer is not None and answer.failure is Failure.SCHEMA_DENIED:  # then it is the schema's fault for all
+            probes += [Probe(table, None, ProbeAnswer.SCHEMA_DENIED) for table in unreadable]
     return replace(snapshot, probes=tuple(probes)) if probes else snapshot
 
 
@@ -150,7 +285,7 @@ def _confirm_schema(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
     unknown: Probe | None = None
     request, dialect = asking.request, asking.dialect
     for schema in dialect.spellings(request.schema, dialect.table_case):
-        prober = _Prober(replace(asking, request=replace(request, schema=schema)))
+        prober = replace(asking, request=replace(request, schema=schema))
         probes = prober.absent_tables(request.tables[:1])  # most engines say here that there is no such schema
         if not prober.no_schema:
             probes += prober.absent_tables(request.tables[1:_TABLES_FOR_A_SCHEMA])
@@ -169,147 +304,4 @@ def _not_listed(table: Table, needed: Sequence[str], asking: Asking) -> list[str
     if stored.issuperset(needed):
         return []
     index = NameIndex(stored, asking.dialect.column_case, asking.dialect.max_name_bytes)
-    return [name for name in _askable(needed, asking) if index.resolve(name).name is None]
-
-
-def _askable(columns: Iterable[str], asking: Asking) -> list[str]:
-    return [name for name in columns if asking.can_be_asked(name) and not asking.dialect.is_pseudo_column(name)]
-
-
-class _Gap(NamedTuple):
-    """Columns that a table should have: ``table`` is its name for answers, ``spelled`` the one for statements."""
-
-    table: str
-    spelled: str
-    columns: dict[str, None]
-
-
-class _Prober:
-    def __init__(self, asking: Asking) -> None:
-        self.no_schema = False  # some answer said so
-        self._asking, self._dialect, self._request = asking, asking.dialect, asking.request
-
-    def absent_tables(self, tables: Sequence[str]) -> list[Probe]:
-        """Tables that the catalogue does not list, with their columns; of those that are missing there is no probe."""
-        asked = [table for table in tables if self._asking.can_be_asked(table)]
-        spellings = {table: self._dialect.spellings(table, self._dialect.table_case) for table in asked}
-        if len(asked) > 1:
-            asked = self._unless_all_are_absent(asked, spellings)
-        probes: dict[str, list[Probe]] = {}
-        gaps: list[_Gap] = []
-        columns = {table: _askable(self._request.columns.get(table, ()), self._asking) for table in asked}
-        for turn in range(max(map(len, spellings.values()), default=0)):
-            open_tables = [each for each in asked if each not in probes and turn < len(spellings[each])]
-            wanted = [(spellings[each][turn], columns[each][:_COLUMNS_PER_STATEMENT]) for each in open_tables]
-            answers = self._select(wanted)
-            # Is it the table, or a column?
-            doubtful = [
-                number
-                for number, answer in enumerate(answers)
-                if answer is not None and wanted[number][1] and answer.failure not in (*_NO_TABLE, Failure.TRANSIENT)
-            ]
-            whole = dict(zip(doubtful, self._select([(wanted[each][0], []) for each in doubtful]), strict=True))
-            for number, table in enumerate(open_tables):
-                spelled, together = wanted[number]
-                answer = whole.get(number, answers[number])
-                if answer is None:
-                    ran = [] if number in whole else together
-                    probes[table] = [Probe(table, name, ProbeAnswer.RUNS) for name in (None, *ran)]
-                    gaps.append(_Gap(table, spelled, dict.fromkeys(columns[table][len(ran) :])))
-                elif answer.failure not in _MISSING:
-                    probes[table] = [_told(table, None, answer)]
-        return [probe for table in asked for probe in probes.get(table, ())] + self.columns(gaps)
-
-    def columns(self, gaps: Sequence[_Gap]) -> list[Probe]:
-        """Columns of tables that are there; those of which there is no probe are missing."""
-        probes: list[Probe] = []
-        for gap in self._unless_none_is_there([gap for gap in gaps if gap.columns]):
-            missing = list(gap.columns)
-            for turn in (0, 1):
-                by_spelling: dict[str, list[str]] = {}
-                for column in missing:
-                    spellings = self._spellings(column)
-                    if turn < len(spellings):
-                        by_spelling.setdefault(spellings[turn], []).append(column)
-                missing = []
-                for name, answer in self._each(gap.spelled, list(by_spelling)):
-                    if answer is not None and answer.failure in _MISSING:
-                        missing += by_spelling[name]
-                    else:
-                        probes += [_told(gap.table, column, answer) for column in by_spelling[name]]
-        return probes
-
-    def of_closed_schema(self, tables: Mapping[str, str]) -> list[Probe]:
-        """{stored name: as spelled} of tables that the role may not read → all of them, if it is the schema's fault."""
-        (answer,) = self._select([(next(iter(tables.values())), [])])
-        closed = answer is not None and answer.failure is Failure.SCHEMA_DENIED
-        return [Probe(table, None, ProbeAnswer.SCHEMA_DENIED) for table in tables] if closed else []
-
-    def _unless_all_are_absent(self, tables: Sequence[str], spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
-        """The tables of which some may be there."""
-        proofs = self._dialect.proofs
-        if proofs is None or proofs.absent_tables is None:
-            return list(tables)
-        build, relation = proofs.absent_tables, proofs.relation
-
-        def statement(some: Sequence[str]) -> str:
-            return build(
-                self._request, [relation(self._request, spelled) for table in some for spelled in spellings[table]]
-            )
-
-        chunks = [tables[at : at + _TABLES_PER_STATEMENT] for at in range(0, len(tables), _TABLES_PER_STATEMENT)]
-        answers = self._asking.ask([statement(chunk) for chunk in chunks])
-        return [table for chunk, answer in zip(chunks, answers, strict=True) if answer is not None for table in chunk]
-
-    def _unless_none_is_there(self, gaps: Sequence[_Gap]) -> list[_Gap]:
-        """The gaps of which some columns may be there."""
-        proofs = self._dialect.proofs
-        names = [self._all_spellings(gap) for gap in gaps]
-        if proofs is None or sum(map(len, names)) < 2:
-            return list(gaps)
-        certain = [number for number, own in enumerate(names) if 0 < len(own) <= _COLUMNS_PER_STATEMENT]
-
-        def statement(some: Sequence[int]) -> str:
-            relations = [proofs.relation(self._request, gaps[number].spelled) for number in some]
-            return all_of([absent_columns(one, names[number]) for one, number in zip(relations, some, strict=True)])
-
-        refused = refusals(certain, statement, self._asking.ask, most=50)
-        absent = {number for at, number in enumerate(certain) if at not in refused}
-        return [gap for number, gap in enumerate(gaps) if number not in absent]
-
-    def _all_spellings(self, gap: _Gap) -> list[str]:
-        """Every name that any of the columns may have, quoted; none where not all of them are simple names."""
-        spelled = [each for column in gap.columns for each in self._spellings(column)]
-        if not all(unquote(each)[1] for each in spelled):
-            return []
-        ignores_case = self._dialect.column_case in (NameCase.INSENSITIVE, NameCase.SENSITIVE)
-        by_key = {(name.casefold() if ignores_case else name): name for name in (unquote(each)[0] for each in spelled)}
-        return [self._dialect.quote(name) for name in by_key.values()]
-
-    def _each(self, table: str, columns: Sequence[str]) -> Iterable[tuple[str, Refusal | None]]:
-        def statement(some: Sequence[str]) -> str:
-            return self._dialect.probe(self._request, table, tuple(some))
-
-        of_all = (*_NO_TABLE, Failure.TRANSIENT)
-        refused = refusals(columns, statement, self._asking.ask, most=_COLUMNS_PER_STATEMENT, of_all=of_all)
-        return ((column, refused.get(number)) for number, column in enumerate(columns))
-
-    def _select(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Refusal | None]:
-        if not wanted:
-            return []
-        probe, request = self._dialect.probe, self._request
-        firsts = [tuple(dict.fromkeys(self._spellings(column)[0] for column in columns)) for _, columns in wanted]
-        tables = (table for table, _ in wanted)
-        answers = self._asking.ask([probe(request, table, own) for table, own in zip(tables, firsts, strict=True)])
-        self.no_schema |= any(answer is not None and answer.failure is Failure.MISSING_DATABASE for answer in answers)
-        return answers
-
-    def _spellings(self, column: str) -> tuple[str, ...]:
-        return self._dialect.spellings(column, self._dialect.column_case)
-
-
-def _told(table: str, column: str | None, refusal: Refusal | None) -> Probe:
-    if refusal is None:
-        return Probe(table, column, ProbeAnswer.RUNS)
-    answer = _ANSWERS.get(refusal.failure, ProbeAnswer.UNKNOWN)
-    return Probe(table, column, answer, str(refusal) if answer is ProbeAnswer.UNKNOWN else None)
+    return [name for name in asking.askable(needed) if index.resolve(name).name is None]

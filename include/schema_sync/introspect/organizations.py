@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,8 +29,8 @@ from ..text import counted, visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
 from ..yml.dataset import ReadDataset, read_dataset
-from .limits import Limits
 from .source import GroupOutcome, introspect_source
+from .watch import Limits
 from .workers import side_by_side
 
 log = logging.getLogger(__name__)
@@ -79,11 +79,17 @@ class Introspection:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A source to ask. :ivar known: its result without an answer, an error where it cannot be reached."""
+    """A source to ask.
+
+    :ivar known: its result without an answer, an error where it cannot be reached.
+    :ivar unread: {dataset id: why it was not read, so that nothing is asked for it}.
+    """
 
     known: SourceResult
     datasets: Sequence[Dataset]
     access: SourceAccess | None
+    requests: Sequence[GroupRequest] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 def introspect_organizations(
@@ -190,8 +196,8 @@ def _run(
     def run_organization(own: Sequence[Job]) -> list[SourceResult]:
         # One after another: reading is work for this process, whatever the number of threads.
         budget = ReadingBudget(settings.reading_timeout_s, ends)
-        asked = [(job, *_requests(job, budget, read, compile_parts=settings.compile_expressions)) for job in own]
-        tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
+        asked = [_with_requests(job, budget, read, compile_parts=settings.compile_expressions) for job in own]
+        tasks = [partial(_introspect, job, hosts, settings, ends) for job in asked]
         outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
         return [
             outcome if isinstance(outcome, SourceResult) else _unfinished(job.known, outcome)
@@ -218,17 +224,10 @@ def _unfinished(known: SourceResult, error: Exception | None) -> SourceResult:
     return replace(known, snapshot=replace(known.snapshot, error=reason), transient=error is not None)
 
 
-def _introspect(
-    job: Job,
-    requests: Sequence[GroupRequest],
-    unread: Mapping[str, str],
-    hosts: Mapping[str, threading.Semaphore],
-    settings: Settings,
-    ends: float,
-) -> SourceResult:
+def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
     known, snapshot = job.known, job.known.snapshot
-    if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
-        return replace(known, snapshot=replace(snapshot, error=None, unread=unread), transient=False)
+    if not job.requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
+        return replace(known, snapshot=replace(snapshot, error=None, unread=job.unread), transient=False)
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
@@ -244,7 +243,7 @@ def _introspect(
         outcomes = introspect_source(
             job.access.connect,
             job.access.dialect,
-            requests,
+            job.requests,
             timeout_s=settings.statement_timeout_s,
             wake_up_s=settings.wake_up_s,
             deadline_s=max(1.0, ends - started),
@@ -261,16 +260,13 @@ def _introspect(
         own_database=job.access.own_database,
         groups=tuple(outcome.snapshot for outcome in outcomes),
         elapsed_ms=round((time.monotonic() - started) * 1000),
-        unread=unread,
+        unread=job.unread,
     )
     transient = any(outcome.failure is Failure.TRANSIENT for outcome in outcomes)
     return SourceResult(known.organization, snapshot, outcomes, transient)
 
 
-def _requests(
-    job: Job, budget: ReadingBudget, read: ReadDataset, *, compile_parts: bool
-) -> tuple[list[GroupRequest], dict[str, str]]:
-    """What to ask, and {dataset id: why it was not read}."""
+def _with_requests(job: Job, budget: ReadingBudget, read: ReadDataset, *, compile_parts: bool) -> Job:
     own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
     for dataset in job.datasets:
@@ -285,7 +281,8 @@ def _requests(
     compiler = None if proofs is None else proofs.compiler
     requests = group_requests(job.known.snapshot.data_source.id, placements, dialect, budget, compiler)
     own = job.known.snapshot.datasets
-    return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
+    unread = {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
+    return replace(job, requests=requests, unread=unread)
 
 
 def _log_group(source: SourceResult, outcome: GroupOutcome) -> None:

@@ -11,8 +11,9 @@ from ..nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import NameCase, NameIndex, can_be_asked, cut_name, fold, unquote
 from .bisect import Refusal
-from .limits import OTHER_COLUMNS
 
+# Columns of a table that no dataset names and that are kept all the same, for hints; others are counted.
+OTHER_COLUMNS = 200
 _TEXT_OR_NOTHING = (str, type(None))
 _NEIGHBOURS_PER_TABLE = 5
 _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second

@@ -22,6 +22,7 @@ from .watch import Watch
 _log = logging.getLogger(__name__)
 
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
+_NOT_SENT = Refusal(Failure.TRANSIENT, "")
 _ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
 
 
@@ -104,9 +105,8 @@ class Session:
         size = 0
         for rows, row in enumerate(self._fetched(connection, cursor), 1):
             size += sum(len(value) for value in row if isinstance(value, str))
-            refusal = self._job.watch.limits.refusal(rows, size)
-            if refusal is not None:
-                self._last_error = Refusal(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {refusal}")
+            if (reason := self._job.watch.limits.refusal(rows, size)) is not None:
+                self._last_error = Refusal(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {reason}")
                 self.close()  # at once: what the server still sends is not waited for
                 raise self._last_error
             yield row
@@ -125,40 +125,37 @@ class Session:
             return False
         return True
 
-    def try_some(self, statements: Sequence[str]) -> Sequence[Refusal | None]:
+    def try_some(self, statements: Sequence[str], compiler: Compiler | None = None) -> Sequence[Refusal | None]:
         """Run the first of these statements, or as many as one round trip takes; only matters whether they run.
 
+        :param compiler: they are SELECTs that shall be compiled, and not run; what cannot be sent safely has no answer.
         :return: for each that was sent None, or why it does not run; the connection is clean again, or gone.
         :raises Refusal: the connection cannot be opened.
         """
         connection = self.open()
+        only_parse = compiler is not None and compiler.only_parse
         try:
-            if self.pipelined:
-                return self._pipeline(connection, statements, only_parse=False)
-            self._run(connection, statements[0])
+            if self.pipelined and (only_parse or compiler is None):
+                return self._pipeline(connection, statements, only_parse=only_parse)
+            if only_parse:
+                return [_NOT_SENT] * len(statements)
+            if compiler is None:
+                self._run(connection, statements[0])
+            elif not self._compile(connection, statements[0], compiler):
+                return [_NOT_SENT]
         except Refusal as refusal:
             return [refusal]
         return [None]
 
-    def compile_some(self, compiler: Compiler, statements: Sequence[str]) -> Sequence[Refusal | None]:
-        """As :meth:`try_some`, for SELECTs that the warehouse shall compile, and not run; what cannot be sent safely
-        has no answer."""
-        connection = self.open()
-        try:
-            if compiler.only_parse and self.pipelined:
-                return self._pipeline(connection, statements, only_parse=True)
-            if compiler.only_parse:
-                return [Refusal(Failure.TRANSIENT, "")] * len(statements)
-            with self._refusing(connection):
-                self._begin(connection.cursor())
-                with compiler.guarded(connection) as check:
-                    statement = compiler.statement(statements[0])
-                    if not check(statement):
-                        return [Refusal(Failure.TRANSIENT, "")]
+    def _compile(self, connection: Connection, select: str, compiler: Compiler) -> bool:
+        with self._refusing(connection):
+            self._begin(connection.cursor())
+            with compiler.guarded(connection) as check:
+                statement = compiler.statement(select)
+                is_safe = check(statement)
+                if is_safe:
                     self._run(connection, statement)
-        except Refusal as refusal:
-            return [refusal]
-        return [None]
+                return is_safe
 
     def _pipeline(self, connection: Connection, statements: Sequence[str], *, only_parse: bool) -> list[Refusal | None]:
         begin_step = self._job.watch.begin_step
@@ -302,10 +299,6 @@ def _prepare(connection: Connection) -> str | None:
 
         for type_name in ("name", "text"):
             settable.adapters.register_loader(type_name, LenientLoader)
-    return _codec_of(server)
-
-
-def _codec_of(server: str | None) -> str | None:
     try:
         return codecs.lookup((server or "").replace("WIN", "cp")).name
     except LookupError:  # SQL_ASCII, which holds any bytes, or an encoding that Python does not know

@@ -21,10 +21,9 @@ from ..warehouses.names import can_be_asked
 from .bisect import Refusal
 from .compile import Tables, prove
 from .confirm import Asking, confirm_missing, confirm_views
-from .limits import Limits
 from .rows import snapshot_of_rows
 from .session import Connect, Job, Session
-from .watch import OUT_OF_TIME, LeftBehindError, Watch
+from .watch import OUT_OF_TIME, LeftBehindError, Limits, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +37,8 @@ class GroupOutcome:
 
     :ivar failure: what ``snapshot.error`` means (terminal or transient); None when the group was read, a missing
         schema or database included. Transient too when the group was read but a probe may be answered another time.
-    :ivar statements: columns queries sent for this group: 1, or 0 when nothing could or had to be asked.
-    :ivar probes: further statements, sent because something was absent; rows are never asked for.
-    :ivar compiled: statements that compiled what the datasets' queries consist of.
-    :ivar sql: the statement, without its parameters; empty when none was built.
+    :ivar statements, probes, compiled: how many were sent to read columns, to confirm them, and to be compiled.
+    :ivar sql: the columns query, without its parameters; empty when none was built.
     """
 
     request: GroupRequest
@@ -139,7 +136,7 @@ def _prove_groups(job: Job, session: Session, read: Sequence[tuple[int, GroupOut
     for index, outcome, spelled in read:
         before = proofs.compiler.before(spelled)
         if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
-            ask = _Probing(job, session, partial(session.compile_some, proofs.compiler))
+            ask = _Probing(job, session, partial(session.try_some, compiler=proofs.compiler))
             proof = prove(spelled, tables, proofs.compiler, ask)
             snapshot = replace(outcome.snapshot, proof=proof)
             job.watch.keep(index, replace(outcome, snapshot=snapshot, compiled=ask.statements))

@@ -7,9 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-
-from .limits import Limits
 
 T = TypeVar("T")
 _Outcome = TypeVar("_Outcome")
@@ -17,6 +16,21 @@ _Outcome = TypeVar("_Outcome")
 _LOOK_EVERY_S = 0.1
 _RECEIVED = slice(128, 136)  # tcpi_bytes_received in linux/tcp.h
 OUT_OF_TIME = "its time for this run is up"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one answer (contract, section 14). :ivar rows: a column each. :ivar size: bytes, on the wire and of texts."""
+
+    rows: int = 2_000_000
+    size: int = 256 * 2**20
+
+    def refusal(self, rows: int, size: int) -> str | None:
+        if rows > self.rows:
+            return f"its catalogue has more than {self.rows:,} columns there (SCHEMA_SYNC_MOST_COLUMNS)"
+        if size > self.size:
+            return f"its answer is larger than {self.size / 2**20:,.0f} MiB (SCHEMA_SYNC_MOST_MEBIBYTES)"
+        return None
 
 
 class LeftBehindError(Exception):

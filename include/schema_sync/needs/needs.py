@@ -130,19 +130,18 @@ class _Reader:
 
     def read_relationship(self, relationship: Relationship) -> None:
         by = user_of(relationship)
-        sides = (
-            (relationship.source, relationship.source_line, None),
-            (relationship.target_columns, relationship.target_line, relationship.target),
-        )
-        for expressions, line, target in sides:
-            for expression in expressions:
-                for reference in self._names(expression, by, line):
-                    need = Need(reference.name, by, line)
-                    if target is not None and reference.qualifier is None:
-                        self.needs.on_targets[target].append(need)
-                    else:
-                        need = replace(need, maybe_alias=self._maybe_alias(reference.name))
-                        self._place(need, reference, expression)
+        for expression in relationship.source:
+            self._read_key(expression, by, relationship.source_line)
+        for expression in relationship.target_columns:
+            self._read_key(expression, by, relationship.target_line, relationship.target)
+
+    def _read_key(self, expression: str, by: str, line: int, target: str | None = None) -> None:
+        for reference in self._names(expression, by, line):
+            if target is not None and reference.qualifier is None:
+                self.needs.on_targets[target].append(Need(reference.name, by, line))
+            else:
+                need = Need(reference.name, by, line, maybe_alias=self._maybe_alias(reference.name))
+                self._place(need, reference, expression)
 
     def _names(self, expression: str, by: str, line: int) -> Sequence[ColumnName]:
         """The columns in an expression; why there are none, if it cannot be read, is kept."""

@@ -156,11 +156,10 @@ def _read(text: str, engine: str) -> References:
     if masked.templated and not paths:
         return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
     columns = frozenset(".".join(name for _, name in path) for path, _ in paths)
-    names = {
-        ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier))
-        for path, of_value in paths
-        for *qualifier, last in [[written for written, _ in path]]
-    }
+    names: set[ColumnName] = set()
+    for path, of_value in paths:
+        *qualifier, last = (written for written, _ in path)
+        names.add(ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier)))
     return References(columns, tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))), shape=shape)
 
 

@@ -17,7 +17,7 @@ from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 
 from ..warehouses.names import can_be_asked, unquote
 from .expressions import Shape
-from .scopes import Path, in_scope, names_of_ctes, quoted, walk
+from .scopes import Path, in_scope, quoted, walk
 from .template import Masked, UnreadableError
 from .tokens import (
     GRAMMAR,
@@ -188,7 +188,7 @@ class _Source(NamedTuple):
 
 
 def _columns(tree: exp.Expr, source: _Source) -> Iterator[tuple[Path, bool]]:
-    ctes = names_of_ctes(tree)
+    ctes = frozenset(str(cte.alias).casefold() for cte in tree.find_all(exp.CTE))
     if tree.find(exp.Select) is None:
         yield from (([(name, name)], False) for name in source.units.names if source.masked.prefix not in name)
     for node, around in walk(tree):

@@ -53,11 +53,6 @@ def walk(tree: exp.Expr) -> Iterator[tuple[exp.Expr, Around]]:
             stack.append((child, around if child.arg_key == "iterator" else inside))
 
 
-def names_of_ctes(tree: exp.Expr) -> frozenset[str]:
-    """The names, letter-case folded, that an expression's WITH clauses give to queries."""
-    return frozenset(str(cte.alias).casefold() for cte in tree.find_all(exp.CTE))
-
-
 def in_scope(path: Path, around: Around, tree: exp.Expr, ctes: frozenset[str]) -> Path | None:
     """A column's path outside of all queries in the expression; None for what a query in it makes itself.
 

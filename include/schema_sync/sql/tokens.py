@@ -190,7 +190,8 @@ def _is_name(tokens: Sequence[Token], index: int, engine: str) -> bool:
     if following.token_type is TokenType.LT and word in _TYPES_OF_TYPES | sql_of(engine).typed_constructors:
         return False  # ARRAY<INT64>[1, 2]
     if word == "interval" and following.text in ("-", "+"):
-        return not _is_signed_interval(tokens, index)
+        is_signed = index + 3 < len(tokens) and _is_text(tokens[index + 2]) and _is_word(tokens[index + 3])
+        return not is_signed  # INTERVAL -1 DAY
     sign = following.text.lower()
     return sign in _AFTER_OPERAND if _is_word(following) else sign in _SIGNS_AFTER_OPERAND and not _is_text(following)
 
@@ -210,11 +211,6 @@ def _expects_operand(tokens: Sequence[Token], index: int) -> bool:
     if text == "not":
         return earlier != "is"
     return text in _BEFORE_OPERAND or text.endswith(" by")
-
-
-def _is_signed_interval(tokens: Sequence[Token], index: int) -> bool:
-    # INTERVAL -1 DAY
-    return index + 3 < len(tokens) and _is_text(tokens[index + 2]) and _is_word(tokens[index + 3])
 
 
 def _is_word(token: Token) -> bool:
