@@ -66,8 +66,7 @@ class IncidentChange:
     """What one run changed. Each problem, told by its fingerprint, is in exactly one of the tuples.
 
     :ivar new, ongoing: as this run's report has them; sorted, most severe first.
-    :ivar kept: not checked by this run, so they stay open.
-    :ivar resolved: checked, and gone.
+    :ivar kept, resolved: not checked by this run, so they stay open; checked, and gone.
     :ivar ignored: the dataset's author does not want to be told of them any more.
     :ivar reopened: everything was resolved before, not long ago.
     :ivar state: after this run; the caller decides about ``spoke``.

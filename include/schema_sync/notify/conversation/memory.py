@@ -100,11 +100,6 @@ class Memory:
         """{fingerprint: since when it is known} of everything that is open, told or not."""
         return {problem.fingerprint: problem.first_seen for problem in self.state.problems}
 
-    def to_json(self) -> dict[str, Any]:
-        own = {key: getattr(self, attribute) for key, attribute in _KEYS.items()}
-        before = None if self.before is None else state_to_json(self.before)
-        return {"version": VERSION, "state": state_to_json(self.state), "before": before, **own}
-
 
 def memory_of(content: object) -> Memory | None:
     """Read a row's content; None for a plain text, or a version that this code does not know."""
@@ -181,7 +176,10 @@ def lock_memory(connection: Connection, id_: str) -> Memory | None:
 
 
 def content_of(memory: Memory, kind: MessageKind) -> str:
-    return json_content(kind, memory.state.run_id, memory.text, memory.blocks, memory.to_json())
+    own = {key: getattr(memory, attribute) for key, attribute in _KEYS.items()}
+    before = None if memory.before is None else state_to_json(memory.before)
+    remembered = {"version": VERSION, "state": state_to_json(memory.state), "before": before, **own}
+    return json_content(kind, memory.state.run_id, memory.text, memory.blocks, remembered)
 
 
 def remember(connection: Connection, id_: str, memory: Memory, kind: MessageKind) -> None:

@@ -1,14 +1,10 @@
 """Conduct an organization's conversations: gather, decide, write, carry out; whatever crashes in between.
 
-A run
-
-1. gathers what the database remembers, and settles what earlier runs left unfinished;
-2. decides (:mod:`decide`) and writes down what it is about to say, under a lock on the integration and in one
-   transaction: for a new conversation as a reservation, else as the state together with the one before;
-3. says it without that lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and
-   sees that no other run has spoken since;
-4. has written "told" in the transaction that confirms its main message, so that a retry derives the same turn and finds
-   each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
+A run gathers what the database remembers, and settles what earlier runs left unfinished. It decides (:mod:`decide`) and
+writes down what it is about to say, under a lock on the integration and in one transaction. It says it without that
+lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and sees that no other run
+has spoken since. In the transaction that confirms its main message it writes "told": so a retry derives the same turn
+and finds each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
 """
 
 from __future__ import annotations
@@ -192,10 +188,10 @@ class Talk:
     def _reserve(self, kind: MessageKind, decision: Open | TakeOver, notes: list[str]) -> Plan:
         """Reserve the first message of a new conversation, or take over this run's own reservation."""
         if isinstance(decision, TakeOver):
-            row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
+            about = replace(decision.conversation, channel=self.channel)
         else:
             row_id = unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id))
-            thread_ts = decision.thread_ts
+            about = Conversation(row_id, self.channel, thread_ts=decision.thread_ts)
         said = self._turn(kind, decision.change)
         memory = Memory(
             text=said.parent.text,
@@ -207,12 +203,12 @@ class Talk:
             requested_channel=self.channel,
             digest=digest(said.parent),
         )
-        plan = Plan(self.to, self.run.run_id, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
+        plan = Plan(self.to, self.run.run_id, kind, about, decision.change, said, memory)
         facts = {"note": "; ".join(notes)} if notes else {}
         outgoing = replace(plan.first(), content=content_of(memory, kind), facts=facts)
         reservation = rows.insert_reservation(self.sender.database, outgoing, str(uuid.uuid4()), self.sender.now())
         if not reservation.made:
-            remember(self.sender.database, row_id, memory, kind)
+            remember(self.sender.database, about.id, memory, kind)
         return replace(plan, reservation=reservation)
 
     def _write_turn(self, kind: MessageKind, decision: Continue, reactions: list[tuple[str, str]] | None) -> Plan:
@@ -237,7 +233,4 @@ class Talk:
             acknowledged=None if ack is None else (ack.reaction, ack.user, ack.since),
         )
         remember(self.sender.database, about.id, fresh, kind)
-        return Plan(
-            self.to, self.run.run_id, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said,
-            fresh, moved=decision.moved,
-        )  # fmt: skip
+        return Plan(self.to, self.run.run_id, kind, about, decision.change, said, fresh, moved=decision.moved)

@@ -69,8 +69,8 @@ def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion,
     names no message and shows no history: its row's ts is ``webhook``, its pages have none, and an attempt that died
     between posting and confirming posts again.
 
-    :param sender: its connection is not in autocommit mode and in no transaction: this commits. Without one (the
-        database cannot be reached) the message is sent all the same, and not recorded.
+    :param sender: its connection is in no transaction and not in autocommit mode: this commits. Without one the message
+        is sent all the same, and not recorded.
     :raises TerminalError: Slack refused the message and nothing was posted.
     :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.

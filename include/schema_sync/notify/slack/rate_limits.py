@@ -28,7 +28,7 @@ LONGEST_WAIT_S = 60
 _lock = threading.Lock()
 _channel_turns: dict[str, float] = {}
 _pauses: dict[str, float] = {}
-_gate: ContextVar[Callable[[], None] | None] = ContextVar("slack_gate", default=None)
+_gate: ContextVar[Callable[[], None]] = ContextVar("slack_gate", default=lambda: None)
 
 
 def wait_for_channel(channel: str, sleep: Callable[[float], None]) -> None:
@@ -77,9 +77,7 @@ def gate(check: Callable[[], None]) -> Iterator[None]:
 
 def pass_gate() -> None:
     """Called by the client directly before a request goes out."""
-    check = _gate.get()
-    if check is not None:
-        check()
+    _gate.get()()
 
 
 def _sleep(seconds: float) -> None:
