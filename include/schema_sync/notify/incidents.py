@@ -229,19 +229,14 @@ class _Cover:
     """Which problems cannot be seen because something wider is wrong."""
 
     def __init__(self, discrepancies: Iterable[Discrepancy]) -> None:
-        unread: list[Discrepancy] = []
-        self._schemas: set[tuple[str, str]] = set()
-        self._tables: set[tuple[str, str]] = set()
-        for found in discrepancies:
-            place = found.data_source_id, _kept_text(place_of(found), _PLACE_LENGTH)
-            if found.type is DiscrepancyType.INVALID_YML:
-                unread.append(found)
-            elif found.type is DiscrepancyType.MISSING_SCHEMA:
-                self._schemas.add(place)
-            elif found.column is None and found.type in _OF_A_TABLE:
-                self._tables.add(place)
+        placed = [
+            (found, (found.data_source_id, _kept_text(place_of(found), _PLACE_LENGTH))) for found in discrepancies
+        ]
+        unread = [found for found, _ in placed if found.type is DiscrepancyType.INVALID_YML]
         self._datasets = {found.dataset_id for found in unread}
         self._sources_with_unread = {found.data_source_id for found in unread}
+        self._schemas = {place for found, place in placed if found.type is DiscrepancyType.MISSING_SCHEMA}
+        self._tables = {place for found, place in placed if found.column is None and found.type in _OF_A_TABLE}
 
     def hides(self, problem: OpenProblem) -> bool:
         if problem.type is DiscrepancyType.INVALID_YML:
