@@ -229,9 +229,7 @@ class _Cover:
     """Which problems cannot be seen because something wider is wrong."""
 
     def __init__(self, discrepancies: Iterable[Discrepancy]) -> None:
-        placed = [
-            (found, (found.data_source_id, _kept_text(place_of(found), _PLACE_LENGTH))) for found in discrepancies
-        ]
+        placed = [(each, (each.data_source_id, _kept_text(place_of(each), _PLACE_LENGTH))) for each in discrepancies]
         unread = [found for found, _ in placed if found.type is DiscrepancyType.INVALID_YML]
         self._datasets = {found.dataset_id for found in unread}
         self._sources_with_unread = {found.data_source_id for found in unread}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from ..application.rows import (
@@ -21,6 +19,7 @@ from ..errors import SchemaSyncError, TerminalError, TransientError
 from ..nouns.discrepancy import Severity
 from ..nouns.report import OrganizationReport, OrganizationTotals
 from ..nouns.run import RunFacts
+from ..text import raised_at
 from .conversation.carry_out import ConversationOutcome
 from .conversation.decide import Silent
 from .conversation.memory import Remembered, recall
@@ -126,13 +125,10 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
         except SchemaSyncError as error:
             said = error
         except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect; its text may hold a secret
-            frames = reversed(extract_tb(error.__traceback__))
-            log.error(  # noqa: TRY400 - a traceback shows the text
-                "schema-sync notify: an unexpected %s at %s",
-                type(error).__name__, " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames),
-            )  # fmt: skip
+            kind = type(error).__name__
+            log.error("schema-sync notify: an unexpected %s at %s", kind, raised_at(error))  # noqa: TRY400 - shows its text
             said = TerminalError(
-                f"An unexpected {type(error).__name__} stopped the message for organization {report.organization_id}. "
+                f"An unexpected {kind} stopped the message for organization {report.organization_id}. "
                 "Check the secrets backend and its Slack connection; if both are right, report it as a defect."
             )
         account.enter(report, said, integration.channel_id if integration else None)

@@ -8,8 +8,7 @@ connection, and the server ends it when the worker is silent for ``LEASE_S``.
 ``content`` is JSON: text, blocks, messageType, runId, and beside them what a conversation remembers. ``sender_info``
 says in JSON: sentBy, organizationId, organizationName, state (reserved, sent), action (post, reply, broadcast,
 update…), run_id, attempt (the one that reserved, or took over), since and earlier (when this attempt and the one before
-began), unanswered (when Slack last owed an answer), kept (blocks that Slack took of a longer message),
-note.
+began), unanswered (when Slack last owed an answer), kept (blocks that Slack took of a longer message), note.
 """
 
 from __future__ import annotations

@@ -41,7 +41,6 @@ class Listing:
 
     :ivar line: row → line, already escaped, at most about 2 000 units long together with the heading.
     :ivar noun: what one line stands for, (singular, plural).
-    :ivar heading: of every section.
     :ivar in_thread: it stands in the thread alone, behind what did not fit; such listings are the last ones.
     """
 
@@ -104,7 +103,7 @@ def date(timestamp: str, *, time: bool = False) -> str:
 
 
 def fallback_text(text: str) -> str:
-    """Without Slack's dates, which only blocks show, and cut: a caller's slip must not make Slack refuse the message."""
+    """Without Slack's dates, which only blocks show; and cut, as a caller's slip must not make Slack refuse it."""
     text = _DATE.sub(r"\1", text)
     return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"
 

@@ -46,7 +46,6 @@ class Turn:
 
     :ivar parent: how the conversation's first message reads after this run. Only a first post has replies.
     :ivar reply: what goes into the thread now (its ``replies`` are further pages), None for nothing.
-    :ivar broadcast: the reply is shown in the channel as well.
     :ivar state: the incident's, with ``spoke`` as this turn leaves it.
     """
 

@@ -30,8 +30,7 @@ REACTIONS = SLEEP, MUTED, EYES = "zzz", "no_bell", "eyes"
 class LookUp:
     """What history says of a message.
 
-    :ivar ts: None: it is not there.
-    :ivar blocks: how many it has there.
+    :ivar ts, blocks: None: it is not there; how many it has there.
     :ivar note: why history could not tell; then ``ts`` None means nothing.
     """
 
