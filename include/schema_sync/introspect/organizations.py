@@ -13,8 +13,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any
 
 from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
@@ -25,7 +23,7 @@ from ..nouns.proof import NOBODY_KNOWS
 from ..nouns.report import OrganizationReport, UncheckedSource
 from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
-from ..text import counted, visible
+from ..text import counted, raised_at, visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
 from ..yml.dataset import ReadDataset, read_dataset
@@ -170,9 +168,7 @@ def _prepare(
 
 def _unexpected(doing: str, error: Exception) -> str:
     """Why a source is unchecked. The error's text may hold a secret, so only its place is told."""
-    frames = reversed(extract_tb(error.__traceback__))
-    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-    log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, place)
+    log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, raised_at(error))
     return (
         f"an unexpected {type(error).__name__} while {doing}; the log of the task introspect says where. "
         "Check the secrets backend and the connection; if both are right, report it as a defect"

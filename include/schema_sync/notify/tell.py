@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from ..application.rows import (
@@ -21,6 +19,7 @@ from ..errors import SchemaSyncError, TerminalError, TransientError
 from ..nouns.discrepancy import Severity
 from ..nouns.report import OrganizationReport, OrganizationTotals
 from ..nouns.run import RunFacts
+from ..text import raised_at
 from .conversation.carry_out import ConversationOutcome
 from .conversation.decide import Silent
 from .conversation.memory import Remembered, recall
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from ..application.rows import Connection
 
 log = logging.getLogger(__name__)
+
+_Said = ConversationOutcome | OrganizationTotals  # totals: of an organization that nobody talked to
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,7 @@ class Desk:
 
 @dataclass
 class Account:
-    """What became of the batch's organizations so far.
-
-    :ivar first_seen: {organization id: {fingerprint: since when}}.
-    """
+    """What became of the batch's organizations so far; ``first_seen``: {organization id: {fingerprint: since when}}."""
 
     outcomes: list[OrganizationTotals] = field(default_factory=list)
     first_seen: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -75,17 +73,8 @@ class Account:
     def is_transient(self) -> bool:
         return any(isinstance(error, TransientError) for error in self.errors)
 
-    def enter(
-        self,
-        report: OrganizationReport,
-        said: ConversationOutcome | OrganizationTotals | SchemaSyncError,
-        channel: str | None,
-    ) -> None:
-        """One organization is done with.
-
-        :param said: what was said, the totals of one that nobody talked to, or why it was not told.
-        :param channel: where it was told.
-        """
+    def enter(self, report: OrganizationReport, said: _Said | SchemaSyncError, channel: str | None) -> None:
+        """Done with one organization: what was said in ``channel``, its totals if nobody talked to it, or why not."""
         totals = report.totals
         if isinstance(said, SchemaSyncError):
             log.warning("%r was not told: %s", report.organization_name, said)
@@ -98,7 +87,13 @@ class Account:
         elif said.kind is not MessageKind.SCHEMA_SYNC_ERROR:
             totals = replace(totals, notified=said.reached)
             if said.change is not None:
-                totals = _with_change(totals, said.change)
+                totals = replace(
+                    totals,
+                    new=len(said.change.new),
+                    new_critical=sum(1 for found in said.change.new if found.severity is Severity.CRITICAL),
+                    ongoing=len(said.change.ongoing) + len(said.change.kept),
+                    resolved=len(said.change.resolved),
+                )
                 self.first_seen[report.organization_id] = dict(said.change.first_seen)
             if said.ts is not None:
                 totals = replace(totals, thread=f"{channel}/{said.ts}")
@@ -124,19 +119,16 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
         remembered = recall(desk.application, [each.id for each in integrations.values()])
     for report in reports:
         integration = integrations.get(report.organization_id)
-        said: ConversationOutcome | OrganizationTotals | SchemaSyncError
+        said: _Said | SchemaSyncError
         try:
             said = _tell(report, integration, remembered, desk)
         except SchemaSyncError as error:
             said = error
         except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect; its text may hold a secret
-            frames = reversed(extract_tb(error.__traceback__))
-            log.error(  # noqa: TRY400 - a traceback shows the text
-                "schema-sync notify: an unexpected %s at %s",
-                type(error).__name__, " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames),
-            )  # fmt: skip
+            kind = type(error).__name__
+            log.error("schema-sync notify: an unexpected %s at %s", kind, raised_at(error))  # noqa: TRY400 - shows its text
             said = TerminalError(
-                f"An unexpected {type(error).__name__} stopped the message for organization {report.organization_id}. "
+                f"An unexpected {kind} stopped the message for organization {report.organization_id}. "
                 "Check the secrets backend and its Slack connection; if both are right, report it as a defect."
             )
         account.enter(report, said, integration.channel_id if integration else None)
@@ -164,7 +156,7 @@ def complete(reports: Sequence[OrganizationReport], application: Connection) -> 
 
 def _tell(
     report: OrganizationReport, integration: SlackIntegration | None, remembered: Mapping[str, Remembered], desk: Desk
-) -> ConversationOutcome | OrganizationTotals:
+) -> _Said:
     if desk.dry or desk.quiet or integration is None or integration.channel_id is None:
         return _do_not_tell(report, integration, desk)
     talk = Talk(
@@ -224,16 +216,6 @@ def _first_message(report: OrganizationReport, desk: Desk) -> Message | None:
         if alert is not None or not report.unchecked:
             return alert
     return error_notice(report, desk.run)
-
-
-def _with_change(totals: OrganizationTotals, change: IncidentChange) -> OrganizationTotals:
-    return replace(
-        totals,
-        new=len(change.new),
-        new_critical=sum(1 for found in change.new if found.severity is Severity.CRITICAL),
-        ongoing=len(change.ongoing) + len(change.kept),
-        resolved=len(change.resolved),
-    )
 
 
 def _mention(change: IncidentChange, integration: SlackIntegration, setting: str) -> str:

@@ -36,7 +36,7 @@ def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, 
     from include.schema_sync.notify.delivery.outbox import Sender, deliver, is_delivered
     from include.schema_sync.notify.delivery.outgoing import DATA_TEAM
     from include.schema_sync.notify.messages.layout import render_text
-    from include.schema_sync.notify.slack.channels import channel_id
+    from include.schema_sync.notify.slack.history import channel_id
     from include.schema_sync.notify.slack.transports import WebApi, Webhook
     from schema_sync_airflow.connections import data_team_slack
 

@@ -34,7 +34,7 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     :raises TransientError: the message was not delivered, and there is another try.
     """
     from include.schema_sync.errors import SchemaSyncError, TransientError
-    from include.schema_sync.notify.messages import summary
+    from include.schema_sync.notify.messages import run_alerts, summary
     from include.schema_sync.settings import Settings
 
     ti = context["ti"]
@@ -53,7 +53,7 @@ def summarize_run(batches: list[dict[str, Any]] | None, context: Context) -> dic
     if fetch_error is None:
         message = summary.summary_message(found, run=run, quiet=any(batch.get("quiet") for batch in batches or ()))
     else:
-        message = summary.fetch_failed_message(fetch_error, run=run)
+        message = run_alerts.fetch_failed_message(fetch_error, run=run)
     undelivered: str | None = None
     settings: Settings | None = None
     try:

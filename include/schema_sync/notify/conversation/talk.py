@@ -1,14 +1,10 @@
 """Conduct an organization's conversations: gather, decide, write, carry out; whatever crashes in between.
 
-A run
-
-1. gathers what the database remembers, and settles what earlier runs left unfinished;
-2. decides (:mod:`decide`) and writes down what it is about to say, under a lock on the integration and in one
-   transaction: for a new conversation as a reservation, else as the state together with the one before;
-3. says it without that lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and
-   sees that no other run has spoken since;
-4. has written "told" in the transaction that confirms its main message, so that a retry derives the same turn and finds
-   each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
+A run gathers what the database remembers, and settles what earlier runs left unfinished. It decides (:mod:`decide`) and
+writes down what it is about to say, under a lock on the integration and in one transaction. It says it without that
+lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and sees that no other run
+has spoken since. In the transaction that confirms its main message it writes "told": so a retry derives the same turn
+and finds each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
 """
 
 from __future__ import annotations
@@ -32,18 +28,7 @@ from ..messages.layout import MessageKind
 from .acknowledgements import Acknowledgement, acknowledged, quieted
 from .carry_out import ConversationGoneError, ConversationOutcome, Plan, Speaker
 from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
-from .memory import (
-    Conversation,
-    Memory,
-    Remembered,
-    content_of,
-    digest,
-    lock_integration,
-    lock_memory,
-    recall,
-    remember,
-    unused_id,
-)
+from .memory import Conversation, Memory, Remembered, content_of, digest, lock_memory, recall, remember, unused_id
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +103,6 @@ class Talk:
         while True:
             with rows.row_errors("read a conversation from slack_message_tracking", whom=self.to.whom):
                 rows.begin(self.sender.database)
-                lock_integration(self.sender.database, integration_id)
                 remembered = recall(self.sender.database, [integration_id], lock=True)[integration_id]
                 left = self.to_settle(remembered)
                 may_ask = not asked and self._may_be_acknowledged(remembered.drift)
@@ -141,10 +125,7 @@ class Talk:
         return bool(memory.state.problems) and memory.state.as_of < run_moment(self.run)
 
     def _settle(self, row: Unfinished, remembered: Remembered, notes: list[str]) -> dict[str, str]:
-        """Is the message of a dead attempt in Slack? If not, its row is removed.
-
-        :return: {fingerprint: since when} of what it was to tell.
-        """
+        """Settle a row of a dead attempt. :return: {fingerprint: since when} of what it was to tell, and never did."""
         of_notice = row.id == remembered.notice.id
         owner = remembered.notice if of_notice else remembered.drift
         self.sender.sleep(max(SETTLE_S - row.age_s, 0.0))
@@ -207,12 +188,10 @@ class Talk:
     def _reserve(self, kind: MessageKind, decision: Open | TakeOver, notes: list[str]) -> Plan:
         """Reserve the first message of a new conversation, or take over this run's own reservation."""
         if isinstance(decision, TakeOver):
-            row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
+            about = replace(decision.conversation, channel=self.channel)
         else:
-            row_id, thread_ts = (
-                unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id)),
-                decision.thread_ts,
-            )
+            row_id = unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id))
+            about = Conversation(row_id, self.channel, thread_ts=decision.thread_ts)
         said = self._turn(kind, decision.change)
         memory = Memory(
             text=said.parent.text,
@@ -224,12 +203,12 @@ class Talk:
             requested_channel=self.channel,
             digest=digest(said.parent),
         )
-        plan = Plan(self.to, self.run.run_id, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
+        plan = Plan(self.to, self.run.run_id, kind, about, decision.change, said, memory)
         facts = {"note": "; ".join(notes)} if notes else {}
         outgoing = replace(plan.first(), content=content_of(memory, kind), facts=facts)
         reservation = rows.insert_reservation(self.sender.database, outgoing, str(uuid.uuid4()), self.sender.now())
         if not reservation.made:
-            remember(self.sender.database, row_id, memory, kind)
+            remember(self.sender.database, about.id, memory, kind)
         return replace(plan, reservation=reservation)
 
     def _write_turn(self, kind: MessageKind, decision: Continue, reactions: list[tuple[str, str]] | None) -> Plan:
@@ -254,7 +233,4 @@ class Talk:
             acknowledged=None if ack is None else (ack.reaction, ack.user, ack.since),
         )
         remember(self.sender.database, about.id, fresh, kind)
-        return Plan(
-            self.to, self.run.run_id, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said,
-            fresh, moved=decision.moved,
-        )  # fmt: skip
+        return Plan(self.to, self.run.run_id, kind, about, decision.change, said, fresh, moved=decision.moved)

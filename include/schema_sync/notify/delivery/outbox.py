@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ..messages.blocks import Block
     from ..messages.layout import Message
 
+    Step = Callable[[Connection], None]
+
 log = logging.getLogger(__name__)
 
 # Fixed for ever: with another value every message of a running attempt would be sent again.
@@ -67,19 +69,16 @@ def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion,
     names no message and shows no history: its row's ts is ``webhook``, its pages have none, and an attempt that died
     between posting and confirming posts again.
 
-    :param sender: its connection is not in autocommit mode and in no transaction: this commits. Without one (the
-        database cannot be reached) the message is sent all the same, and not recorded.
-    :raises TerminalError: Slack refused the message and nothing was posted; the message says what to do.
+    :param sender: its connection is in no transaction and not in autocommit mode: this commits. Without one the message
+        is sent all the same, and not recorded.
+    :raises TerminalError: Slack refused the message and nothing was posted.
     :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
     """
     tracking_rows.refuse_autocommit(sender.connection)
     kind, run_id = occasion.kind, occasion.run_id
-
-    def id_of(page: int) -> str:
-        return message_id(to, kind, run_id, page=page, action=occasion.about)
-
-    first = Outgoing(id_of(0), kind, to, channel, None, run_id, message.text, message.blocks)
+    id_of = partial(message_id, to, kind, run_id, action=occasion.about)
+    first = Outgoing(id_of(), kind, to, channel, None, run_id, message.text, message.blocks)
     posted = sender.send(first)
     if not sender.slack.has_threads:
         return posted
@@ -91,13 +90,10 @@ def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion,
     return delivered
 
 
-def pages_of(parent: Outgoing, posted: Posted, message: Message, id_of: Callable[[int], str]) -> list[Outgoing]:
-    """What follows a message in its thread.
-
-    :param id_of: number, from 1 → id.
-    """
+def pages_of(parent: Outgoing, posted: Posted, message: Message, id_of: Callable[..., str]) -> list[Outgoing]:
+    """What follows a message in its thread. :param id_of: ``page`` → id; pages are counted from 1."""
     return [
-        _page(parent, posted, id_of(number), reply.text, reply.blocks)
+        _page(parent, posted, id_of(page=number), reply.text, reply.blocks)
         for number, reply in enumerate(message.replies, start=1)
     ]
 
@@ -115,12 +111,7 @@ def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> b
 def message_id(
     to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "", revision: int = 0
 ) -> str:
-    """The UUIDv5 that stands for one message of one run in the database and in Slack.
-
-    :param page: 0 is the message itself.
-    :param action: tells apart what a run says of one kind; empty for a message of its own.
-    :param revision: as of :class:`Memory`.
-    """
+    """The UUIDv5 that stands for one message of one run in the database and in Slack; page 0 is the message itself."""
     action = f"{action}:{revision}" if revision else action
     about = [to.organization_id, to.integration_id, str(kind), run_id, *([action] if action else [])]
     return str(uuid.uuid5(NAMESPACE, json.dumps([*about, page] if page else about)))
@@ -128,10 +119,7 @@ def message_id(
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends messages once each.
-
-    :ivar connection: None when the application database cannot be reached.
-    """
+    """Sends messages once each. :ivar connection: None when the application database cannot be reached."""
 
     connection: Connection | None
     slack: Slack
@@ -140,7 +128,6 @@ class Sender:
 
     @property
     def database(self) -> Connection:
-        """The connection, for callers who cannot do without."""
         assert self.connection is not None  # noqa: S101 - for the type checker
         return self.connection
 
@@ -149,13 +136,12 @@ class Sender:
         outgoing: Outgoing,
         *,
         reservation: Reservation | None = None,
-        guard: Callable[[Connection], None] | None = None,
-        also: Callable[[Connection], None] | None = None,
+        guard: Step | None = None,
+        also: Step | None = None,
     ) -> Posted:
         """Send one message.
 
-        :param reservation: the row as the caller has reserved it, in one transaction with its reasons. If it is gone,
-            so are they.
+        :param reservation: the row as the caller has reserved it with its reasons. If it is gone, so are they.
         :param guard: called in the transaction that posts, before the message's own row is locked; raises
             :class:`OvertakenError` when it must not be posted any more.
         :param also: what becomes true in the transaction that confirms.
@@ -199,24 +185,16 @@ class Sender:
                     tracking_rows.roll_back(connection)
                     self.sleep(left)
                     continue
-                return self._send_locked(connection, outgoing, row, fresh, also)
+                return self._send_locked(outgoing, row, fresh, also)
             finally:
                 # Gives the lock back on every path; after a commit there is nothing to roll back.
                 tracking_rows.roll_back(connection)
         raise TransientError(f"Several workers at once failed to send message {outgoing.id} for {outgoing.whom}.")
 
     def send_pages(
-        self,
-        parent: Outgoing,
-        posted: Posted,
-        pages: list[Outgoing],
-        *,
-        guard: Callable[[Connection], None] | None = None,
+        self, parent: Outgoing, posted: Posted, pages: list[Outgoing], *, guard: Step | None = None
     ) -> Posted:
-        """Send what follows a message in its thread.
-
-        :raises ThreadIncompleteError: a page met a transient error.
-        """
+        """:raises ThreadIncompleteError: a page met a transient error."""
         queue = [*_remainder(parent, posted), *pages]
         number = 0
         while queue:
@@ -234,10 +212,7 @@ class Sender:
         return posted
 
     def update(self, outgoing: Outgoing, *, ts: str, row_id: str) -> None:
-        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction.
-
-        :param row_id: of the message's row, whose marker it keeps.
-        """
+        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction, and keep its row's marker."""
         check = partial(tracking_rows.still_held, self.database, whom=outgoing.whom)
         self.slack.update(outgoing, ts, f"schema_sync:{row_id}", check)
 
@@ -263,8 +238,6 @@ class Sender:
 
         Where history cannot tell, the row is removed as well (the result's ``note`` says why): the message may stay in
         Slack without one, but a row without a message would be in the way of every later run.
-
-        :raises TransientError: Slack could not answer.
         """
         connection = self.database
         tracking_rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
@@ -279,14 +252,7 @@ class Sender:
             tracking_rows.confirm_found(connection, unfinished.id, seen.ts, self.now())
         return seen
 
-    def _send_locked(
-        self,
-        connection: Connection,
-        outgoing: Outgoing,
-        row: Row,
-        fresh: bool,
-        also: Callable[[Connection], None] | None,
-    ) -> Posted:
+    def _send_locked(self, outgoing: Outgoing, row: Row, fresh: bool, also: Step | None) -> Posted:
         # An earlier attempt may have been told another channel, or thread.
         earlier = replace(outgoing, channel=row.channel, thread_ts=row.thread_ts)
         seen = LookUp() if fresh else self.slack.look_up(earlier, row.posted_between)
@@ -297,9 +263,9 @@ class Sender:
         else:
             if not fresh:
                 self.slack.take_turn(outgoing)
-            posted = self._post(connection, outgoing, seen)
+            posted = self._post(outgoing, seen)
         try:
-            tracking_rows.confirm(connection, outgoing, posted, note=seen.note, now=self.now(), also=also)
+            tracking_rows.confirm(self.database, outgoing, posted, note=seen.note, now=self.now(), also=also)
         except SchemaSyncError:
             # Whoever cannot confirm has lost its row, perhaps before Slack took the message.
             if seen.ts is None:
@@ -307,18 +273,17 @@ class Sender:
             raise
         return posted
 
-    def _post(self, connection: Connection, outgoing: Outgoing, seen: LookUp) -> Posted:
-        failure: SchemaSyncError | None = None
+    def _post(self, outgoing: Outgoing, seen: LookUp) -> Posted:
         try:
-            return self.slack.post(outgoing, lambda: tracking_rows.still_held(connection, whom=outgoing.whom))
-        except SchemaSyncError as error:
-            failure = error
-        if isinstance(failure, TransientError):
-            tracking_rows.note_unanswered(connection, outgoing.id)
-        elif seen.note is None:
+            return self.slack.post(outgoing, lambda: tracking_rows.still_held(self.database, whom=outgoing.whom))
+        except TransientError:
+            tracking_rows.note_unanswered(self.database, outgoing.id)
+            raise
+        except SchemaSyncError:
             # An attempt that history could not tell about may have posted: then the row must stay.
-            self._release(outgoing)
-        raise failure
+            if seen.note is None:
+                self._release(outgoing)
+            raise
 
     def _release(self, outgoing: Outgoing, *, made_by: str | None = None) -> None:
         """Remove the reservation. What the caller raises matters more than a failure of this."""

@@ -41,7 +41,6 @@ class Listing:
 
     :ivar line: row → line, already escaped, at most about 2 000 units long together with the heading.
     :ivar noun: what one line stands for, (singular, plural).
-    :ivar heading: stands above the lines of every section.
     :ivar in_thread: it stands in the thread alone, behind what did not fit; such listings are the last ones.
     """
 
@@ -65,17 +64,17 @@ def prose(text: str | None, limit: int = PROSE_LENGTH) -> str:
 
 
 def header(text: str) -> Block:
-    """A header block. ``text`` is escaped here and cut to Slack's 150 characters."""
+    """``text`` is escaped here and cut to Slack's 150 characters."""
     return {"type": "header", "text": {"type": "plain_text", "text": prose(text, MAX_HEADER) or "…", "emoji": True}}
 
 
 def section(text: str) -> Block:
-    """A section block of text that is already escaped and within Slack's 3 000 characters."""
+    """Of text that is already escaped and within Slack's 3 000 characters."""
     return {"type": "section", "text": _mrkdwn(text)}
 
 
 def context(text: str) -> Block:
-    """A context block (small print) of text that is already escaped."""
+    """Small print, of text that is already escaped."""
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
 
@@ -98,19 +97,18 @@ def date(timestamp: str, *, time: bool = False) -> str:
     except ValueError:
         return prose(timestamp, 40)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    tokens, plain = (
-        ("{date_short_pretty} {time}", "%Y-%m-%d %H:%M UTC") if time else ("{date_short_pretty}", "%Y-%m-%d")
-    )
+    tokens = "{date_short_pretty}" + (" {time}" if time else "")
+    plain = "%Y-%m-%d %H:%M UTC" if time else "%Y-%m-%d"
     return f"<!date^{int(moment.timestamp())}^{tokens}|{moment.astimezone(UTC):{plain}}>"
 
 
-def without_dates(text: str) -> str:
-    """Dates as those read them whose program knows no Slack."""
-    return _DATE.sub(r"\1", text)
+def fallback_text(text: str) -> str:
+    """Without Slack's dates, which only blocks show; and cut, as a caller's slip must not make Slack refuse it."""
+    text = _DATE.sub(r"\1", text)
+    return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"
 
 
 def units(text: str) -> int:
-    """Length in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -122,10 +120,7 @@ def cost(blocks: Sequence[Block]) -> int:
 def fill(
     listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000
 ) -> tuple[list[Block], int]:
-    """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order.
-
-    :return: the sections, and the index of the first line that is in none of them.
-    """
+    """As many lines from ``start`` on as fit, in sections, and the index of the first line that is in none of them."""
     heading = f"{listing.heading}\n" if listing.heading else ""
     blocks: list[Block] = []
     text, finished_cost, lines = "", 0, int(bool(heading))
@@ -192,10 +187,8 @@ def _fitting(characters: str, room: int) -> list[str]:
 
 
 def _escaped(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
     if character.isprintable() or character in _JOINERS:
-        return character
+        return _ESCAPES.get(character, character)
     return _visible(character)
 
 
@@ -212,7 +205,7 @@ _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 
 
 def _read(text: str) -> str:
-    text = without_dates(_LINK.sub(r"\2 (\1)", text))
+    text = _DATE.sub(r"\1", _LINK.sub(r"\2 (\1)", text))
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     # Blocks are safe already unless somebody else built them; a log line must be in any case.
     return "".join(c if c == "\n" or c.isprintable() or c in _JOINERS else _visible(c) for c in text)

@@ -17,19 +17,10 @@ from ...nouns.report import OrganizationReport, TableChanges
 from ...nouns.run import RunFacts
 from ...nouns.snapshot import ColumnChange
 from ...text import counted
-from ..incidents import (
-    IncidentChange,
-    IncidentState,
-    OpenProblem,
-    advance,
-    continues,
-    run_moment,
-    time_between,
-)
+from ..incidents import IncidentChange, IncidentState, OpenProblem, advance, continues, run_moment, time_between
 from .blocks import Block, Listing, date, header, name, prose, section
 from .layout import MAX_LINES, Message, MessageKind, compose, details
 from .wording import (
-    EMOJI,
     PROBLEMS,
     called_by_name,
     datasets_line,
@@ -55,7 +46,6 @@ class Turn:
 
     :ivar parent: how the conversation's first message reads after this run. Only a first post has replies.
     :ivar reply: what goes into the thread now (its ``replies`` are further pages), None for nothing.
-    :ivar broadcast: the reply is shown in the channel as well.
     :ivar state: the incident's, with ``spoke`` as this turn leaves it.
     """
 
@@ -78,9 +68,8 @@ def turn(
 
     :param previous: what the conversation's parent stands for; None: there is no conversation yet, or its message is
         gone. Then everything that is open is told in a first post, with pages in its thread, and there is no reply.
-    :param mention: who is called by name for what is new, in Slack's own markup; never in an edited or resolved
-        message.
-    :param acknowledged: who wants to hear less, and until when, in Slack's own markup; for the first message.
+    :param mention: who is called for what is new, in Slack's markup; never in an edited or resolved message.
+    :param acknowledged: who wants to hear less, and until when, in Slack's markup; for the first message.
     """
     if previous is not None and not continues(previous, run):
         previous = None
@@ -107,23 +96,19 @@ def turn(
     )
 
 
-def drift_alert(
-    report: OrganizationReport, *, min_severity: Severity, run: RunFacts, mention: str = ""
-) -> Message | None:
-    """What an organization reads that never heard of its problems.
+def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunFacts) -> Message | None:
+    """What an organization reads that never heard of its problems; None: none is at or above ``min_severity``.
 
-    :return: None when no discrepancy is at or above ``min_severity``. Unchecked data sources alone make no
-        drift alert: they are an :func:`error_notice`.
+    Unchecked data sources alone make no drift alert: they are an :func:`error_notice`.
     """
     change = advance(None, report, min_severity=min_severity, run=run)
-    return None if change is None else turn(None, change, report, run, mention).parent
+    return None if change is None else turn(None, change, report, run).parent
 
 
 def error_notice(report: OrganizationReport, run: RunFacts) -> Message:
-    """Tell an organization that its check failed, as a whole or for some data sources.
+    """Tell an organization that its check failed, as a whole or in part. Why, the data team's summary says.
 
-    Says that it is no drift report, and calls nothing clean. Reads right in a channel and in an incident's thread. Why
-    it failed is for the data team, whose summary says so.
+    It is no drift report, calls nothing clean, and reads right in a channel and in an incident's thread.
     """
     if report.error is None:
         title = f"⚠️ Schema check incomplete: {report.organization_name}"
@@ -156,7 +141,7 @@ class _Said:
 
     def open(self, *, paged: bool) -> Message:
         change, shown = self.change, self._shown([*self.change.new, *self.change.ongoing])
-        worst = EMOJI[change.state.problems[0].severity]
+        worst = change.state.problems[0].severity.sign
         older = len(change.ongoing) + len(change.kept)
         if change.new:
             again = " again" if change.reopened else ""
@@ -191,7 +176,7 @@ class _Said:
         words = []
         if new:
             again = " again" if change.reopened else ""
-            words.append(f"{EMOJI[new[0].severity]} {what_broke(new, new=not change.reopened)}{again}")
+            words.append(f"{new[0].severity.sign} {what_broke(new, new=not change.reopened)}{again}")
         if change.resolved:
             words.append(f"✅ {len(change.resolved)} fixed")
         if change.ignored:

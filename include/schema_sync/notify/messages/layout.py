@@ -12,7 +12,6 @@ from ...nouns.run import RunFacts
 from .blocks import (
     MARKER_RESERVE,
     MAX_BLOCKS,
-    MAX_TEXT,
     MAX_TOTAL,
     Block,
     Listing,
@@ -20,13 +19,12 @@ from .blocks import (
     context,
     cost,
     date,
+    fallback_text,
     fill,
     is_web_address,
     plain_text,
     prose,
     section,
-    units,
-    without_dates,
 )
 
 # A thread longer than this is not read. What is left is counted; the next run lists it.
@@ -111,7 +109,7 @@ def compose(
         body += [*filled, *_notes([listing], [end], " in the thread")]
         ends.append(end)
     return Message(
-        text=_bounded(text),
+        text=fallback_text(text),
         blocks=(*head, *body, *foot),
         replies=_replies(title, everywhere, [*ends, *([0] * (len(everywhere) - len(ends)))]) if paged else (),
     )
@@ -127,7 +125,7 @@ def _fewest_lines(listing: Listing) -> int:
 
 
 def run_context(run: RunFacts) -> Block:
-    """The small print: which run this is, with a link to it where one is known."""
+    """The small print: which run this is, with a link where one is known."""
     label = f"run {prose(run.run_id, 250)}"
     if is_web_address(run.run_url):
         label = f"<{_address(str(run.run_url)).replace('&', '&amp;')}|{label}>"
@@ -165,7 +163,7 @@ def _replies(title: str, listings: Sequence[Listing], ends: list[int]) -> tuple[
         pages[-1] += _notes(listings, ends, ", not listed. The next run lists what is left then.")
     return tuple(
         Message(
-            text=_bounded(f"{title}, continued ({number} of {len(pages)})"),
+            text=fallback_text(f"{title}, continued ({number} of {len(pages)})"),
             blocks=(section(f"*{title}*, continued ({number} of {len(pages)})"), *page),
         )
         for number, page in enumerate(pages, start=1)
@@ -178,9 +176,3 @@ def _notes(listings: Sequence[Listing], ends: Sequence[int], where: str) -> list
         for listing, end in zip(listings, ends, strict=True)
         if (left := len(listing.rows) - end)
     ]
-
-
-def _bounded(text: str) -> str:
-    """Texts are short by construction; a caller's slip must not make Slack refuse the message."""
-    text = without_dates(text)  # which only blocks show
-    return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"

@@ -11,7 +11,7 @@ from ...nouns.run import RunError, RunFacts, RunResult
 from ...text import counted
 from .blocks import Listing, header, name, prose, section
 from .layout import Message, compose, run_context
-from .wording import EMOJI, severity_counts
+from .wording import severity_counts
 
 FAILED = "SCHEMA_SYNC_FAILED"  # what monitors of failed runs look for
 # How many of the slowest sources are named.
@@ -42,12 +42,9 @@ def run_result(
     """
     errors = [RunError("", "", None, run_error)] if run_error is not None else []
     for of in totals:
-        if of.error is not None:
-            errors.append(RunError(of.organization_id, of.organization_name, None, of.error))
-        errors += [
-            RunError(of.organization_id, of.organization_name, source.data_source_id, source.error)
-            for source in of.unchecked
-        ]
+        reasons: list[tuple[str | None, str]] = [(None, of.error)] if of.error is not None else []
+        reasons += [(source.data_source_id, source.error) for source in of.unchecked]
+        errors += [RunError(of.organization_id, of.organization_name, *reason) for reason in reasons]
     all_failed = bool(totals) and all(of.state is OrganizationState.FAILED for of in totals)
     return RunResult(
         success=run_error is None and not all_failed,
@@ -59,11 +56,7 @@ def run_result(
 
 
 def result_json(result: RunResult, *, failure: str = "") -> dict[str, Any]:
-    """The run result in the contract's words and key order (section 2), plain JSON values only.
-
-    :param failure: why a run failed.
-    An error of the run itself has ``organizationId`` and ``organizationName`` null.
-    """
+    """The run result in the contract's words and key order (section 2); an error of the run itself has null for ids."""
     counts = result.counts
     value: dict[str, Any] = {
         "success": result.success,
@@ -96,11 +89,7 @@ def result_json(result: RunResult, *, failure: str = "") -> dict[str, Any]:
 
 
 def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) -> Message:
-    """The data team's message: totals and what changed, failures and gaps with their reasons, drift with what is new
-    and critical first, alerts that did not arrive, and which sources took longest.
-
-    :param quiet: the installation was just switched on, so that no organization was told.
-    """
+    """The data team's message; ``quiet``: the installation was just switched on, so that no organization was told."""
     failed = [of for of in result.organizations if of.error is not None]
     gaps = [(of, source) for of in result.organizations for source in of.unchecked]
     by_name = sorted(result.organizations, key=lambda of: (of.organization_name, of.organization_id))
@@ -133,19 +122,6 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
     )
 
 
-def fetch_failed_message(error: str, *, run: RunFacts) -> Message:
-    """The data team's message when the list of organizations could not be made: nothing was checked."""
-    title = "🔴 Schema Sync: the run failed at its start"
-    happened = f"No organization was checked. Reason: {prose(error, 2_000)}"
-    return compose(
-        text=f"{title}. {happened}",
-        title="Schema Sync failure",
-        head=(header(title), section(happened)),
-        listings=(),
-        foot=(run_context(run),),
-    )
-
-
 def _headline(result: RunResult) -> str:
     counts = result.counts
     failed, partial, clean = (
@@ -153,24 +129,19 @@ def _headline(result: RunResult) -> str:
         for state in (OrganizationState.FAILED, OrganizationState.PARTIAL, OrganizationState.CLEAN)
     )
     of_all = f"of {counted(counts.organizations, 'organization', 'organizations')}"
-    if not counts.organizations:
-        said = "⚪ Schema Sync: no active organization exists, nothing was checked"
-    elif failed:
-        said = f"🔴 Schema Sync: {failed} {of_all} failed"
-    elif partial:
-        said = f"⚠️ Schema Sync: {partial} {of_all} checked only in part"
-    elif counts.drifted:
-        worst = Severity.CRITICAL if counts.critical else Severity.WARNING
-        said = f"{EMOJI[worst]} Schema Sync: drift in {counts.drifted} {of_all}"
-    elif clean:
-        said = f"✅ Schema Sync: no drift in {counted(clean, 'organization', 'organizations')}"
-    else:
-        said = f"⚪ Schema Sync: none {of_all} has a dataset to check"
-    return said
+    worst = Severity.CRITICAL if counts.critical else Severity.WARNING
+    sayings = (
+        (not counts.organizations, "⚪ Schema Sync: no active organization exists, nothing was checked"),
+        (failed, f"🔴 Schema Sync: {failed} {of_all} failed"),
+        (partial, f"⚠️ Schema Sync: {partial} {of_all} checked only in part"),
+        (counts.drifted, f"{worst.sign} Schema Sync: drift in {counts.drifted} {of_all}"),
+        (clean, f"✅ Schema Sync: no drift in {counted(clean, 'organization', 'organizations')}"),
+        (True, f"⚪ Schema Sync: none {of_all} has a dataset to check"),
+    )
+    return next(saying for applies, saying in sayings if applies)
 
 
 def _facts(result: RunResult) -> list[str]:
-    """Sentences of totals, escaped."""
     of_run = [error for error in result.errors if not error.organization_id][:1]  # a run has one error of its own
     facts = [f"*This run failed:* {prose(error.error, 1_000)}" for error in of_run]
     if not result.organizations:
@@ -202,9 +173,7 @@ def _quiet(result: RunResult) -> str:
 
 
 def _changes(result: RunResult) -> list[str]:
-    """What is not as the run before left it, where somebody keeps that account; an organization without one is not
-    unchanged, but not known.
-    """
+    """What is not as the run before left it, where somebody keeps that account."""
     followed = [of for of in result.organizations if of.new is not None]
     if not followed:
         return []
@@ -218,7 +187,7 @@ def _changes(result: RunResult) -> list[str]:
 
 
 def _untold_line(of: OrganizationTotals) -> str:
-    sign = EMOJI[Severity.CRITICAL] if of.critical else "⚠️"
+    sign = Severity.CRITICAL.sign if of.critical else "⚠️"
     found = f" ({severity_counts(of.critical, of.warnings, of.infos)})" if of.critical or of.warnings else ""
     return f"{sign} {name(of.organization_name)}{found}: {prose(of.untold or of.notification_error)}"
 
@@ -235,7 +204,7 @@ def _unchecked_line(gap: tuple[OrganizationTotals, UncheckedSource]) -> str:
 
 def _drift_line(of: OrganizationTotals) -> str:
     worst = Severity.CRITICAL if of.critical else Severity.WARNING
-    line = f"{EMOJI[worst]} {name(of.organization_name)}: {severity_counts(of.critical, of.warnings, of.infos)}"
+    line = f"{worst.sign} {name(of.organization_name)}: {severity_counts(of.critical, of.warnings, of.infos)}"
     if of.new:
         line += f" · *{of.new} new{f', {of.new_critical} of them critical' if of.new_critical else ''}*"
     return f"{line} (checked only in part)" if of.unchecked else line

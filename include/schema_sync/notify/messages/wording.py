@@ -14,7 +14,6 @@ from ...text import counted
 from ..incidents import OpenProblem
 from .blocks import Listing, date, name, prose, units
 
-EMOJI = {severity: severity.sign for severity in Severity}
 PROBLEMS = ("problem", "problems")
 
 _KINDS = DiscrepancyType
@@ -31,10 +30,7 @@ _USERS_NAMED = _SOURCES_NAMED = 3
 
 
 def in_order(found: Sequence[Discrepancy], first_seen: Mapping[str, str] | None = None) -> list[Discrepancy]:
-    """As people are to read them, each dataset once: most severe first, then most hit, then newest.
-
-    :param first_seen: {fingerprint: timestamp} of each; None: all are as old.
-    """
+    """As people are to read them, each dataset once: most severe first, then most hit, then newest (``first_seen``)."""
     dates = first_seen or {}
     ordered = sorted(found, key=lambda each: each.sort_key)
     ordered.sort(key=lambda each: dates.get(each.fingerprint, ""), reverse=True)
@@ -46,12 +42,8 @@ def in_order(found: Sequence[Discrepancy], first_seen: Mapping[str, str] | None 
 
 
 def finding_line(found: Discrepancy, *, fixed: bool = False, since: str = "") -> str:
-    """One finding in a line, and a second one where that adds something.
-
-    :param fixed: a patch repairs it.
-    :param since: how long it has been there, escaped; empty: is not said.
-    """
-    parts = [f"{EMOJI[found.severity]} {_bold(found.dataset_name or found.table or found.schema)}"]
+    """One finding in a line, and a second one where that adds something; ``since`` is escaped, ``fixed`` by a patch."""
+    parts = [f"{found.severity.sign} {_bold(found.dataset_name or found.table or found.schema)}"]
     parts.append(_happened(found) + _hit(found))
     if fixed:
         parts.append("the fix is ready")

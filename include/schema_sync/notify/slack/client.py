@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +15,7 @@ from urllib.error import URLError
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
 from . import rate_limits as turns
-from .rate_limits import LONGEST_WAIT_S, SECONDS_PER_MESSAGE
+from .rate_limits import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -94,10 +93,7 @@ _SILENT = logging.Logger("slack_sdk, silenced", level=logging.CRITICAL + 1)
 
 
 class SlackRefusedError(TerminalError):
-    """Slack refused a call for certain: nothing happened.
-
-    :ivar code: Slack's own word, such as ``not_in_channel``.
-    """
+    """Slack refused a call for certain, and nothing happened; ``code`` is its own word, such as ``not_in_channel``."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
@@ -111,9 +107,7 @@ def slack_client(
 
     The SDK's default handler repeats a request whose connection was lost, although Slack may have accepted it.
 
-    :param base_url: Web API address, None means Slack's own.
     :param timeout_s: for connecting and for each read, seconds.
-    :param proxy: None: what the environment says.
     :raises TerminalError: the token cannot be one; the message does not show it.
     """
     from slack_sdk import WebClient
@@ -139,37 +133,8 @@ def slack_client(
     )
 
 
-def post_webhook(
-    url: str,
-    message: Message,
-    *,
-    timeout_s: int = TIMEOUT_S,
-    proxy: str | None = None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Post to an incoming webhook. It knows no threads, so replies follow as messages of their own.
-
-    A reply that fails is logged, not raised: repeating would post the first message again.
-
-    :param url: a secret: whoever knows it can post.
-    :raises TransientError: rate limit, HTTP 5xx, timeout, connection lost.
-    :raises TerminalError: refused.
-    """
-    _post_webhook_once(url, message, timeout_s, proxy)
-    for number, reply in enumerate(message.replies, start=1):
-        sleep(SECONDS_PER_MESSAGE)
-        try:
-            _post_webhook_once(url, reply, timeout_s, proxy)
-        except SchemaSyncError as error:
-            log.warning("Page %d of %d was not posted: %s", number, len(message.replies), error)
-            break
-
-
 def ask(request: Callable[[], _Answer], *, what: str) -> _Answer:
-    """The request's answer; its error as ours, and without context, whose text or frames may hold the token.
-
-    :raises SchemaSyncError: as :func:`translate` says.
-    """
+    """The request's answer, or its error as :func:`translate` has it: without context, which may hold the token."""
     try:
         return request()
     except Exception as error:  # noqa: BLE001 - translated, never swallowed
@@ -215,7 +180,8 @@ def _code(response: Any) -> str | None:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
-def _post_webhook_once(url: str, message: Message, timeout_s: int, proxy: str | None) -> None:
+def post_webhook(url: str, message: Message, *, timeout_s: int = TIMEOUT_S, proxy: str | None = None) -> None:
+    """Post to an incoming webhook. :param url: a secret: whoever knows it can post."""
     from slack_sdk.webhook import WebhookClient, WebhookResponse
 
     what = "The message to the data team's webhook was not posted"
@@ -245,16 +211,9 @@ def _rate_limit_handler() -> RetryHandler:
         """Waits as Slack asks, unless that takes longer than a task should hold its worker."""
 
         def can_retry(
-            self,
-            *,
-            state: RetryState,
-            request: HttpRequest,
-            response: HttpResponse | None = None,
-            error: Exception | None = None,  # noqa: ARG002 - the SDK's signature
+            self, *, state: RetryState, request: HttpRequest, response: HttpResponse | None = None, **_: Any
         ) -> bool:
-            if response is None or response.status_code != 429:
-                return False
-            seconds = _retry_after(response)
+            seconds = _retry_after(response) if response is not None and response.status_code == 429 else None
             if seconds is None:
                 return False
             # Also when this request is given up: the others need not find out for themselves.

@@ -1,4 +1,4 @@
-"""What Slack knows of messages that were sent: whether one is there, and who has reacted to it.
+"""What Slack knows: whether a message is there, who has reacted to it, and the id of a channel.
 
 Whether one is there, its marker tells: metadata, or the id of its first block. That is asked only after an attempt that
 did not finish; the ordinary case needs no history, and no scope for it.
@@ -30,8 +30,7 @@ REACTIONS = SLEEP, MUTED, EYES = "zzz", "no_bell", "eyes"
 class LookUp:
     """What history says of a message.
 
-    :ivar ts: None: it is not there.
-    :ivar blocks: how many it has there.
+    :ivar ts, blocks: None: it is not there; how many it has there.
     :ivar note: why history could not tell; then ``ts`` None means nothing.
     """
 
@@ -74,10 +73,7 @@ def look_up(client: WebClient, outgoing: Outgoing, between: tuple[float, float])
 
 
 def read_reactions(client: WebClient, channel: str, ts: str) -> list[tuple[str, str]] | None:
-    """The reactions that mean something, as (reaction, user); the app's own are none.
-
-    :return: None when Slack does not tell, so that what was known goes on.
-    """
+    """The reactions that mean something, as (reaction, user), the app aside; None: Slack does not tell."""
 
     def read() -> list[tuple[str, str]]:
         message: Any = client.reactions_get(channel=channel, timestamp=ts, full=True).get("message") or {}
@@ -92,6 +88,30 @@ def read_reactions(client: WebClient, channel: str, ts: str) -> list[tuple[str, 
     except SchemaSyncError as failure:
         log.info("%s", failure)  # no scope, too old for the workspace's plan, or Slack is busy: the alert matters more
         return [] if isinstance(failure, SlackRefusedError) and failure.code == "missing_scope" else None
+
+
+def channel_id(client: WebClient, channel: str) -> str:
+    """The id of a channel that is given by name (``#data-team-alerts``); an id stays what it is.
+
+    Where the app may not list channels it is the name itself, with a warning: posting takes names, too.
+    """
+    if not channel.startswith("#"):
+        return channel
+
+    def find() -> str | None:
+        pages = client.conversations_list(types="public_channel,private_channel", exclude_archived=True, limit=1000)
+        return next(
+            (str(each["id"]) for page in pages for each in page["channels"] if each["name"] == channel[1:]), None
+        )
+
+    why: object = "The app sees no channel of this name."
+    try:
+        if (found := ask(find, what=f"The channel {channel} could not be looked up")) is not None:
+            return found
+    except TerminalError as failure:
+        why = failure
+    log.warning("The id of channel %s is not known: set DATA_TEAM_SLACK_CHANNEL_ID to it. %s", channel, why)
+    return channel
 
 
 def withdraw_second(client: WebClient, outgoing: Outgoing, ts: str) -> None:

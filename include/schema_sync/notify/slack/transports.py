@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from ...errors import TerminalError, TransientError
+from ...errors import SchemaSyncError, TerminalError, TransientError
 from ..messages.blocks import Block, context
 from . import history
 from . import rate_limits as turns
@@ -83,11 +83,7 @@ class Slack:
         raise NotImplementedError
 
     def update(self, outgoing: Outgoing, ts: str, marker: str, check: Callable[[], None]) -> None:
-        """Let the message ``ts`` read as ``outgoing`` does. Doing it twice is doing it once.
-
-        :param marker: the block id by which the message is known; its first block keeps it.
-        :raises SlackRefusedError, TransientError: as :meth:`post`.
-        """
+        """Let the message ``ts``, known by the block id ``marker``, read as ``outgoing`` does. May be repeated."""
 
     def reactions(self, channel: str, ts: str) -> list[tuple[str, str]] | None:  # noqa: ARG002 (the interface's)
         """As :func:`history.read_reactions`."""
@@ -199,6 +195,7 @@ class Webhook(Slack):
     message: Message
     timeout_s: int = TIMEOUT_S
     proxy: str | None = None
+    sleep: Callable[[float], None] = time.sleep
     has_threads: ClassVar[bool] = False
 
     def look_up(self, outgoing: Outgoing, between: tuple[float, float]) -> LookUp:  # noqa: ARG002 (the interface's)
@@ -206,7 +203,15 @@ class Webhook(Slack):
 
     def post(self, outgoing: Outgoing, check: Callable[[], None]) -> Posted:
         check()
-        post_webhook(self.url, self.message, timeout_s=self.timeout_s, proxy=self.proxy)
+        post = partial(post_webhook, self.url, timeout_s=self.timeout_s, proxy=self.proxy)
+        post(self.message)
+        for number, page in enumerate(self.message.replies, start=1):
+            self.sleep(turns.SECONDS_PER_MESSAGE)
+            try:
+                post(page)
+            except SchemaSyncError as error:  # not raised: repeating would post the first message again
+                log.warning("Page %d of %d was not posted: %s", number, len(self.message.replies), error)
+                break
         return Posted("webhook", outgoing.channel)
 
 

@@ -181,10 +181,10 @@ def test_what_the_datasets_authors_ignore_is_counted() -> None:
 
 
 def test_mention_is_live_and_cut_between_two_names_when_it_is_long() -> None:
-    alert = drift_alert(
-        report_of_every_type(), min_severity=Severity.WARNING, run=RUN, mention=" ".join(["<@U0123456789>"] * 100)
-    )
-    assert alert is not None
+    report = report_of_every_type()
+    change = advance(None, report, min_severity=Severity.WARNING, run=RUN)
+    assert change is not None
+    alert = turn(None, change, report, RUN, mention=" ".join(["<@U0123456789>"] * 100)).parent
     called = texts_of(alert)[1].splitlines()[-1]
     assert set(called.split()) == {"<@U0123456789>"}
     assert blocks.units(called) <= 500

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from include.schema_sync.notify.messages.blocks import units
 from include.schema_sync.notify.messages.layout import MAX_REPLIES, Message, render_text
-from include.schema_sync.notify.messages.summary import fetch_failed_message, result_json, run_result, summary_message
+from include.schema_sync.notify.messages.run_alerts import fetch_failed_message
+from include.schema_sync.notify.messages.summary import result_json, run_result, summary_message
 from include.schema_sync.nouns.report import OrganizationTotals, SourceTiming, UncheckedSource
 from include.schema_sync.nouns.run import RunFacts
 from tests.examples import examples
