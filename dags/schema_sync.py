@@ -18,11 +18,7 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import dag, get_current_context, task, task_group
-from schema_sync_airflow.airflow_versions import (
-    run_types_but_backfill,
-    terminal_errors_fail_at_once,
-    when_to_retry,
-)
+from schema_sync_airflow.airflow_versions import run_types_but_backfill, terminal_errors_fail_at_once, when_to_retry
 from schema_sync_airflow.run.assets import RUN_EVENTS
 from schema_sync_airflow.run.deadline import late_run_alert, tell_of_run_without_summary, testable
 from schema_sync_airflow.run.params import run_params
@@ -57,12 +53,7 @@ def notify(batch: dict[str, Any], reports: Any) -> None:
         notify_organizations(batch, reports, get_current_context())
 
 
-@task(
-    trigger_rule="all_done",
-    multiple_outputs=False,
-    show_return_value_in_logs=False,
-    outlets=[RUN_EVENTS],
-)
+@task(trigger_rule="all_done", multiple_outputs=False, show_return_value_in_logs=False, outlets=[RUN_EVENTS])
 def summarize(batches: Any) -> dict[str, Any]:
     """Tell the data team, and return the run result; runs whatever happened before."""
     with terminal_errors_fail_at_once():

@@ -16,8 +16,7 @@ _PREFIX = "schema-sync"  # must not begin like a path of Airflow's own (/ui…, 
 class SchemaSyncResultsPlugin(AirflowPlugin):
     """The page in the navigation, and as a tab of the DAG and of each of its runs.
 
-    Addresses are relative: Airflow's own base address may have a path. Airflow shows a tab on every DAG; the page
-    says so where the DAG is another one.
+    Addresses are relative: Airflow's own base address may have a path.
     """
 
     name = "schema_sync_results"

@@ -18,10 +18,6 @@ class TransientError(SchemaSyncError):
     """Trying again may help: connection refused or lost, timeout, HTTP 429 or 5xx."""
 
 
-class MissingSchemaError(SchemaSyncError):
-    """The connection works but the database or schema is not there; becomes one ``missing_schema``."""
-
-
 class InvalidDatasetYml(TerminalError):  # noqa: N818 (its name is fixed: other programs catch it)
     """A document cannot be read as a dataset.
 

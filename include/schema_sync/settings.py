@@ -1,8 +1,6 @@
 """Every setting, its default and its bounds, one line each. The only reader of ``os.environ``.
 
-Read inside tasks with :meth:`Settings.from_environment`, never at import. The one exception is
-:class:`DagSettings`: Airflow must know retries, timeouts and the pool while it parses the DAG file.
-A test holds that the documentation lists all of them.
+Read inside tasks, never at import, but for :class:`DagSettings`.
 """
 
 from __future__ import annotations
@@ -23,12 +21,19 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 class Variable:
     """One environment variable.
 
-    :ivar read: its text, None when it is not set or blank → the setting's value.
-    :raises ValueError: by ``read``: the text cannot be used; says what is expected, and the default.
+    :ivar parse: its text → the setting's value, or a ValueError that says what is expected, and the default.
     """
 
     name: str
-    read: Callable[[str | None], Any]
+    default: Any
+    parse: Callable[[str], Any]
+
+    def value(self, environment: Mapping[str, str]) -> Any:
+        text = environment.get(self.name, "").strip()
+        try:
+            return self.parse(text) if text else self.default
+        except ValueError as expected:
+            raise TerminalError(f"The environment variable {self.name} is {text[:40]!r}, {expected}") from None
 
 
 def variables_of(settings: type[_FromEnvironment]) -> dict[str, Variable]:
@@ -36,12 +41,14 @@ def variables_of(settings: type[_FromEnvironment]) -> dict[str, Variable]:
     return {each.name: each.metadata["variable"] for each in fields(settings) if "variable" in each.metadata}
 
 
+def _setting(name: str, default: Any = None, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
+    return field(repr=not secret, metadata={"variable": Variable(name, default, parse)})
+
+
 def _whole_number(name: str, default: int | None, *, low: int, high: int, otherwise: str = "") -> Any:
     """:param otherwise: the default in words, where it follows from other settings."""
 
-    def read(text: str | None) -> int | None:
-        if text is None:
-            return default
+    def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
             raise ValueError(
                 f"expected a whole number from {low} to {high}. "
@@ -49,57 +56,39 @@ def _whole_number(name: str, default: int | None, *, low: int, high: int, otherw
             )
         return int(text)
 
-    return field(metadata={"variable": Variable(name, read)})
+    return _setting(name, default, parse)
 
 
 def _yes_or_no(name: str, *, default: bool) -> Any:
-    def read(text: str | None) -> bool:
-        if text is None:
-            return default
+    def parse(text: str) -> bool:
         if text.lower() not in _TRUTHS:
             raise ValueError(f"expected true or false. Correct it or remove it (default {str(default).lower()}).")
         return _TRUTHS[text.lower()]
 
-    return field(metadata={"variable": Variable(name, read)})
+    return _setting(name, default, parse)
 
 
-def _text(name: str, default: str | None = None, *, secret: bool = False) -> Any:
-    return field(repr=not secret, metadata={"variable": Variable(name, lambda text: text or default)})
-
-
-def _cloudwatch_namespace(name: str) -> Any:
+def _cloudwatch_namespace(text: str) -> str:
     """Characters and length as CloudWatch's PutMetricData takes them; AWS/ is kept for its own services."""
-
-    def read(text: str | None) -> str | None:
-        if text is not None and (not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", text) or text.startswith("AWS/")):
-            raise ValueError(
-                "expected a CloudWatch namespace: up to 255 letters, digits and .-_/#: that do not begin with AWS/. "
-                "Correct it or remove it (default: no metrics in the log)."
-            )
-        return text
-
-    return field(metadata={"variable": Variable(name, read)})
+    if not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", text) or text.startswith("AWS/"):
+        raise ValueError(
+            "expected a CloudWatch namespace: up to 255 letters, digits and .-_/#: that do not begin with AWS/. "
+            "Correct it or remove it (default: no metrics in the log)."
+        )
+    return text
 
 
-def _one_of(name: str, default: str, *others: str) -> Any:
-    def read(text: str | None) -> str:
-        if (text or default) not in (default, *others):
-            raise ValueError(f"expected {default}, {' or '.join(others)}. Correct it or remove it (default {default}).")
-        return text or default
-
-    return field(metadata={"variable": Variable(name, read)})
+def _impact(text: str) -> str:
+    if text not in ("names", "counts", "off"):
+        raise ValueError("expected names, counts or off. Correct it or remove it (default names).")
+    return text
 
 
-def _networks(name: str, default: str) -> Any:
-    def read(text: str | None) -> tuple[str, ...]:
-        try:
-            return tuple(str(ip_network(each.strip())) for each in (text or default).split(",") if each.strip())
-        except ValueError as error:
-            raise ValueError(
-                f"expected networks such as 10.0.0.0/8,fd00::/8 ({error}). Correct it or remove it."
-            ) from None
-
-    return field(metadata={"variable": Variable(name, read)})
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(each.strip())) for each in text.split(",") if each.strip())
+    except ValueError as error:
+        raise ValueError(f"expected networks such as 10.0.0.0/8,fd00::/8 ({error}). Correct it or remove it.") from None
 
 
 def _task_timeout() -> Any:
@@ -108,54 +97,26 @@ def _task_timeout() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _FromEnvironment:
-    """A table of settings that is read as a whole."""
-
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read all settings.
-
-        :raises TerminalError: a value is not what it has to be, such as a number within its bounds; the message says
-            which.
-        """
+        """:raises TerminalError: a value is not what it has to be; the message says which."""
         env = os.environ if environment is None else environment
-        values = {}
-        for attribute, variable in variables_of(cls).items():
-            text = env.get(variable.name, "").strip() or None
-            try:
-                values[attribute] = variable.read(text)
-            except ValueError as expected:
-                raise TerminalError(
-                    f"The environment variable {variable.name} is {(text or '')[:40]!r}, {expected}"
-                ) from None
-        return cls(**values)
+        return cls(**{attribute: variable.value(env) for attribute, variable in variables_of(cls).items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings(_FromEnvironment):
-    """What tasks may be told from outside.
+    """What tasks may be told from outside; docs/settings.md says what each is for.
 
     :ivar max_mapped: batches of a run; 1 024 is Airflow's own max_map_length, and a mapped group slows down long
         before it.
     :ivar wake_up_s: how much longer than a statement the first answer may take of a warehouse that is stopped.
-    :ivar results_url: where messages say that the details are, None: Airflow's own base address.
-    :ivar host_concurrency: connections to one server at once, from one process.
-    :ivar compile_expressions: let the warehouse compile, and not run, what the datasets' queries consist of.
-    :ivar confirm_missing: ask the warehouse itself before anything that its catalogue does not list is called missing.
-    :ivar reading_timeout_s: what reading the datasets of one organization may cost.
-    :ivar most_columns, most_mebibytes: of one answer of a warehouse's catalogue.
-    :ivar dry_run: no run sends anything, whatever it was asked.
-    :ivar vault_first: a data source's credentials are looked for in the vault before Airflow is asked for a connection.
     :ivar quiet_start_after_min: a first scheduled run that starts later than this after its time tells no organization.
     :ivar file_root: organizations' DuckDB and SQLite files, in a folder for each, named as its id; None: none are read.
     :ivar denied_networks, allowed_networks: where hosts of vault credentials may not, and may all the same, be.
-    :ivar slack_base_url: Web API address for every Slack call, None means Slack's own.
-    :ivar data_team_webhook_url: a secret: whoever knows it can post.
-    :ivar notifier: one of Airflow's for the data team's messages, as JSON text; may hold a secret.
+    :ivar slack_base_url, results_url: None: Slack's own, Airflow's own.
     :ivar mentions: whom new problems call, as JSON text; ``notify.owners`` reads it.
-    :ivar patch_undocumented: suggested patches also add the columns that are in no dataset.
-    :ivar emf_namespace: CloudWatch namespace of the run's embedded metrics, None: none are written.
-    :ivar impact: whether findings name the saved charts that they hit, count them, or say nothing of them.
-    :ivar environment: what those metrics call this installation.
+    :ivar emf_namespace, environment: of the run's embedded metrics; without a namespace none are written.
     """
 
     max_mapped: int = _whole_number("SCHEMA_SYNC_MAX_MAPPED", 200, low=1, high=1024)
@@ -174,34 +135,34 @@ class Settings(_FromEnvironment):
     dry_run: bool = _yes_or_no("SCHEMA_SYNC_DRY_RUN", default=False)
     vault_first: bool = _yes_or_no("SCHEMA_SYNC_VAULT_FIRST", default=False)
     quiet_start_after_min: int = _whole_number("SCHEMA_SYNC_QUIET_START_AFTER_MINUTES", 60, low=0, high=10_000)
-    file_root: str | None = _text("SCHEMA_SYNC_FILE_ROOT")
-    denied_networks: tuple[str, ...] = _networks(
-        "SCHEMA_SYNC_DENIED_NETWORKS", "127.0.0.0/8,::1/128,169.254.0.0/16,fe80::/10,0.0.0.0/8,::/128"
+    file_root: str | None = _setting("SCHEMA_SYNC_FILE_ROOT")
+    denied_networks: tuple[str, ...] = _setting(
+        "SCHEMA_SYNC_DENIED_NETWORKS",
+        ("127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10", "0.0.0.0/8", "::/128"),
+        _networks,
     )
-    allowed_networks: tuple[str, ...] = _networks("SCHEMA_SYNC_ALLOWED_NETWORKS", "")
-    slack_base_url: str | None = _text("SCHEMA_SYNC_SLACK_BASE_URL")
-    results_url: str | None = _text("SCHEMA_SYNC_RESULTS_URL")
-    data_team_channel: str | None = _text("DATA_TEAM_SLACK_CHANNEL_ID")
-    data_team_webhook_url: str | None = _text("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
-    notifier: str | None = _text("SCHEMA_SYNC_NOTIFIER", secret=True)
-    mentions: str = _text("SCHEMA_SYNC_MENTIONS", "{}")
+    allowed_networks: tuple[str, ...] = _setting("SCHEMA_SYNC_ALLOWED_NETWORKS", (), _networks)
+    slack_base_url: str | None = _setting("SCHEMA_SYNC_SLACK_BASE_URL")
+    results_url: str | None = _setting("SCHEMA_SYNC_RESULTS_URL")
+    data_team_channel: str | None = _setting("DATA_TEAM_SLACK_CHANNEL_ID")
+    data_team_webhook_url: str | None = _setting("DATA_TEAM_SLACK_WEBHOOK_URL", secret=True)
+    notifier: str | None = _setting("SCHEMA_SYNC_NOTIFIER", secret=True)
+    mentions: str = _setting("SCHEMA_SYNC_MENTIONS", "{}")
     patch_undocumented: bool = _yes_or_no("SCHEMA_SYNC_PATCH_UNDOCUMENTED", default=False)
-    emf_namespace: str | None = _cloudwatch_namespace("SCHEMA_SYNC_EMF_NAMESPACE")
-    impact: str = _one_of("SCHEMA_SYNC_IMPACT", "names", "counts", "off")
-    environment: str = _text("SCHEMA_SYNC_ENVIRONMENT", "production")
+    emf_namespace: str | None = _setting("SCHEMA_SYNC_EMF_NAMESPACE", None, _cloudwatch_namespace)
+    impact: str = _setting("SCHEMA_SYNC_IMPACT", "names", _impact)
+    environment: str = _setting("SCHEMA_SYNC_ENVIRONMENT", "production")
 
     @property
     def introspection_budget_s(self) -> float:
-        """What is not known by then stays unchecked, so that what is known gets reported before Airflow stops the
-        task.
-        """
+        """What is not known by then stays unchecked: what is known is reported before Airflow stops the task."""
         return self.task_timeout_min * 60 * 0.8
 
 
 def results_url() -> str | None:
     """:attr:`Settings.results_url` alone: messages about a wrong setting need it too."""
-    variable = variables_of(Settings)["results_url"]
-    return variable.read(os.environ.get(variable.name, "").strip() or None)  # type: ignore[no-any-return]
+    url: str | None = variables_of(Settings)["results_url"].value(os.environ)
+    return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +176,7 @@ class DagSettings(_FromEnvironment):
         "SCHEMA_SYNC_LATE_AFTER_MINUTES", None, low=0, high=1440, otherwise="three quarters of the run's time-out"
     )
     task_timeout_min: int = _task_timeout()
-    pool: str = _text("SCHEMA_SYNC_POOL", "default_pool")
+    pool: str = _setting("SCHEMA_SYNC_POOL", "default_pool")
 
     @property
     def late_after_min(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
+
 _NAME_LIMIT = 256  # characters of a name that a report keeps; no engine allows longer ones
 _LONGEST_TEXT = 500
 _LONGEST_FOREIGN_TEXT = 65_536
@@ -38,3 +41,9 @@ def cut_text(text: str) -> str:
 def counted(number: int, singular: str, plural: str) -> str:
     """``1 dataset``, ``2 datasets``."""
     return f"{number} {singular if number == 1 else plural}"
+
+
+def raised_at(error: Exception) -> str:
+    """Where an unexpected error came from, innermost first; its text may hold a secret."""
+    frames = reversed(extract_tb(error.__traceback__))
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)

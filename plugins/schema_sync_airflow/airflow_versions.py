@@ -14,10 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow import __version__
 
-if TYPE_CHECKING:
-    from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
-    from airflow.sdk.plugins_manager import AirflowPlugin
-
 OLDEST = (3, 1)
 
 
@@ -37,13 +33,12 @@ _VERSION = refuse_unsupported(__version__)
 _HAS_RETRY_POLICIES = _VERSION >= (3, 3)
 _HAS_3_2 = _VERSION >= (3, 2)
 
-if not TYPE_CHECKING:
-    if _HAS_3_2:
-        from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
-        from airflow.sdk.plugins_manager import AirflowPlugin
-    else:
-        from airflow.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
-        from airflow.plugins_manager import AirflowPlugin
+if TYPE_CHECKING or _HAS_3_2:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+    from airflow.sdk.plugins_manager import AirflowPlugin
+else:
+    from airflow.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRescheduleException
+    from airflow.plugins_manager import AirflowPlugin
 
 __all__ = ["AirflowFailException", "AirflowNotFoundException", "AirflowPlugin", "AirflowRescheduleException"]
 
@@ -109,12 +104,11 @@ def late_alert(after: timedelta, callback: Callable[..., Any]) -> Any:
     from airflow.sdk.definitions.callback import AsyncCallback
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-    reference = DeadlineReference.DAGRUN_QUEUED_AT
     kept: dict[str, Any] = {"interval": after}
     if _VERSION >= (3, 3):
         # Seconds, which it reads as well: of a timedelta 3.3.2 cannot clear a run that failed (HTTP 500).
         kept = {"interval": after.total_seconds(), "name": "the run has not finished in time"}
-    return DeadlineAlert(reference=reference, callback=AsyncCallback(callback), **kept)
+    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, callback=AsyncCallback(callback), **kept)
 
 
 def run_types_but_backfill() -> Mapping[str, Any]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from airflow.sdk.log import mask_secret
 
 from include.schema_sync.application.rows import application_errors, vault_secrets
 from include.schema_sync.errors import TerminalError, TransientError
-from include.schema_sync.introspect.organizations import SourceAccess
+from include.schema_sync.introspect.organizations import OpenSource, SourceAccess
 from include.schema_sync.nouns.dataset import DataSource
 from include.schema_sync.settings import Settings
 from include.schema_sync.text import one_line, visible
@@ -46,10 +46,9 @@ _SLACK_TOKEN = re.compile(r"xox[a-z](?:\.xox[a-z])?-\S+")  # https://docs.slack.
 
 @contextmanager
 def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
-    """Open the application database in autocommit mode; closed on every path.
+    """The application database in autocommit mode.
 
-    :raises TransientError: it cannot be reached.
-    :raises TerminalError: the Airflow connection ``app_db`` does not exist.
+    :raises TransientError, TerminalError: it cannot be reached, or the Airflow connection ``app_db`` does not exist.
     """
     connection = _airflow_connection(APPLICATION_DB)
     if connection is None:
@@ -73,51 +72,40 @@ def application_db(settings: Settings) -> Iterator[ApplicationConnection]:
         yield opened
 
 
-class Vault:
-    """The product's vault, read once, and only if needed, for all names that a task may ask it for."""
+def source_opener(application: ApplicationConnection, owners: Mapping[str, str], settings: Settings) -> OpenSource:
+    """What finds a data source's credentials; it connects to nothing yet, and reads the vault once, if needed.
 
-    def __init__(self, application: ApplicationConnection, names: Iterable[str]) -> None:
-        self._application = application
-        self._names = names
-
-    @cached_property
-    def secrets(self) -> Mapping[str, str]:
-        """:raises TerminalError: it may not be read."""
-        return vault_secrets(self._application, self._names)
-
-
-@contextmanager
-def source_access(
-    source: DataSource, owners: Mapping[str, str], vault: Vault, settings: Settings
-) -> Iterator[SourceAccess]:
-    """Find a data source's credentials; nothing is connected yet.
-
-    :param owners: {data source id: organization id}.
-    :param vault: with the ids of all data sources as its names.
-    :raises TerminalError: unknown type, no credentials, or credentials that cannot be read; says what to create.
+    :param owners: {data source id: organization id}, of all that may be asked for.
+    :return: raises TerminalError, saying what to create, where there are no credentials that can be read.
     """
-    dialect = dialect_for(source.type)
-    conn_id = f"data_source_{source.id.replace('-', '_')}"
-    in_vault = settings.vault_first and source.id in vault.secrets
-    connection = None if in_vault else _airflow_connection(conn_id)
-    if connection is not None:
-        hook = warehouse_hook(dialect.name)
+    vault = cache(partial(vault_secrets, application, owners))
+
+    @contextmanager
+    def open_source(source: DataSource) -> Iterator[SourceAccess]:
+        dialect = dialect_for(source.type)
+        conn_id = f"data_source_{source.id.replace('-', '_')}"
+        in_vault = settings.vault_first and source.id in vault()
+        connection = None if in_vault else _airflow_connection(conn_id)
+        if connection is not None:
+            hook = warehouse_hook(dialect.name)
+            yield SourceAccess(
+                dialect=dialect,
+                own_database=hook.own_database(connection),
+                connect=_connect(hook, connection, settings),
+                redact=redactor(connection),
+                host=connection.host or None,
+            )
+            return
+        secret, sign_in = _vault_sign_in(source, dialect.driver, vault().get(source.id), conn_id)
         yield SourceAccess(
             dialect=dialect,
-            own_database=hook.own_database(connection),
-            connect=_connect(hook, connection, settings),
-            redact=redactor(connection),
-            host=connection.host or None,
+            own_database=sign_in.own_database,
+            connect=confined(dialect.driver, sign_in, owners[source.id], settings),
+            redact=secrets_redactor(sensitive_values(secret)),
+            host=sign_in.host,
         )
-        return
-    secret, sign_in = _vault_sign_in(source, dialect.driver, vault, conn_id)
-    yield SourceAccess(
-        dialect=dialect,
-        own_database=sign_in.own_database,
-        connect=confined(dialect.driver, sign_in, owners[source.id], settings),
-        redact=secrets_redactor(sensitive_values(secret)),
-        host=sign_in.host,
-    )
+
+    return open_source
 
 
 def slack_default() -> Connection | None:
@@ -132,9 +120,8 @@ def organization_slack(
     settings: Settings,
     shared: Callable[[], Connection | None] = slack_default,
 ) -> WebClient:
-    """Look up an organization's Slack.
+    """:param shared: :func:`slack_default`, which whoever asks for many remembers.
 
-    :param shared: :func:`slack_default`, which whoever asks for many remembers.
     :raises TerminalError: there is no token; says what to create.
     """
     from include.schema_sync.notify.slack.client import slack_client
@@ -202,8 +189,9 @@ def _airflow_connection(conn_id: str) -> Connection | None:
     return connection
 
 
-def _vault_sign_in(source: DataSource, driver: Driver, vault: Vault, conn_id: str) -> tuple[Mapping[str, Any], SignIn]:
-    text = vault.secrets.get(source.id)
+def _vault_sign_in(
+    source: DataSource, driver: Driver, text: str | None, conn_id: str
+) -> tuple[Mapping[str, Any], SignIn]:
     if text is None:
         raise TerminalError(
             f"No credentials for data source {visible(source.name)}: create the Airflow connection `{conn_id}`, "

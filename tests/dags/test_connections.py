@@ -142,10 +142,10 @@ def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database
             )
             application.execute("INSERT INTO vault.decrypted_secrets VALUES (%s, %s)", (source, text))
         statements.clear()
-        vault = connections.Vault(application, owners)
         settings = Settings.from_environment({"SCHEMA_SYNC_VAULT_FIRST": str(vault_first).lower()})
+        open_source = connections.source_opener(application, owners, settings)
         for source in owners:
-            with connections.source_access(DataSource(source, "Shop", "postgres"), owners, vault, settings) as access:
+            with open_source(DataSource(source, "Shop", "postgres")) as access:
                 assert access.host == source
     assert len(statements) == 2
     assert len(asked) == (0 if vault_first else 50)
@@ -172,7 +172,7 @@ def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path
     hook = WarehouseHook("slow", "slow_provider", open_it)
     connect = _connect(hook, Connection(conn_id="x", conn_type="slow"), Settings.from_environment({}))
     request = GroupRequest("s", None, "main", ("orders",))
-    (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2).groups
+    (group,) = introspect_source(connect, dialect_for("sqlite"), [request], timeout_s=2)
     assert (group.snapshot.error, [table.name for table in group.snapshot.tables]) == (None, ["orders"])
 
 

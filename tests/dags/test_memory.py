@@ -59,6 +59,7 @@ def test_a_rename_is_known_through_test_runs_other_batches_and_days(world, acme)
     assert (schema, table) == ("public", "orders")
     assert [each[:2] for each in columns] == [["amount", "renamed"], ["currency", "added"]]
     (patch,) = report["patches"]
+    assert patch["compiled"] is True
     assert "+    expr: gross" in patch["diff"]
     assert changed(world.run(EVERYBODY, day=day(6))) == expected
     assert run.reports()["A first one"]["changes"] == []

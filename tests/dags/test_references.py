@@ -88,8 +88,11 @@ def test_every_column_that_queries_need_is_checked_wherever_it_is(world):
     assert run.result["result"]["warnings"] == 0  # the author's word
     assert "ignored=1" in run.log
     # All three tables of both schemas, in one statement a schema.
-    assert run.log.count("1 table asked for, 1 table found, 3 columns; 1 statement(s)") == 1
-    assert run.log.count("2 tables asked for, 2 tables found, 7 columns; 1 statement(s)") == 1
+    introspected = run.log.partition("starting task_id=check_organization.diff")[
+        0
+    ]  # of a renamed column they are asked once more
+    assert introspected.count("1 table asked for, 1 table found, 3 columns; 1 statement(s)") == 1
+    assert introspected.count("2 tables asked for, 2 tables found, 7 columns; 1 statement(s)") == 1
 
 
 def test_the_suggested_patch_is_in_the_log_and_in_the_report_and_repairs_what_it_says(world, tmp_path: Path):

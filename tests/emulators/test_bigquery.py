@@ -52,7 +52,7 @@ def test_the_columns_query_and_the_probe_run(connection: Any) -> None:
         cursor.execute(statement)
     opened.close()
     request = GroupRequest("s", "shop-prod", "sales", ("orders", "paid_orders", "refunds"), {"orders": ("id", "nope")})
-    (group,) = introspect_source(connection, DIALECT, [request], timeout_s=60, log=print).groups
+    (group,) = introspect_source(connection, DIALECT, [request], timeout_s=60)
     assert group.snapshot.error is None, group.snapshot.error
     found = {table.name: {column.name: column.type for column in table.columns} for table in group.snapshot.tables}
     assert found["orders"]["id"] == "INT64"

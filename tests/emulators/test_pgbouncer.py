@@ -69,7 +69,7 @@ def test_many_groups_share_two_server_connections(pool: dict[str, object]) -> No
     for _ in range(ROUNDS):
         found = introspect_source(
             lambda database: dialect.driver.open(sign_in, database, settings), dialect, groups, timeout_s=30
-        ).groups
+        )
         assert [group.snapshot.error for group in found] == [None] * SCHEMAS
         assert [[column.name for table in group.snapshot.tables for column in table.columns] for group in found] == [
             ["id", f"c{number}"] for number in range(SCHEMAS)

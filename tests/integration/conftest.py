@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.schema_sync.notify.conversation.plan import ConversationOutcome
+from include.schema_sync.notify.conversation.carry_out import ConversationOutcome
 from include.schema_sync.notify.conversation.talk import Talk
 from include.schema_sync.notify.delivery.outbox import Sender
 from include.schema_sync.notify.delivery.outgoing import Addressee

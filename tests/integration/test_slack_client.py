@@ -9,15 +9,18 @@ from collections.abc import Iterator
 import pytest
 
 from include.schema_sync.errors import SchemaSyncError, TerminalError, TransientError
+from include.schema_sync.notify.delivery.outgoing import DATA_TEAM, Outgoing
 from include.schema_sync.notify.messages.blocks import header, section
-from include.schema_sync.notify.messages.layout import Message
+from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack import rate_limits as turns
 from include.schema_sync.notify.slack.client import SlackRefusedError, post_webhook, slack_client, translate
 from include.schema_sync.notify.slack.rate_limits import LONGEST_WAIT_S
+from include.schema_sync.notify.slack.transports import Webhook
 from tests.slack_stand_in import Fault, SlackStandIn, running_slack
 
 TOKEN = "xoxb-very-secret-token"
 MESSAGE = Message("fallback", (header("Title"), section("body")))
+OUTGOING = Outgoing("1", MessageKind.SCHEMA_SYNC_SUMMARY, DATA_TEAM, "webhook", None, "run", "", ())
 
 
 @pytest.fixture
@@ -155,7 +158,9 @@ def test_debug_logging_shows_neither_token_nor_webhook(slack: SlackStandIn, capl
 def test_webhook_gets_the_message_and_what_follows(slack: SlackStandIn) -> None:
     waited: list[float] = []
     more = Message("page 2", (section("more"),))
-    post_webhook(slack.webhook_url, Message("page 1", MESSAGE.blocks, (more,)), sleep=waited.append)
+    Webhook(slack.webhook_url, Message("page 1", MESSAGE.blocks, (more,)), sleep=waited.append).post(
+        OUTGOING, lambda: None
+    )
     assert [(m["method"], m["text"]) for m in slack.messages] == [("webhook", "page 1"), ("webhook", "page 2")]
     assert slack.messages[0]["unfurl_links"] is False
     assert waited == [1.0]
@@ -165,7 +170,7 @@ def test_webhook_page_that_fails_does_not_make_the_first_go_out_again(
     slack: SlackStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = Message("page 1", MESSAGE.blocks, (Message("page 2", (section(""),)),))
-    post_webhook(slack.webhook_url, message, sleep=lambda _: None)
+    Webhook(slack.webhook_url, message, sleep=lambda _: None).post(OUTGOING, lambda: None)
     assert [m["text"] for m in slack.messages] == ["page 1"]
     assert "Page 1 of 1 was not posted" in caplog.text
 

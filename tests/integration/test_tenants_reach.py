@@ -84,7 +84,7 @@ def test_the_organizations_own_file_is_read_by_its_name_or_its_path(root: Path, 
             dialect_for(engine),
             [request],
             timeout_s=5,
-        ).groups
+        )
         assert [table.name for table in read.snapshot.tables] == ["orders_of_1"]
 
 
@@ -103,7 +103,7 @@ def test_a_duckdb_view_over_a_file_of_the_worker_tells_nothing_of_its_content(ro
     (read,) = introspect_source(
         connect("duckdb", {"path": "shop.duckdb"}, SCHEMA_SYNC_FILE_ROOT=str(root)), dialect_for("duckdb"), [needed],
         timeout_s=5,
-    ).groups  # fmt: skip
+    )  # fmt: skip
     said = f"{read.snapshot.error} {read.snapshot.probes}"
     assert f"more {CANARY}" not in said
     assert "with,other" not in said

@@ -70,7 +70,7 @@ def drifted(number: int, name: str, *, findings: int = 5, **changes: Any) -> Org
         discrepancies=tuple(sorted(found, key=lambda each: each.sort_key)),
         ignored=(discrepancy(own, 5, 900, DiscrepancyType.UNDOCUMENTED_COLUMN),),
         patches=(
-            SuggestedPatch(repaired.dataset_id or "", "orders_0", PATCH, (repaired.fingerprint,)),
+            SuggestedPatch(repaired.dataset_id or "", "orders_0", PATCH, (repaired.fingerprint,), compiled=True),
             SuggestedPatch(repaired.dataset_id or "", "orders_0", PROBABLE_PATCH, (repaired.fingerprint,), True),
         ),
     )

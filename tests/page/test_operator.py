@@ -104,7 +104,7 @@ def test_what_is_new_since_the_run_before_is_a_list(client, seed):
     seed(ALL, first_seen={ACME.organization_id: dates})
     (hit,) = client.get(f"{ROOT}/api/findings?new=1").json()
     assert (hit["fingerprint"], hit["new"]) == (new.fingerprint, True)
-    assert "1 finding, new since the run before" in said(client.get(f"{ROOT}/findings?new=1"))
+    assert "1 finding, seen for the first time" in said(client.get(f"{ROOT}/findings?new=1"))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_who_cannot_be_told_is_filtered_with_the_reason(client, seed, database):
         )
         value[0] |= {
             "notified": False,
-            "not_told": "it has no active Slack integration",
+            "not_told": "it has no active Slack integration: it connects Slack in the product",
             "thread": "C1/1700000000.000100",
         }
         connection.execute(
@@ -156,7 +156,7 @@ def test_who_cannot_be_told_is_filtered_with_the_reason(client, seed, database):
         )
     answer = client.get(f"{ROOT}/?only=untold")
     assert listed(answer) == ["Acme Analytics"]
-    assert "Not told it has no active Slack integration" in said(answer)
+    assert "Not told it has no active Slack integration: it connects Slack in the product" in said(answer)
     own = client.get(f"{ROOT}/organizations/{ACME.organization_id}").text
     assert 'href="https://slack.com/app_redirect?channel=C1&amp;message_ts=1700000000.000100"' in own
 
@@ -199,6 +199,7 @@ def test_the_api_says_what_the_page_shows_and_csv_is_no_formula(client, seed):
     assert (run["state"], run["restricted"], run["result"]["critical"]) == ("success", False, 3)
     whole = client.get(f"{ROOT}/api/organizations/{ACME.organization_id}").json()
     assert (whole["state"], len(whole["findings"]), len(whole["patches"])) == ("drifted", 9, 2)
+    assert [patch["compiled"] for patch in whole["patches"]] == [True, False]
     table = rows(client.get(f"{ROOT}/api/organizations?format=csv&sort=name"))
     assert [row["name"] for row in table] == ["'" + evil.organization_name, "Acme Analytics", "Cobalt Logistics"]
     assert table[2]["unchecked"].startswith("Warehouse of marketing: The role")

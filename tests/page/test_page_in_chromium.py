@@ -266,7 +266,7 @@ def test_findings_are_searched_over_all_organizations_and_exported_from_within_t
     window, frame = framed()
     frame.get_by_role("link", name="Search all findings by table or column").click()
     expect(frame.get_by_role("heading", level=1)).to_have_text("Findings of all organizations")
-    frame.get_by_label("Table, column or dataset").press_sequentially("attribute_8")
+    frame.get_by_label("Findings on a table, column or dataset").press_sequentially("attribute_8")
     expect(frame.get_by_role("rowheader")).to_have_count(1)
     expect(frame.get_by_role("rowheader")).to_contain_text("customer_attribute_8")
     with window.expect_download() as download:

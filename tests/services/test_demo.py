@@ -28,7 +28,7 @@ EXPECTED = {
     "Cobalt Logistics": ("partial", "yes"),
     "Dune Energy": ("failed", "no"),
     "Ember Studios": ("drifted", "yes"),
-    "Harbor Health": ("drifted", "it has no active Slack integration"),
+    "Harbor Health": ("drifted", "it has no active Slack integration: it connects Slack in the product"),
     "Iris Analytics": ("drifted", "yes"),
     "Juniper Farms": ("drifted", "yes"),
 }

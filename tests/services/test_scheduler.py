@@ -6,6 +6,9 @@ Two runs serve all tests: one that the scheduler creates by itself, and one that
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -286,6 +289,45 @@ def test_a_typo_in_the_configuration_fails_and_says_which_keys_there_are(
     assert "organization_ids, dry_run, min_severity" in log
     (told,) = installation.slack.messages[before:]
     assert told["channel"] == "C0DATATEAM"
+
+
+@pytest.fixture
+def full_disk(airflow, scheduled_run) -> Iterator[tuple[str, ExitStack]]:
+    """The id of a run whose logs have a disk of their own, which is full; closing the stack makes room."""
+    run_id = "full-disk"
+    folder = airflow.home / "logs" / "dag_id=schema_sync" / f"run_id={run_id}"
+    folder.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    with ExitStack() as stack:
+        stack.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+        (folder / "all there is").write_bytes(b"x" * 4096)
+        yield run_id, stack
+
+
+def test_a_full_disk_under_airflows_logs_is_a_red_run_and_cleared_it_tells_everybody_once(
+    airflow, full_disk, installation
+):
+    """Airflow fails each task that it cannot log: the run must not pass for a check."""
+    run_id, disk = full_disk
+    ids = [installation.customer(name, ORDERS, yml) for name, yml in (("Gale", DRIFTED), ("Hill", CLEAN))]
+    before = len(installation.slack.messages)
+    conf = {"organization_ids": ids}
+    answer = airflow.client.post(f"{DAG}/dagRuns", json={"dag_run_id": run_id, "logical_date": None, "conf": conf})
+    run = airflow.ended(answer.raise_for_status().json()["dag_run_id"])
+    assert (run.facts["state"], run.states()["fetch_organizations", -1]) == ("failed", "failed")
+    airflow.wait_until(lambda: len(installation.slack.messages) > before, "the data team is told", timeout_s=60)
+    disk.close()
+    airflow.client.post(f"{DAG}/dagRuns/{run_id}/clear", json={"dry_run": False}).raise_for_status()
+    again = airflow.ended(run_id)
+    assert again.facts["state"] == "success"
+    result = again.result["result"]
+    assert (result["organizationsProcessed"], result["criticalIssues"], result["notificationsSent"]) == (2, 1, 1)
+    assert [len(installation.messages(installation.channel(each))) for each in ids] == [1, 0]
+    # The scheduler had the callback of the failed run tell the data team: that needs no task's log.
+    notice, summary = [each for each in installation.slack.messages[before:] if each["channel"] == "C0DATATEAM"]
+    assert "the run failed and has no summary" in notice["text"]
+    assert "drift in 1 of 2 organizations" in summary["text"]
 
 
 def test_secrets_are_seen_in_no_answer_of_the_api_and_in_no_log_file(

@@ -31,7 +31,7 @@ LIMITS = {
     ("introspect.source", "_PROBING_TIMEOUTS"): (2, "confirming takes as long as two statements at most"),
     ("introspect.session", "_CONNECTIONS_PER_DATABASE"): (2, "one may break; a second break is the server's state"),
     ("introspect.confirm", "_TABLES_FOR_A_SCHEMA"): (5, "five absent tables stand for an absent schema"),
-    ("introspect.limits", "OTHER_COLUMNS"): (200, "contract, section 14: other columns of a table in a snapshot"),
+    ("introspect.rows", "OTHER_COLUMNS"): (200, "contract, section 14: other columns of a table in a snapshot"),
     ("introspect.bisect", "MOST_PARTS"): (150, "contract, section 11: parts of one round trip"),
 }  # fmt: skip
 

@@ -34,7 +34,6 @@ NOT_FOR_PEOPLE = {
     "a snapshot of an unknown kind of warehouse": "a defect's assertion",
     "each batch is a transaction: the connection must be in autoc": "a defect's assertion",
     "a row is locked across statements: the connection must not b": "a defect's assertion",
-    "a rate limit without an answer": "the SDK's interface allows it, its code does not do it",
     "it is no query": "a saved chart that cannot be read is counted, not quoted",
 }
 

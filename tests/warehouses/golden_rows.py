@@ -15,7 +15,7 @@ import yaml
 from sqlglot import expressions as exp
 
 from include.schema_sync.compare.organization import diff_organization
-from include.schema_sync.introspect.source import SourceOutcome, introspect_source
+from include.schema_sync.introspect.source import GroupOutcome, introspect_source
 from include.schema_sync.needs.placement import group_requests, place
 from include.schema_sync.nouns.dataset import Dataset, DataSource
 from include.schema_sync.nouns.report import OrganizationReport
@@ -65,7 +65,7 @@ def table_rows(schema: str, table: str, columns: Sequence[tuple[Any, ...]], kind
 
 def check(
     dialect: Dialect, connection: GoldenConnection, *models: dict[str, object], database: str | None, schema: str
-) -> tuple[OrganizationReport, SourceOutcome]:
+) -> tuple[OrganizationReport, tuple[GroupOutcome, ...]]:
     """What introspection and diff make of one dataset for each model."""
     source = DataSource("source", "Warehouse", dialect.name)
     datasets = [
@@ -78,9 +78,9 @@ def check(
         for definition in parse_dataset_yml(dataset.yml, name=dataset.name)
     ]
     requests = group_requests(source.id, placements, dialect.name)
-    outcome = introspect_source(lambda _: connection, dialect, requests, timeout_s=10, log=lambda _: None)
+    outcome = introspect_source(lambda _: connection, dialect, requests, timeout_s=10)
     snapshot = SourceSnapshot(
-        source, database, {each.id: each.yml_hash for each in datasets}, tuple(each.snapshot for each in outcome.groups)
+        source, database, {each.id: each.yml_hash for each in datasets}, tuple(each.snapshot for each in outcome)
     )
     return diff_organization(OrganizationSnapshot("organization", "Shop", (snapshot,)), datasets), outcome
 

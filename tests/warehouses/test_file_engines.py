@@ -29,7 +29,7 @@ def open_file(engine: str, path: Path) -> Any:
 def read(engine: str, path: Path, schema: str, *tables: str) -> GroupSnapshot:
     request = GroupRequest("s", None, schema, tables)
     dialect = dialect_for(engine)
-    (outcome,) = introspect_source(lambda _: open_file(engine, path), dialect, [request], timeout_s=10).groups
+    (outcome,) = introspect_source(lambda _: open_file(engine, path), dialect, [request], timeout_s=10)
     assert outcome.snapshot.error is None, outcome.snapshot.error
     return outcome.snapshot
 
@@ -56,9 +56,7 @@ def test_a_file_that_is_not_there_is_unchecked_and_is_not_made(engine: str, tmp_
         pytest.importorskip("airflow.providers.duckdb.hooks.duckdb")
     path = tmp_path / "absent.db"
     request = GroupRequest("s", None, "main", ("orders",))
-    (outcome,) = introspect_source(
-        lambda _: open_file(engine, path), dialect_for(engine), [request], timeout_s=10
-    ).groups
+    (outcome,) = introspect_source(lambda _: open_file(engine, path), dialect_for(engine), [request], timeout_s=10)
     assert outcome.failure is Failure.TRANSIENT
     assert list(tmp_path.iterdir()) == []
 
@@ -70,9 +68,7 @@ def test_a_file_of_another_kind_is_unchecked_for_good(engine: str, tmp_path: Pat
     path = tmp_path / "notes.txt"
     path.write_text("no database " * 1000)
     request = GroupRequest("s", None, "main", ("orders",))
-    (outcome,) = introspect_source(
-        lambda _: open_file(engine, path), dialect_for(engine), [request], timeout_s=10
-    ).groups
+    (outcome,) = introspect_source(lambda _: open_file(engine, path), dialect_for(engine), [request], timeout_s=10)
     assert outcome.failure is Failure.TERMINAL
 
 
@@ -143,7 +139,7 @@ def test_another_database_that_is_attached_is_not_mixed_in(tmp_path: Path) -> No
         return connection
 
     groups = [GroupRequest("s", database, "main", ("orders",)) for database in (None, "shop", "OTHER", "nowhere")]
-    outcomes = introspect_source(connect, dialect_for("duckdb"), groups, timeout_s=10).groups
+    outcomes = introspect_source(connect, dialect_for("duckdb"), groups, timeout_s=10)
     found = [[column.name for table in outcome.snapshot.tables for column in table.columns] for outcome in outcomes]
     assert found == [["id"], ["id"], ["other"], []]
     assert [outcome.snapshot.exists for outcome in outcomes] == [True, True, True, False]

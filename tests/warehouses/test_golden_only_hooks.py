@@ -93,8 +93,8 @@ def test_a_server_that_does_not_listen_is_transient_and_told_in_words(pymssql: A
     hook, connection = _hook("sqlserver"), _connection("mssql", host="127.0.0.1", port=1, extra={})
     (group,) = introspect_source(
         lambda database: hook.open(connection, database, SETTINGS),
-        dialect_for("sqlserver"), [GroupRequest("s", "shop", "dbo", ("orders",))], timeout_s=20, log=lambda _: None,
-    ).groups  # fmt: skip
+        dialect_for("sqlserver"), [GroupRequest("s", "shop", "dbo", ("orders",))], timeout_s=20,
+    )  # fmt: skip
     assert group.failure is Failure.TRANSIENT
     assert group.snapshot.error is not None
     assert "Unable to connect" in group.snapshot.error
@@ -296,8 +296,8 @@ def test_a_dataset_in_another_location_is_not_called_missing(
         (group,) = introspect_source(
             _bigquery(how, location, address, tmp_path),
             dialect_for("bigquery"), [GroupRequest("s", "shop-prod", dataset, ("orders",))],
-            timeout_s=60, log=lambda _: None,
-        ).groups  # fmt: skip
+            timeout_s=60,
+        )  # fmt: skip
     assert locations == asked
     assert (group.snapshot.exists, group.failure) == expected
     if expected == (True, None):

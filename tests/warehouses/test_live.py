@@ -49,7 +49,7 @@ class Live:
         group = GroupRequest("live", database, self.schema, tuple(sorted(columns_of)), columns_of)
         (outcome,) = introspect_source(
             lambda database: hook.open(connection, database, settings), self.dialect, [group], timeout_s=120
-        ).groups
+        )
         assert outcome.snapshot.error is None
         return outcome
 

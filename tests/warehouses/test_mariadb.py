@@ -42,7 +42,7 @@ def place(strict_server: Any) -> Place:
 
 def read(server: Any, place: Place, *tables: str) -> GroupSnapshot:
     request = GroupRequest("s", place.database, place.schema, tables)
-    (outcome,) = introspect_source(server.connect, MYSQL, [request], timeout_s=30).groups
+    (outcome,) = introspect_source(server.connect, MYSQL, [request], timeout_s=30)
     assert outcome.snapshot.error is None, outcome.snapshot.error
     return outcome.snapshot
 
@@ -189,7 +189,7 @@ def test_what_is_compiled_is_not_run_on_mariadb(strict_server: Any, place: Place
     placed = [placed_at(dataset, each, own_database=None) for each in parse_dataset_yml(dataset.yml, name="orders")]
     (request,) = group_requests("s", placed, "mysql", None, proofs)
     started = time.monotonic()
-    (outcome,) = introspect_source(strict_server.connect, MYSQL, [request], timeout_s=30).groups
+    (outcome,) = introspect_source(strict_server.connect, MYSQL, [request], timeout_s=30)
     assert time.monotonic() - started < 20
     assert outcome.compiled > 1, outcome.snapshot.proof
     said = {each.user: each for each in outcome.snapshot.proof or ()}

@@ -37,7 +37,7 @@ def server() -> Iterator[RedshiftServer]:
 
 def read(server: RedshiftServer, schema: str, *tables: str, database: str | None = None) -> GroupOutcome:
     group = GroupRequest("source", database, schema, tables)
-    (outcome,) = introspect_source(server.connect, dialect_for("redshift"), [group], timeout_s=30).groups
+    (outcome,) = introspect_source(server.connect, dialect_for("redshift"), [group], timeout_s=30)
     return outcome
 
 

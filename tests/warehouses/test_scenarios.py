@@ -12,7 +12,7 @@ from engines import ENGINES, GOLDEN_ONLY
 from engines.base import DROPPED_SCHEMA, Engine, Found, Place, Scenario, Server
 
 from include.schema_sync.compare.organization import diff_organization
-from include.schema_sync.introspect.source import SourceOutcome, introspect_source
+from include.schema_sync.introspect.source import GroupOutcome, introspect_source
 from include.schema_sync.needs.placement import group_requests, place
 from include.schema_sync.nouns.dataset import Dataset, DataSource
 from include.schema_sync.nouns.discrepancy import DiscrepancyType
@@ -125,7 +125,7 @@ def build(engine: Engine, server: Server, place: Place) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    outcome: SourceOutcome
+    outcome: tuple[GroupOutcome, ...]
     report: OrganizationReport
 
     def of(self, scenario: Scenario) -> frozenset[Found]:
@@ -173,7 +173,7 @@ def check(engine: Engine, server: Server, connect: Any, datasets: Sequence[Datas
         data_source=DataSource(SOURCE.id, SOURCE.name, engine.dialect_name),
         own_database=server.own_database,
         datasets={dataset.id: dataset.yml_hash for dataset in datasets},
-        groups=tuple(group.snapshot for group in outcome.groups),
+        groups=tuple(group.snapshot for group in outcome),
     )
     snapshot = OrganizationSnapshot("organization", "Organization", (source,))
     return Checked(outcome, diff_organization(snapshot, datasets))
@@ -230,7 +230,7 @@ def test_a_group_without_suspects_is_one_statement(engine: Engine, server: Serve
     scenarios = [Scenario.CLEAN, Scenario.TYPES, Scenario.HOSTILE_NAMES]
     result = check(engine, server, watch.over(server.connect), datasets_of(engine, built, scenarios))
     assert result.report.discrepancies == ()
-    assert [group.statements for group in result.outcome.groups] == [1]
+    assert [group.statements for group in result.outcome] == [1]
     assert len(watch.statements) == 1 + len(_session(engine))
 
 
@@ -278,7 +278,7 @@ def test_an_engine_that_cannot_be_reached_is_unchecked_never_missing(
         server.plug_in()
     assert result.report.discrepancies == ()
     assert result.report.datasets_checked == 0
-    assert [group.failure for group in result.outcome.groups] == [Failure.TRANSIENT]
+    assert [group.failure for group in result.outcome] == [Failure.TRANSIENT]
 
 
 def test_an_engine_unplugged_in_the_middle_of_a_group_is_unchecked_never_missing(
@@ -299,9 +299,7 @@ def test_an_engine_unplugged_in_the_middle_of_a_group_is_unchecked_never_missing
         GroupRequest(SOURCE.id, built.database, built.schema, ("orders", "refunds")),
     ]
     try:
-        read, lost = introspect_source(
-            watch.over(server.connect), engine.dialect, groups, timeout_s=TIMEOUT_S, log=lambda _: None
-        ).groups
+        read, lost = introspect_source(watch.over(server.connect), engine.dialect, groups, timeout_s=TIMEOUT_S)
     finally:
         server.plug_in()
     assert [_lower(table.name) for table in read.snapshot.tables] == ["customers"]
@@ -323,7 +321,7 @@ def test_a_vault_secret_signs_in_to_the_same_tables(engine: Engine, server: Serv
     (outcome,) = introspect_source(
         lambda database: driver.open(sign_in, database, settings),
         engine.dialect, [GroupRequest("s", built.database, built.schema, ("customers",))], timeout_s=TIMEOUT_S,
-    ).groups  # fmt: skip
+    )  # fmt: skip
     assert [table.name.lower() for table in outcome.snapshot.tables] == ["customers"]
 
 

@@ -114,7 +114,7 @@ def _read(server: _Server, *, statement_s: int, wake_up_s: int) -> GroupOutcome:
         [GroupRequest("s", "SHOP", "PUBLIC", ("ORDERS",))],
         timeout_s=statement_s,
         wake_up_s=wake_up_s,
-    ).groups
+    )
     return group
 
 

@@ -70,11 +70,6 @@ def fetch_charts(connection: Connection, sources: Mapping[str, Sequence[str]]) -
         rows = connection.execute(_CHARTS.format(**shown).encode(), {**wanted, "most": MOST_CHARTS}).fetchall()
     charts: dict[str, list[Chart]] = {organization_id: [] for organization_id in sources}
     for organization_id, source_id, title, sql, dashboards, reports in rows:
-        if source_id in sources[str(organization_id)]:
-            chart = Chart(str(source_id), str(title), str(sql or ""), _titles(dashboards), _titles(reports))
-            charts[str(organization_id)].append(chart)
+        if source_id in sources[organization_id]:
+            charts[organization_id].append(Chart(source_id, title, sql or "", dashboards or {}, reports or {}))
     return charts
-
-
-def _titles(value: object) -> dict[str, str]:
-    return {id_: str(title) for id_, title in value.items()} if isinstance(value, dict) else {}

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TerminalError, TransientError
 from ..nouns.dataset import Dataset, DataSource, Organization
@@ -17,7 +19,7 @@ from ..text import one_line, visible
 if TYPE_CHECKING:
     import psycopg
 
-    Connection = psycopg.Connection[tuple[object, ...]]
+    Connection = psycopg.Connection[tuple[Any, ...]]
 
 # One row per usable data source; an organization without one is not active and does not appear.
 _ACTIVE_ORGANIZATIONS = """
@@ -33,18 +35,21 @@ SELECT o.id::text, o.name, s.id::text, s.name, s.type
 
 # Only asked when somebody named an organization that is not active: why is it not?
 _WHY_NOT_ACTIVE = """
-SELECT o.id::text, o.name, o.deleted_at IS NOT NULL,
-       count(s.id) FILTER (WHERE s.deleted_at IS NULL),
-       string_agg(DISTINCT s.onboarding_status::text, ', ') FILTER (WHERE s.deleted_at IS NULL)
+SELECT o.id::text, o.name,
+       CASE WHEN o.deleted_at IS NOT NULL THEN 'deleted'
+            WHEN count(s.id) = 0 THEN 'has no data source'
+            ELSE format('no data source has finished onboarding (state: %%s)',
+                        string_agg(DISTINCT s.onboarding_status::text, ', '))
+       END
   FROM organizations o
-  LEFT JOIN data_sources s ON s.organization_id = o.id
+  LEFT JOIN data_sources s ON s.organization_id = o.id AND s.deleted_at IS NULL
  WHERE o.id = ANY (%(ids)s::uuid[])
  GROUP BY o.id, o.name, o.deleted_at
 """
 
 _DATASETS_TO_CHECK = """
 SELECT d.id::text, d.name, d.organization_id::text, d.data_source_id::text,
-       d.database_identifier, d.schema, d.yml_file
+       nullif(d.database_identifier, ''), d.schema, d.yml_file
   FROM datasets d
   JOIN data_sources s ON s.id = d.data_source_id AND s.organization_id = d.organization_id
  WHERE d.organization_id = ANY (%(ids)s::uuid[])
@@ -59,8 +64,8 @@ SELECT d.id::text, d.name, d.organization_id::text, d.data_source_id::text,
 # Where an organization has several, one with a channel wins; the id makes the choice stable.
 _SLACK_INTEGRATIONS = """
 SELECT DISTINCT ON (i.organization_id)
-       i.organization_id::text, i.id::text, i.token_vault_key,
-       i.default_channel ->> 'id', i.default_channel ->> 'name', i.default_channel -> 'mentions'
+       i.id::text, i.organization_id::text, nullif(i.token_vault_key, ''),
+       nullif(i.default_channel ->> 'id', ''), nullif(i.default_channel ->> 'name', ''), i.default_channel -> 'mentions'
   FROM slack_integrations i
  WHERE i.organization_id = ANY (%(ids)s::uuid[])
    AND i.status = 'active'
@@ -74,11 +79,7 @@ _VAULT_EXISTS = "SELECT to_regclass('vault.decrypted_secrets') IS NOT NULL"
 
 @dataclass(frozen=True, slots=True)
 class SlackIntegration:
-    """An organization's active integration.
-
-    :ivar channel_id: None: no default channel was chosen.
-    :ivar mentions: whom new problems call, as the row has it (``slack/mentions.py`` reads it), or None.
-    """
+    """:ivar channel_id: None: no default channel was chosen. :ivar mentions: whom new problems call, as stored."""
 
     id: str
     organization_id: str
@@ -91,7 +92,6 @@ class SlackIntegration:
 def fetch_organizations(connection: Connection, organization_ids: Sequence[str] | None) -> list[Organization]:
     """Read the active organizations with their usable data sources, sorted by name.
 
-    :param organization_ids: only these, or None for all that are active.
     :raises TerminalError: an id is unknown or not active; the message lists each such id and why.
     """
     ids = None if organization_ids is None else list(dict.fromkeys(name.lower() for name in organization_ids))
@@ -102,10 +102,7 @@ def fetch_organizations(connection: Connection, organization_ids: Sequence[str] 
 
 
 def organizations_of_batch(connection: Connection, ids: Sequence[str]) -> list[Organization]:
-    """Read the organizations of a batch, in its order and in one statement.
-
-    One that is not active any more has no name and no data source: there is nothing left to check of it.
-    """
+    """Of a batch, in its order; one that is not active any more has no name and no data source."""
     active = _active_organizations(connection, ids)
     return [active.get(id_) or Organization(id_, id_, ()) for id_ in ids]
 
@@ -113,35 +110,20 @@ def organizations_of_batch(connection: Connection, ids: Sequence[str]) -> list[O
 def _active_organizations(connection: Connection, ids: Sequence[str] | None) -> dict[str, Organization]:
     with application_errors("read the active organizations"):
         rows = connection.execute(_ACTIVE_ORGANIZATIONS, {"ids": None if ids is None else list(ids)}).fetchall()
-    names: dict[str, str] = {}
-    sources: dict[str, list[DataSource]] = {}
-    for organization_id, name, source_id, source_name, source_type in rows:
-        names[str(organization_id)] = str(name)
-        source = DataSource(str(source_id), str(source_name), str(source_type))
-        sources.setdefault(str(organization_id), []).append(source)
-    return {id_: Organization(id_, name, tuple(sources[id_])) for id_, name in names.items()}
+    return {
+        id_: Organization(id_, name, tuple(DataSource(*row[2:]) for row in own))
+        for (id_, name), own in groupby(rows, itemgetter(0, 1))
+    }
 
 
 def fetch_datasets(connection: Connection, organization_ids: Sequence[str]) -> dict[str, list[Dataset]]:
-    """Read the datasets to check, YML included, in one statement.
-
-    :return: {organization id: datasets}, an empty list for an organization that has none.
-    """
+    """{organization id: its datasets to check, YML included}, in one statement."""
     datasets: dict[str, list[Dataset]] = {name: [] for name in organization_ids}
     with application_errors("read the datasets"):
         rows = connection.execute(_DATASETS_TO_CHECK, {"ids": list(organization_ids)}).fetchall()
-    for id_, name, organization_id, data_source_id, database_identifier, schema, yml in rows:
-        datasets[str(organization_id)].append(
-            Dataset(
-                id=str(id_),
-                name=str(name),
-                organization_id=str(organization_id),
-                data_source_id=str(data_source_id),
-                database_identifier=str(database_identifier) if database_identifier else None,
-                schema=str(schema),
-                yml=str(yml),
-            )
-        )
+    for row in rows:
+        dataset = Dataset(*row)
+        datasets[dataset.organization_id].append(dataset)
     return datasets
 
 
@@ -149,35 +131,23 @@ def fetch_slack_integrations(connection: Connection, organization_ids: Sequence[
     """Read each organization's active Slack integration; one without is absent from the result."""
     with application_errors("read the Slack integrations"):
         rows = connection.execute(_SLACK_INTEGRATIONS, {"ids": list(organization_ids)}).fetchall()
-    return {
-        str(organization_id): SlackIntegration(
-            id=str(id_),
-            organization_id=str(organization_id),
-            token_vault_key=str(key) if key else None,
-            channel_id=str(channel_id) if channel_id else None,
-            channel_name=str(channel_name) if channel_name else None,
-            mentions=mentions,
-        )
-        for organization_id, id_, key, channel_id, channel_name, mentions in rows
-    }
+    integrations = [SlackIntegration(*row) for row in rows]
+    return {each.organization_id: each for each in integrations}
 
 
 def vault_secrets(connection: Connection, names: Iterable[str]) -> dict[str, str]:
-    """Read secrets from the product's vault, in one statement: those that are there; none without a vault.
-
-    :raises TerminalError: the vault may not be read.
-    """
+    """Read secrets from the product's vault: those that are there; none without a vault."""
     with application_errors("read the vault"):
         exists = connection.execute(_VAULT_EXISTS).fetchone()
         if exists is None or not exists[0]:
             return {}
         rows = connection.execute(_FROM_VAULT, {"names": list(names)}).fetchall()
-    return {str(name): str(secret) for name, secret in rows if secret is not None}
+    return {name: secret for name, secret in rows if secret is not None}
 
 
 @contextmanager
 def application_errors(what: str) -> Iterator[None]:
-    """Turn a driver's error into one of ours: what failed, and what to do about it.
+    """Turn a driver's error into one of ours.
 
     :raises TransientError: connection refused or lost, timeout, server shutting down.
     :raises TerminalError: table or column absent, permission refused.
@@ -214,20 +184,8 @@ def transactions(connection: Connection) -> Iterator[None]:
 def _explain_absence(connection: Connection, ids: Sequence[str]) -> str:
     with application_errors("look up organizations"):
         rows = connection.execute(_WHY_NOT_ACTIVE, {"ids": list(ids)}).fetchall()
-    known = {str(row[0]): row for row in rows}
-    reasons = []
-    for id_ in ids:
-        if id_ not in known:
-            reasons.append(f"{id_}: unknown, no organization has this id")
-            continue
-        _, name, deleted, sources, states = known[id_]
-        if deleted:
-            reason = "deleted"
-        elif not sources:
-            reason = "has no data source"
-        else:
-            reason = f"no data source has finished onboarding (state: {states})"
-        reasons.append(f"{id_} ({visible(str(name))}): {reason}")
+    known = {id_: f"{id_} ({visible(name)}): {reason}" for id_, name, reason in rows}
+    reasons = [known.get(id_, f"{id_}: unknown, no organization has this id") for id_ in ids]
     return (
         "These organizations cannot be checked:\n  "
         + "\n  ".join(reasons)

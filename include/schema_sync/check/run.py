@@ -174,6 +174,16 @@ def check_paths(
         options,
         paths={dataset_id: path.lstrip("/") for dataset_id, path in paths_of.items()},
     )
+    if report.patches and settings.compile_expressions:
+        from ..repair.compiled import with_compiled_patches  # most checks find nothing to repair
+
+        now("compiling the datasets with their patches")
+        (report,) = with_compiled_patches(
+            [report],
+            introspection.snapshots,
+            {organization.id: datasets},
+            lambda edited: introspect_organizations([organization], edited, open_source, settings, read).snapshots,
+        )
     unchecked = [
         Note(paths_of[dataset_id], sources[source.data_source_id].access.redact(source.error))
         for source in report.unchecked

@@ -16,7 +16,7 @@ from ..needs.qualifiers import names_for_relationships
 from ..nouns.dataset import Dataset
 from ..nouns.discrepancy import Discrepancy
 from ..nouns.report import OrganizationReport, SourceTiming, UncheckedSource
-from ..nouns.snapshot import OrganizationSnapshot, SourceSnapshot
+from ..nouns.snapshot import Column, OrganizationSnapshot, SourceSnapshot
 from ..sql.expressions import words_of
 from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
@@ -253,20 +253,23 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             for subject in own:
                 report.add(_weighed(broken, subject))
             continue
-        silences = {subject.placement.definition.silence for subject in own}
-        # About the table, so whoever describes it may silence it.
-        ignored_names = {
-            column.name
-            for silence in silences
-            for column in table.unclaimed
-            if silence.ignores(column.name, dialect.column_case)
-        }
-        told = [column for column in table.unclaimed if column.name not in ignored_names]
-        silenced = [column for column in table.unclaimed if column.name in ignored_names]
-        if told:
-            report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
-        if silenced:
-            report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
+        _tell_undocumented(table, own, teller, dialect, report)
+
+
+def _tell_undocumented(
+    table: KnownTable, own: Sequence[Subject], teller: Subject, dialect: Dialect, report: _Report
+) -> None:
+    """About the table, so whoever describes it may silence it."""
+    silences = {subject.placement.definition.silence for subject in own}
+    told: list[Column] = []
+    silenced: list[Column] = []
+    for column in table.find_unclaimed():
+        is_silenced = any(silence.ignores(column.name, dialect.column_case) for silence in silences)
+        (silenced if is_silenced else told).append(column)
+    if told:
+        report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
+    if silenced:
+        report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
 
 
 def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:
@@ -287,19 +290,19 @@ def _claim(subject: Subject, targets: Targets) -> None:
     """Every column that a definition uses is documented by it, on whichever table it is."""
     for word, needs in subject.needs.on_targets.items():
         if table := targets.of(word).table:
-            table.documented.update(name for need in needs if (name := table.names.resolve(need.column).name))
+            table.documented.extend(name for need in needs if (name := table.names.resolve(need.column).name))
     if subject.table is None:
         return
     on_targets = (need for needs in subject.needs.on_targets.values() for need in needs)
     for need in subject.needs.columns:
         if name := subject.table.names.resolve(need.column).name:
-            subject.table.documented.add(name)
+            subject.table.documented.append(name)
     for need in (*subject.needs.columns, *subject.needs.unplaced, *on_targets):
         if need.qualifier is not None:
             if root := subject.root_column(need):
-                subject.table.documented.add(root)
+                subject.table.documented.append(root)
             nested = f"{need.qualifier}.{need.column}"
             if name := subject.table.names.resolve(nested).name:
-                subject.table.documented.add(name)
+                subject.table.documented.append(name)
     for item in subject.needs.unread:
         subject.table.mentioned |= words_of(item.expression)

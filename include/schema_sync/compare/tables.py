@@ -21,6 +21,8 @@ class KnownTable:
     :ivar probes: {column that the catalogue does not list: what the warehouse says of it, unless it is missing}.
     """
 
+    mentioned: frozenset[str] = frozenset()  # of most tables nothing: an empty set each costs more than it seems to
+
     def __init__(self, table: Table, dialect: Dialect, *, listed: bool = True) -> None:
         self.table = table
         self.listed = listed
@@ -28,8 +30,9 @@ class KnownTable:
         self.probes: dict[str, Probe] = {}
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
-        self.documented: set[str] = set()
-        self.mentioned: set[str] = set()
+        self.documented: list[
+            str
+        ] = []  # perhaps several times: of thousands of tables, sets would cost three times this
 
     @property
     def alike(self) -> Names:
@@ -37,12 +40,16 @@ class KnownTable:
 
     @cached_property
     def unclaimed(self) -> list[Column]:
+        """:meth:`find_unclaimed`, for those who ask for each missing column; most tables are asked once."""
+        return self.find_unclaimed()
+
+    def find_unclaimed(self) -> list[Column]:
         """Columns in no dataset of the table, and in no expression that could not be read.
 
         A nested field (``address.city`` beside ``address``) belongs to its column: it is no column of its own, and
         claiming it claims the column. Only to be asked when every dataset has made its claims.
         """
-        claimed = self.documented | {name.partition(".")[0] for name in self.documented}
+        claimed = {*self.documented, *(name.partition(".")[0] for name in self.documented)}
         return [
             column
             for column in self.table.columns

@@ -21,7 +21,7 @@ from psycopg import sql
 
 _SAMPLES = Path(__file__).parent / "samples"
 _SQL = Path(__file__).parents[2] / "sql"
-_READER = "schema_sync_reader"  # what customers grant us: may read, may not everything
+_READER = "schema_sync_reader"
 _NAMESPACE = uuid.UUID("b5b1a1a6-6f8e-4f7e-9a51-1b8d0a3f6c2e")
 
 
@@ -81,7 +81,6 @@ def create_warehouses(server_uri: str, password: str) -> None:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name.strip())))
         with psycopg.connect(server_uri, dbname=name.strip(), autocommit=True) as database:
             database.execute(statements.encode())
-            _grant(database)
 
 
 def create_files(folder: Path) -> None:
@@ -129,19 +128,6 @@ def create_application(server_uri: str, password: str, *, port: int, closed_port
         charts = (_SAMPLES / "charts.sql").read_text().replace("{organization}", identifier("Bluebird Coffee"))
         application.execute(charts.replace("{source}", identifier("Bluebird Coffee", "Warehouse")).encode())
     return environment
-
-
-def _grant(database: psycopg.Connection[tuple[object, ...]]) -> None:
-    schemas = database.execute(
-        "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
-    ).fetchall()
-    for (schema,) in schemas:
-        names = {"schema": sql.Identifier(str(schema)), "reader": sql.Identifier(_READER)}
-        database.execute(sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {reader}").format(**names))
-        database.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}").format(**names))
-    payroll = database.execute("SELECT to_regclass('sales.payroll') IS NOT NULL").fetchone()
-    if payroll == (True,):
-        database.execute(sql.SQL("REVOKE ALL ON sales.payroll FROM {}").format(sql.Identifier(_READER)))
 
 
 def _access(source: SampleSource, password: str, port: int, folder: Path) -> dict[str, object]:

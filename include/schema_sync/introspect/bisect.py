@@ -7,7 +7,7 @@ driver can send many statements in one round trip, else by halves.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ..warehouses.engine import Failure
 
@@ -16,18 +16,17 @@ T = TypeVar("T")
 MOST_PARTS = 150
 
 
-class Refusal(NamedTuple):
-    """Why a statement did not run, and what that means.
+class Refusal(Exception):  # noqa: N818 (more often told than raised)
+    """Why a statement did not run, as a text for people, in one line and without secrets; and what that means.
 
-    :ivar text: for people, with what was being done.
-    :ivar words: the engine's own sentence, without secrets.
-    :ivar code: the driver's error code, if it has one.
+    :ivar words: the engine's own sentence alone; ``code`` the driver's, if it has one.
     """
 
-    failure: Failure
-    text: str
-    words: str = ""
-    code: str | None = None
+    def __init__(self, failure: Failure, text: str, words: str = "", code: str | None = None) -> None:
+        super().__init__(text)
+        self.failure = failure
+        self.words = words or text
+        self.code = code
 
 
 class Ask(Protocol):
@@ -50,9 +49,7 @@ def refusals(
     most: int = MOST_PARTS,
     of_all: Collection[Failure] = (Failure.TRANSIENT,),
 ) -> dict[int, Refusal]:
-    """Find every part that is refused.
-
-    No part is called refused because of others: the statement of that part alone was.
+    """Find every part that is refused. None is called so because of others: its statement alone was.
 
     :param statement: parts → one statement that is refused when one of them is.
     :param most: parts in one statement. A bad one of 600 is found within 20 statements.
@@ -60,40 +57,28 @@ def refusals(
     :return: {index of a part: why}.
     """
     refused: dict[int, Refusal] = {}
-    open_spans = [range(start, min(start + most, len(parts))) for start in range(0, len(parts), most)]
-    while open_spans:
-        answers = ask([statement([parts[index] for index in span]) for span in open_spans])
-        smaller: list[range] = []
-        for span, answer in zip(open_spans, answers, strict=True):
+    nothing = range(0)
+    spans = [(range(start, min(start + most, len(parts))), nothing) for start in range(0, len(parts), most)]
+    while spans:
+        answers = ask([statement([parts[index] for index in span]) for span, _ in spans])
+        smaller: list[tuple[range, range]] = []
+        for (span, rest), answer in zip(spans, answers, strict=True):
             if answer is None:
+                smaller += _halves(rest)
                 continue
+            if rest:
+                smaller.append((rest, nothing))
             if len(span) == 1 or answer.failure in of_all:
                 refused.update(dict.fromkeys(span, answer))
             elif ask.pipelined:
-                smaller += [range(index, index + 1) for index in span]
+                smaller += [(range(index, index + 1), nothing) for index in span]
             else:
-                _halve(span, lambda some: ask([statement([parts[index] for index in some])])[0], of_all, refused)
-        open_spans = smaller
+                smaller += _halves(span)
+        spans = smaller
     return refused
 
 
-_Answer = Callable[[range], Refusal | None]
-
-
-def _halve(span: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> None:
-    """Search a span that is refused as a whole; where its first half runs, its second is refused without asking."""
-    middle = span.start + len(span) // 2
-    first, second = range(span.start, middle), range(middle, span.stop)
-    if len(span) > 1 and _search(first, answer, of_all, refused) is None:
-        _halve(second, answer, of_all, refused)
-    else:
-        _search(second, answer, of_all, refused)
-
-
-def _search(some: range, answer: _Answer, of_all: Collection[Failure], refused: dict[int, Refusal]) -> Refusal | None:
-    refusal = answer(some)
-    if refusal is not None and len(some) > 1 and refusal.failure not in of_all:
-        _halve(some, answer, of_all, refused)
-    elif refusal is not None:
-        refused.update(dict.fromkeys(some, refusal))
-    return refusal
+def _halves(span: range) -> list[tuple[range, range]]:
+    """Of a span that is refused as a whole: the half to ask, and that which is refused for certain where it runs."""
+    middle = span.start + max(1, len(span) // 2)
+    return [(range(span.start, middle), range(middle, span.stop))] if span else []

@@ -1,4 +1,4 @@
-"""Parts of datasets → statements that a warehouse compiles and never runs. Pure.
+"""Lets a warehouse compile what datasets' queries would run, once its tables are known. Executes nothing.
 
 Only what can be refused for no other reason is asked: every table is there and may be read, every column too. Names are
 written as the catalogue has them; expressions as their authors wrote them.
@@ -7,20 +7,20 @@ written as the catalogue has them; expressions as their authors wrote them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
-from ..nouns.proof import Argument, ColumnOf, Part, PartTable, Sql
+from ..nouns.proof import Argument, ColumnOf, Outcome, Part, PartOutcome, PartTable, Sql
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
-from ..warehouses.engine import Dialect
+from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import NameIndex
 from ..warehouses.proofs import Compiler, all_of
+from .bisect import Ask, refusals
 
-Place = tuple[str | None, str]
+_Place = tuple[str | None, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyPart:
+class _ReadyPart(NamedTuple):
     """A part with its tables found. :ivar source: what stands behind FROM."""
 
     part: Part
@@ -28,7 +28,32 @@ class ReadyPart:
     value: tuple[str | Argument, ...]
 
 
-def statement_of(ready: Sequence[ReadyPart], compiler: Compiler) -> str:
+def prove(request: GroupRequest, tables: Tables, compiler: Compiler, ask: Ask) -> tuple[PartOutcome, ...]:
+    """Compile every part of one group.
+
+    :param request: its schema as statements spell it.
+    :return: who did not simply compile; everybody else of the group's datasets did.
+    """
+    outcomes = [PartOutcome(*user, Outcome.UNPROVEN) for user in request.left_out]
+    ready: list[_ReadyPart] = []
+    for part in request.parts:
+        found = tables.ready(part)
+        if found is None:  # what it lacks is told as missing, or not known
+            outcomes.append(PartOutcome(part.dataset_id, part.tables[0].table, part.user, Outcome.UNPROVEN))
+        else:
+            ready.append(found)
+    for number, refusal in sorted(refusals(ready, lambda some: _statement_of(some, compiler), ask).items()):
+        part = ready[number].part
+        of_unknown = "unknown" in refusal.words and any(isinstance(piece, Argument) for piece in ready[number].value)
+        outcome = compiler.meaning(refusal.code, refusal.words)
+        if refusal.failure is Failure.TRANSIENT or of_unknown:  # an argument's type, which a query will know
+            outcome = Outcome.UNPROVEN
+        words = "" if outcome is Outcome.UNPROVEN else refusal.words
+        outcomes.append(PartOutcome(part.dataset_id, part.tables[0].table, part.user, outcome, words))
+    return tuple(outcomes)
+
+
+def _statement_of(ready: Sequence[_ReadyPart], compiler: Compiler) -> str:
     """One SELECT of all these parts; those that stand on the same tables share them."""
     numbers = count(1)
     values: dict[tuple[str, bool], list[str]] = {}
@@ -43,89 +68,93 @@ def statement_of(ready: Sequence[ReadyPart], compiler: Compiler) -> str:
     )
 
 
+class _Readable(NamedTuple):
+    """A table that may be read. :ivar relation: what FROM calls it. :ivar readable: its columns that may be."""
+
+    relation: str
+    quoted: str
+    columns: NameIndex
+    readable: frozenset[str]
+
+
 class Tables:
     """The tables of several groups that one connection can read, as parts find them."""
 
-    def __init__(self, groups: Iterable[tuple[GroupRequest, GroupSnapshot]], dialect: Dialect) -> None:
+    def __init__(
+        self, groups: Iterable[tuple[GroupRequest, GroupSnapshot]], dialect: Dialect, compiler: Compiler
+    ) -> None:
         """:param groups: (request with its schema as statements spell it, snapshot) of groups that were read."""
         self._dialect = dialect
+        self._compiler = compiler
         self._groups = {(snapshot.database, snapshot.schema): (request, snapshot) for request, snapshot in groups}
-        self._relations: dict[tuple[Place, str], tuple[str, str]] = {}
-        self._tables: dict[Place, tuple[NameIndex, dict[str, Table]]] = {}
-        self._columns: dict[tuple[Place, str], tuple[NameIndex, frozenset[str]]] = {}
+        self._tables: dict[_Place, tuple[NameIndex, dict[str, Table]]] = {}
+        self._readable: dict[tuple[_Place, str], _Readable] = {}
 
-    def ready(self, part: Part) -> ReadyPart | None:
+    def ready(self, part: Part) -> _ReadyPart | None:
         """The part with its tables, or None: what it needs is not there, or not as it is written."""
-        proofs = self._dialect.proofs
-        found = [self._find(table) for table in part.tables]
-        tables = [each for each in found if each is not None]
-        if proofs is None or len(tables) < len(found):
+        tables = [table for wanted in part.tables if (table := self._find(wanted)) is not None]
+        if len(tables) < len(part.tables):
             return None
-        aliases, sources = [], []
-        for table, (place, name) in zip(part.tables, tables, strict=True):
-            if (place, name) not in self._relations:
-                quoted = self._dialect.quote(name)
-                self._relations[place, name] = (proofs.relation(self._groups[place][0], quoted), quoted)
-            relation, quoted = self._relations[place, name]
-            aliases.append(quoted if table.alias is None else table.alias)
-            sources.append(f"{relation} AS {aliases[-1]}")
+        aliases = [
+            table.quoted if wanted.alias is None else wanted.alias
+            for wanted, table in zip(part.tables, tables, strict=True)
+        ]
+        sources = [f"{table.relation} AS {alias}" for table, alias in zip(tables, aliases, strict=True)]
+
+        def written(sql: Sql) -> Iterator[str | Argument]:
+            for piece in sql:
+                if isinstance(piece, ColumnOf):
+                    stored = tables[piece.table].columns.resolve(piece.name).name or piece.name
+                    yield f"{aliases[piece.table]}.{self._dialect.quote(stored)}"
+                else:
+                    yield piece
+
+        keys = [[["".join(map(str, written(side))) for side in pair] for pair in wanted.keys] for wanted in part.tables]
         if not part.value:
-            return ReadyPart(part, self._join_of(part, tables, sources, aliases), ("1",))
-        source = sources[0]
-        for number, table in enumerate(part.tables[1:], 1):
-            on = " AND ".join(
-                " = ".join("".join(map(str, self._written(side, tables, aliases))) for side in pair)
-                for pair in table.keys
-            )
-            source += f" LEFT JOIN {sources[number]} ON {on}"
-        return ReadyPart(part, source, tuple(self._written(part.value, tables, aliases)))
+            return _ReadyPart(part, _join_of(sources, keys[1]), ("1",))
+        joins = (
+            f" LEFT JOIN {source} ON {' AND '.join(map(' = '.join, own))}"
+            for source, own in zip(sources[1:], keys[1:], strict=True)
+        )
+        return _ReadyPart(part, sources[0] + "".join(joins), tuple(written(part.value)))
 
-    def _join_of(
-        self, part: Part, tables: Sequence[tuple[Place, str]], sources: Sequence[str], aliases: Sequence[str]
-    ) -> str:
-        """The keys are made where only their own table is in sight: a name may be in both."""
-        sides = []
-        for side in (0, 1):
-            keys = ("".join(map(str, self._written(pair[side], tables, aliases))) for pair in part.tables[1].keys)
-            named = ", ".join(f"{key} AS k{number}" for number, key in enumerate(keys))
-            sides.append(f"(SELECT {named} FROM {sources[side]})")  # noqa: S608 (names are quoted)
-        on = " AND ".join(f"one_side.k{number} = other_side.k{number}" for number in range(len(part.tables[1].keys)))
-        return f"{sides[0]} AS one_side LEFT JOIN {sides[1]} AS other_side ON {on}"
-
-    def _written(
-        self, sql: Sql, tables: Sequence[tuple[Place, str]], aliases: Sequence[str]
-    ) -> Iterator[str | Argument]:
-        for piece in sql:
-            if isinstance(piece, ColumnOf):
-                names, _ = self._columns[tables[piece.table]]
-                stored = names.resolve(piece.name).name or piece.name
-                yield f"{aliases[piece.table]}.{self._dialect.quote(stored)}"
-            else:
-                yield piece
-
-    def _find(self, wanted: PartTable) -> tuple[Place, str] | None:
+    def _find(self, wanted: PartTable) -> _Readable | None:
+        dialect = self._dialect
         place = (wanted.database, wanted.schema)
         if place not in self._groups:
             return None
+        request, snapshot = self._groups[place]
         if place not in self._tables:
-            by_name = {table.name: table for table in self._groups[place][1].tables}
-            index = NameIndex(by_name, self._dialect.table_case, self._dialect.max_name_bytes)
-            self._tables[place] = (index, by_name)
+            by_name = {table.name: table for table in snapshot.tables}
+            self._tables[place] = NameIndex(by_name, dialect.table_case, dialect.max_name_bytes), by_name
         index, by_name = self._tables[place]
         resolution = index.resolve(wanted.table)
         if resolution.name is None or resolution.case_differs:
             return None
         table = by_name[resolution.name]
-        key = (place, table.name)
         if not table.readable or table.broken is not None:
             return None
-        if key not in self._columns:
-            stored = {column.name for column in table.columns}
-            readable = frozenset(column.name for column in table.columns if column.readable)
-            self._columns[key] = NameIndex(stored, self._dialect.column_case, self._dialect.max_name_bytes), readable
-        names, readable = self._columns[key]
+        if (place, table.name) not in self._readable:
+            quoted = dialect.quote(table.name)
+            self._readable[place, table.name] = _Readable(
+                self._compiler.relation(request, quoted),
+                quoted,
+                NameIndex((column.name for column in table.columns), dialect.column_case, dialect.max_name_bytes),
+                frozenset(column.name for column in table.columns if column.readable),
+            )
+        found = self._readable[place, table.name]
         for column in wanted.columns:
-            found = names.resolve(column)
-            if not self._dialect.is_pseudo_column(column) and (found.case_differs or found.name not in readable):
+            stored = found.columns.resolve(column)
+            if not dialect.is_pseudo_column(column) and (stored.case_differs or stored.name not in found.readable):
                 return None
-        return key
+        return found
+
+
+def _join_of(sources: Sequence[str], keys: Sequence[Sequence[str]]) -> str:
+    """The keys are made where only their own table is in sight: a name may be in both."""
+    one, other = (
+        f"(SELECT {', '.join(f'{pair[side]} AS k{number}' for number, pair in enumerate(keys))} FROM {sources[side]})"  # noqa: S608 (names are quoted)
+        for side in (0, 1)
+    )
+    on = " AND ".join(f"one_side.k{number} = other_side.k{number}" for number in range(len(keys)))
+    return f"{one} AS one_side LEFT JOIN {other} AS other_side ON {on}"

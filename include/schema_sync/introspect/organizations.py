@@ -1,7 +1,6 @@
 """Organizations and their datasets → snapshots of what their warehouses really hold.
 
-Reads every YML far enough to know which tables to ask for, then asks each data source once per (database,
-schema). Sources and organizations run side by side; none can stop another.
+Each data source is asked once per (database, schema). Sources and organizations run side by side; none stops another.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from traceback import extract_tb
+from itertools import chain
 from typing import Any
 
 from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
@@ -25,12 +23,12 @@ from ..nouns.proof import NOBODY_KNOWS
 from ..nouns.report import OrganizationReport, UncheckedSource
 from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
-from ..text import counted, visible
+from ..text import counted, raised_at, visible
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import unquote
 from ..yml.dataset import ReadDataset, read_dataset
-from .limits import Limits
 from .source import GroupOutcome, introspect_source
+from .watch import Limits
 from .workers import side_by_side
 
 log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class SourceAccess:
-    """How to reach one data source; nothing is connected until ``connect`` is called.
+    """How to reach one data source.
 
     :ivar connect: (database, None: the connection's own) → open DB-API connection.
     :ivar redact: takes the source's secrets out of a text.
@@ -59,12 +57,12 @@ OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """One source's snapshot, and whether trying again may tell more."""
+    """One source's snapshot. :ivar transient: trying again may tell more."""
 
     organization: Organization
     snapshot: SourceSnapshot
-    outcomes: tuple[GroupOutcome, ...]
-    transient: bool
+    outcomes: tuple[GroupOutcome, ...] = ()
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +72,22 @@ class Introspection:
 
     @property
     def transient(self) -> list[SourceResult]:
-        """Sources where trying again may help."""
         return [result for result in self.results if result.transient]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    organization: Organization
-    source: DataSource
+    """A source to ask.
+
+    :ivar known: its result without an answer, an error where it cannot be reached.
+    :ivar unread: {dataset id: why it was not read, so that nothing is asked for it}.
+    """
+
+    known: SourceResult
     datasets: Sequence[Dataset]
     access: SourceAccess | None
-    error: str | None
-    transient: bool = False
+    requests: Sequence[GroupRequest] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 def introspect_organizations(
@@ -94,32 +96,33 @@ def introspect_organizations(
     open_source: OpenSource,
     settings: Settings,
     read: ReadDataset = read_dataset,
+    ends: float | None = None,
 ) -> Introspection:
     """Introspect every data source of every organization that has datasets.
 
-    :param datasets: {organization id: datasets to check}.
     :param open_source: finds credentials; its errors make that one source unchecked.
     :param read: what a dataset's YML says; whoever asks for it more than once remembers it.
+    :param ends: when its time is up, by the monotonic clock; None: a task's whole time from now.
     :return: one snapshot an organization, in the given order, whatever failed.
     """
     with ExitStack() as stack:
         # Credentials one after another: secrets backends and Airflow's task API are not ours to hurry.
         jobs = [
-            _prepare(organization, source, own, open_source, stack)
+            [
+                _prepare(organization, source, own, open_source, stack)
+                for source in organization.data_sources
+                if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
+            ]
             for organization in organizations
-            for source in organization.data_sources
-            if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
         ]
-        results = _run(jobs, settings, read, ends=time.monotonic() + settings.introspection_budget_s)
-    by_organization: dict[str, list[SourceSnapshot]] = {organization.id: [] for organization in organizations}
-    for result in results:
-        by_organization[result.organization.id].append(result.snapshot)
+        ends = time.monotonic() + settings.introspection_budget_s if ends is None else ends
+        results = _run(jobs, settings, read, ends=ends)
     return Introspection(
         snapshots=tuple(
-            OrganizationSnapshot(organization.id, organization.name, tuple(by_organization[organization.id]))
-            for organization in organizations
+            OrganizationSnapshot(organization.id, organization.name, tuple(result.snapshot for result in own))
+            for organization, own in zip(organizations, results, strict=True)
         ),
-        results=results,
+        results=tuple(chain.from_iterable(results)),
     )
 
 
@@ -151,21 +154,21 @@ def _prepare(
     open_source: OpenSource,
     stack: ExitStack,
 ) -> Job:
+    access, error, transient = None, None, False
     try:
         access = stack.enter_context(open_source(source))
-    except SchemaSyncError as error:
-        return Job(organization, source, datasets, None, str(error), isinstance(error, TransientError))
-    except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
-        return Job(organization, source, datasets, None, _unexpected("looking up its credentials", error), True)
-    return Job(organization, source, datasets, access, None)
+    except SchemaSyncError as refusal:
+        error, transient = str(refusal), isinstance(refusal, TransientError)
+    except Exception as unforeseen:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's
+        error, transient = _unexpected("looking up its credentials", unforeseen), True
+    hashes = {dataset.id: dataset.yml_hash for dataset in datasets}
+    snapshot = SourceSnapshot(source, None, hashes, error=error)
+    return Job(SourceResult(organization, snapshot, transient=transient), datasets, access)
 
 
 def _unexpected(doing: str, error: Exception) -> str:
-    """Why a source is unchecked after an error that nobody foresaw. The error's text may hold a secret, so only its
-    place is told."""
-    frames = reversed(extract_tb(error.__traceback__))
-    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-    log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, place)
+    """Why a source is unchecked. The error's text may hold a secret, so only its place is told."""
+    log.error("schema-sync source: an unexpected %s while %s, at %s", type(error).__name__, doing, raised_at(error))
     return (
         f"an unexpected {type(error).__name__} while {doing}; the log of the task introspect says where. "
         "Check the secrets backend and the connection; if both are right, report it as a defect"
@@ -176,85 +179,67 @@ def _unexpected(doing: str, error: Exception) -> str:
 _GRACE_S = 5.0
 
 
-def _run(jobs: Sequence[Job], settings: Settings, read: ReadDataset, *, ends: float) -> tuple[SourceResult, ...]:
-    """Bounded twice: so many organizations at once, and within each so many sources."""
-    by_organization: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_organization.setdefault(job.organization.id, []).append(job)
-    hosts = _hosts(jobs, settings)
+def _run(
+    jobs: Sequence[Sequence[Job]], settings: Settings, read: ReadDataset, *, ends: float
+) -> list[list[SourceResult]]:
+    # How many connections each server gets from this process at once: customers' servers do other work too.
+    hosts = {
+        job.access.host: threading.Semaphore(settings.host_concurrency)
+        for job in chain.from_iterable(jobs)
+        if job.access is not None and job.access.host is not None
+    }
 
     def run_organization(own: Sequence[Job]) -> list[SourceResult]:
         # One after another: reading is work for this process, whatever the number of threads.
         budget = ReadingBudget(settings.reading_timeout_s, ends)
-        asked = [(job, *_requests(job, budget, read, compile_parts=settings.compile_expressions)) for job in own]
-        tasks = [partial(_introspect, *each, hosts, settings, ends) for each in asked]
+        asked = [_with_requests(job, budget, read, compile_parts=settings.compile_expressions) for job in own]
+        tasks = [partial(_introspect, job, hosts, settings, ends) for job in asked]
         outcomes = side_by_side(tasks, settings.source_concurrency, ends + _GRACE_S, "source")
-        return [_result(job, outcome) for job, outcome in zip(own, outcomes, strict=True)]
+        return [
+            outcome if isinstance(outcome, SourceResult) else _unfinished(job.known, outcome)
+            for job, outcome in zip(own, outcomes, strict=True)
+        ]
 
-    owns = list(by_organization.values())
     outcomes = side_by_side(
-        [partial(run_organization, own) for own in owns],
+        [partial(run_organization, own) for own in jobs],
         settings.organization_concurrency,
         ends + 2 * _GRACE_S,
         "organization",
     )
-    return tuple(
-        result
-        for own, outcome in zip(owns, outcomes, strict=True)
-        for result in (outcome if isinstance(outcome, list) else [_result(job, outcome) for job in own])
-    )
+    return [
+        outcome if isinstance(outcome, list) else [_unfinished(job.known, outcome) for job in own]
+        for own, outcome in zip(jobs, outcomes, strict=True)
+    ]
 
 
-def _result(job: Job, outcome: SourceResult | Exception | None) -> SourceResult:
-    """As it came, or that the source is unchecked."""
-    if isinstance(outcome, SourceResult):
-        return outcome
-    if outcome is None:
-        error = "the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)"
+def _unfinished(known: SourceResult, error: Exception | None) -> SourceResult:
+    if error is None:
+        reason = "the time of the task was up before it was done (SCHEMA_SYNC_TASK_TIMEOUT_MINUTES)"
     else:
-        error = _unexpected("introspecting it", outcome)
-    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
-    snapshot = SourceSnapshot(job.source, None, hashes, error=error)
-    return SourceResult(job.organization, snapshot, (), transient=outcome is not None)
+        reason = _unexpected("introspecting it", error)
+    return replace(known, snapshot=replace(known.snapshot, error=reason), transient=error is not None)
 
 
-def _hosts(jobs: Sequence[Job], settings: Settings) -> dict[str, threading.Semaphore]:
-    """How many connections each server gets from this process at once: customers' servers do other work too."""
-    names = {job.access.host for job in jobs if job.access is not None and job.access.host is not None}
-    return {name: threading.Semaphore(settings.host_concurrency) for name in names}
-
-
-def _introspect(
-    job: Job,
-    requests: Sequence[GroupRequest],
-    unread: Mapping[str, str],
-    hosts: Mapping[str, threading.Semaphore],
-    settings: Settings,
-    ends: float,
-) -> SourceResult:
-    hashes = {dataset.id: dataset.yml_hash for dataset in job.datasets}
-    if not requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
-        snapshot = SourceSnapshot(job.source, None, hashes, unread=unread)
-        return SourceResult(job.organization, snapshot, (), transient=False)
+def _introspect(job: Job, hosts: Mapping[str, threading.Semaphore], settings: Settings, ends: float) -> SourceResult:
+    known, snapshot = job.known, job.known.snapshot
+    if not job.requests:  # every YML is invalid: there is nothing to ask, so nothing that could stay unanswered
+        return replace(known, snapshot=replace(snapshot, error=None, unread=job.unread), transient=False)
     if job.access is None:
         log.warning(
             "schema-sync source organization=%r source=%r: unchecked, %s",
-            job.organization.name, job.source.name, visible(job.error or "", 1_000),
+            known.organization.name, snapshot.data_source.name, visible(snapshot.error or "", 1_000),
         )  # fmt: skip
-        snapshot = SourceSnapshot(job.source, None, hashes, error=job.error)
-        return SourceResult(job.organization, snapshot, (), job.transient)
+        return known
     host = hosts.get(job.access.host or "", threading.Semaphore())
     if not host.acquire(timeout=max(0.0, ends - time.monotonic())):
         error = "its turn on a server that it shares with others did not come in time (SCHEMA_SYNC_HOST_CONCURRENCY)"
-        return SourceResult(
-            job.organization, SourceSnapshot(job.source, None, hashes, error=error), (), transient=False
-        )
+        return replace(known, snapshot=replace(snapshot, error=error))
     started = time.monotonic()
     try:
-        outcome = introspect_source(
+        outcomes = introspect_source(
             job.access.connect,
             job.access.dialect,
-            requests,
+            job.requests,
             timeout_s=settings.statement_timeout_s,
             wake_up_s=settings.wake_up_s,
             deadline_s=max(1.0, ends - started),
@@ -264,24 +249,20 @@ def _introspect(
         )
     finally:
         host.release()
-    for request, group in zip(requests, outcome.groups, strict=True):
-        _log_group(job, request, group)
-    snapshot = SourceSnapshot(
-        data_source=job.source,
+    for outcome in outcomes:
+        _log_group(known, outcome)
+    snapshot = replace(
+        snapshot,
         own_database=job.access.own_database,
-        datasets=hashes,
-        groups=tuple(group.snapshot for group in outcome.groups),
+        groups=tuple(outcome.snapshot for outcome in outcomes),
         elapsed_ms=round((time.monotonic() - started) * 1000),
-        unread=unread,
+        unread=job.unread,
     )
-    transient = any(group.failure is Failure.TRANSIENT for group in outcome.groups)
-    return SourceResult(job.organization, snapshot, outcome.groups, transient)
+    transient = any(outcome.failure is Failure.TRANSIENT for outcome in outcomes)
+    return SourceResult(known.organization, snapshot, outcomes, transient)
 
 
-def _requests(
-    job: Job, budget: ReadingBudget, read: ReadDataset, *, compile_parts: bool
-) -> tuple[list[GroupRequest], dict[str, str]]:
-    """What to ask, and {dataset id: why it was not read}."""
+def _with_requests(job: Job, budget: ReadingBudget, read: ReadDataset, *, compile_parts: bool) -> Job:
     own_database, dialect = (job.access.own_database, job.access.dialect.name) if job.access else (None, "")
     placements = []
     for dataset in job.datasets:
@@ -293,14 +274,14 @@ def _requests(
             continue  # the diff reports it, with its line; here it only means: no table to ask for
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
     compiler = job.access.dialect.proofs if job.access and compile_parts else None
-    requests = group_requests(job.source.id, placements, dialect, budget, compiler)
-    own = {dataset.id for dataset in job.datasets}
-    return requests, {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
+    requests = group_requests(job.known.snapshot.data_source.id, placements, dialect, budget, compiler)
+    own = job.known.snapshot.datasets
+    unread = {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}
+    return replace(job, requests=requests, unread=unread)
 
 
-def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
+def _log_group(source: SourceResult, outcome: GroupOutcome) -> None:
     snapshot = outcome.snapshot
-    place_name = f"{snapshot.database or '(own database)'}.{snapshot.schema}"
     if snapshot.error is not None:
         result = f"unchecked, {snapshot.error}"
     elif not snapshot.exists:
@@ -309,7 +290,7 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
         columns = sum(len(table.columns) for table in snapshot.tables)
         result = f"{counted(len(snapshot.tables), 'table', 'tables')} found, {counted(columns, 'column', 'columns')}"
         there = {table.name.casefold() for table in snapshot.tables}
-        absent = [table for table in request.tables if unquote(table)[0].casefold() not in there]
+        absent = [table for table in outcome.request.tables if unquote(table)[0].casefold() not in there]
         if absent:
             named = ", ".join(map(visible, absent[:_MOST_NAMED]))
             result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"
@@ -321,15 +302,12 @@ def _log_group(job: Job, request: GroupRequest, outcome: GroupOutcome) -> None:
     unanswered = {probe.reason: None for probe in snapshot.probes if probe.reason is not None}
     if unanswered:
         result += f", not all of what is absent could be confirmed: {'; '.join(unanswered)}"
+    further = f", {outcome.probes} probe(s)" if outcome.probes else ""
+    further += f", compiled in {outcome.compiled}" if outcome.compiled else ""
     log.info(
         "schema-sync group organization=%r source=%r %r: %s asked for, %s; %d statement(s)%s, %.0f ms",
-        job.organization.name,
-        job.source.name,
-        place_name,
-        counted(outcome.tables_requested, "table", "tables"),
-        result,
-        outcome.statements,
-        (f", {outcome.probes} probe(s)" if outcome.probes else "")
-        + (f", compiled in {outcome.compiled}" if outcome.compiled else ""),
-        outcome.elapsed_s * 1000,
-    )
+        source.organization.name, source.snapshot.data_source.name,
+        f"{snapshot.database or '(own database)'}.{snapshot.schema}",
+        counted(len(outcome.request.tables), "table", "tables"), result,
+        outcome.statements, further, outcome.elapsed_s * 1000,
+    )  # fmt: skip

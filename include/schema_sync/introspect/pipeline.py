@@ -33,6 +33,8 @@ def run_in_pipeline(
     :param progress: called whenever the server has answered one.
     :raises Exception: psycopg's, when the connection broke.
     """
+    from psycopg.errors import error_from_result
+
     pgconn = connection.pgconn
     pgconn.nonblocking = 1
     pgconn.enter_pipeline_mode()
@@ -48,7 +50,7 @@ def run_in_pipeline(
         pgconn.pipeline_sync()
         errors: list[Exception | None] = []
         for result in _results(pgconn, syncs=len(statements) + 1):
-            errors.append(_error_of(result, connection))
+            errors.append(error_from_result(result, connection.info.encoding) if result.error_message else None)
             progress()
         for of_our_own in errors[::2]:
             if of_our_own is not None:
@@ -58,12 +60,6 @@ def run_in_pipeline(
         if not connection.closed:
             pgconn.exit_pipeline_mode()
             pgconn.nonblocking = 0
-
-
-def _error_of(result: Any, connection: Any) -> Exception | None:
-    from psycopg.errors import error_from_result
-
-    return error_from_result(result, connection.info.encoding) if result.error_message else None
 
 
 def _results(pgconn: Any, syncs: int) -> Iterator[Any]:

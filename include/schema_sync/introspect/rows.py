@@ -7,14 +7,14 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from ..errors import TerminalError
 from ..nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
-from ..warehouses.engine import Dialect
+from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import NameCase, NameIndex, can_be_asked, cut_name, fold, unquote
-from .limits import OTHER_COLUMNS
+from .bisect import Refusal
 
+# Columns of a table that no dataset names and that are kept all the same, for hints; others are counted.
+OTHER_COLUMNS = 200
 _TEXT_OR_NOTHING = (str, type(None))
-_NOT_ASKED_FOR = "the server answered with something else than what was asked"
 _NEIGHBOURS_PER_TABLE = 5
 _NEIGHBOUR_COMPARISONS = 2_000_000  # about half a second
 _ROW = 8  # values of a row; the numbers of table and column follow where the engine has them
@@ -24,11 +24,13 @@ _relation_of = itemgetter(1)
 def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialect) -> tuple[GroupSnapshot, str | None]:
     """Rows as :class:`Dialect` describes them → (a snapshot, the schema's stored name). No rows: no such schema.
 
-    However many rows come, what is kept is bounded: the asked tables, their columns that a dataset names, and some
-    others.
+    What is kept is bounded: the asked tables, their columns that a dataset names, and some others.
 
-    :raises TerminalError: these are not the rows that were asked for.
+    :raises Refusal: these are not the rows that were asked for.
     """
+    wrong_answer = Refusal(
+        Failure.TERMINAL, f"cannot read {dialect.label}: the server answered with something else than what was asked"
+    )
     exists = False
     stored_schema: str | None = None
     asked = _asked(request, dialect)
@@ -41,7 +43,7 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
         exists = True
         first = next(group)
         if len(first) not in (_ROW, _ROW + 2) or not all(isinstance(each, _TEXT_OR_NOTHING) for each in first[:3]):
-            raise TerminalError(_NOT_ASKED_FOR)
+            raise wrong_answer
         stored_schema, _, kind, readable = first[:4]
         if name is None:
             continue
@@ -57,7 +59,7 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
             if column is None:
                 continue
             if not (isinstance(column, str) and isinstance(type_, str)):
-                raise TerminalError(_NOT_ASKED_FOR)
+                raise wrong_answer
             if column.casefold() not in named:
                 if others == OTHER_COLUMNS:
                     more += 1
@@ -68,11 +70,11 @@ def snapshot_of_rows(request: GroupRequest, rows: Iterable[Any], dialect: Dialec
             if known is None or known[1:] != (type_, base_type, column_readable, number):
                 known = shared[column] = Column(column, type_, base_type, column_readable, number)
             columns.append(known)
-        identity = None if len(first) == _ROW else first[_ROW]
+        identity = first[_ROW] if len(first) > _ROW else None
         if identity is not None and not str(identity).isdigit():
-            raise TerminalError(_NOT_ASKED_FOR)
-        identity = None if identity is None else int(identity)
-        tables[name] = Table(name, kind, bool(readable), tuple(columns), identity, more=more)
+            raise wrong_answer
+        number = None if identity is None else int(identity)
+        tables[name] = Table(name, kind, bool(readable), tuple(columns), number, more=more)
     snapshot = GroupSnapshot(
         request.data_source_id,
         request.database,

@@ -1,23 +1,28 @@
-"""The connection to one database: opened when first needed, errors explained, closed on every path."""
+"""The connection to one database: opened when first needed, once more when it broke; errors explained."""
 
 from __future__ import annotations
 
 import codecs
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from ..errors import MissingSchemaError, SchemaSyncError, TransientError
+from ..errors import SchemaSyncError, TransientError
 from ..text import cut_text, one_line
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked, fold, unquote
 from ..warehouses.proofs import Compiler
-from .limits import Limits
+from .bisect import Refusal
 from .pipeline import STATEMENTS_PER_ROUND_TRIP, can_pipeline, run_in_pipeline
 from .watch import Watch
 
+_log = logging.getLogger(__name__)
+
 _CONNECTIONS_PER_DATABASE = 2  # the first, and one more after it broke
+_NOT_SENT = Refusal(Failure.TRANSIENT, "")
 _ROWS_PER_PORTION = 500  # small enough that a portion's memory is used again for the next
 
 
@@ -30,8 +35,6 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """The part of a DB-API connection that is used here."""
-
     def cursor(self) -> Cursor: ...
     def rollback(self) -> object: ...
     def close(self) -> object: ...
@@ -44,30 +47,12 @@ Connect = Callable[[str | None], Connection]
 class Job:
     connect: Connect
     dialect: Dialect
-    timeout_s: float
     confirm: bool
     redact: Callable[[str], str]
-    log: Callable[[str], None]
     watch: Watch[Any]
-    limits: Limits
-
-
-class DriverError(Exception):
-    """A driver's error as a text for people: in one line, without secrets, and what it means.
-
-    :ivar words: the engine's own sentence alone; ``code`` the driver's, if it has one.
-    """
-
-    def __init__(self, failure: Failure, text: str, words: str = "", code: str | None = None) -> None:
-        super().__init__(text)
-        self.failure = failure
-        self.words = words or text
-        self.code = code
 
 
 class Session:
-    """The connection to one database: opened when first needed, once more when it broke, closed at the end."""
-
     def __init__(self, job: Job, database: str | None) -> None:
         self.queries = 0
         self._job = job
@@ -76,25 +61,16 @@ class Session:
         self._in_transaction = False
         self._opened = 0
         self._encoding: str | None = None
-        self._last_error: DriverError | None = None
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._discard()
+        self._last_error: Refusal | None = None
 
     def open(self) -> Connection:
-        """The open connection.
-
-        :raises DriverError: it cannot be opened, or broke too often; then the same again on every call.
-        """
+        """:raises Refusal: it cannot be opened, or broke too often; then the same again on every call."""
         if self._connection is not None:
             return self._connection
         if self._last_error is not None:
             if self._opened >= _CONNECTIONS_PER_DATABASE:
                 raise self._last_error
-            self._job.log(f"{self._job.dialect.label}: the connection broke ({self._last_error}); connecting again")
+            _log.warning("%s: the connection broke (%s); connecting again", self._job.dialect.label, self._last_error)
         self._job.watch.begin_step()
         try:
             self._connection = self._connect()
@@ -103,7 +79,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 (drivers share no base class)
             self._last_error = self._explain(error, "cannot connect to")
             self._opened = _CONNECTIONS_PER_DATABASE
-            self._discard()
+            self.close()
             raise self._last_error from None
         self._opened += 1
         return self._connection
@@ -122,172 +98,160 @@ class Session:
         return self._job.connect(written)
 
     def rows(self, query: Query) -> Iterator[Any]:
-        """Run the group's one statement; its rows are fetched in portions as they are used.
-
-        :raises DriverError: running or fetching failed; the connection is clean again, or gone.
-        """
+        """:raises Refusal: running or fetching failed; the connection is clean again, or gone."""
         connection = self.open()
         self.queries += 1
         cursor = self._execute(connection, query.sql, query.parameters, stream=True)
         size = 0
         for rows, row in enumerate(self._fetched(connection, cursor), 1):
             size += sum(len(value) for value in row if isinstance(value, str))
-            refusal = self._job.limits.refusal(rows, size)
-            if refusal is not None:
-                self._last_error = DriverError(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {refusal}")
-                self._discard()  # at once: what the server still sends is not waited for
+            if (reason := self._job.watch.limits.refusal(rows, size)) is not None:
+                self._last_error = Refusal(Failure.TERMINAL, f"cannot read {self._job.dialect.label}: {reason}")
+                self.close()  # at once: what the server still sends is not waited for
                 raise self._last_error
             yield row
 
     @property
     def pipelined(self) -> bool:
-        """True when many statements cost one round trip."""
         return can_pipeline(self._connection)
 
     def can_be_asked(self, name: str) -> bool:
         """False for a name that no engine takes, or the server's encoding cannot hold: nothing there is called so."""
         if not can_be_asked(name):
             return False
-        if name.isascii() or self._encoding is None:
-            return True
         try:
-            name.encode(self._encoding)
+            name.encode(self._encoding or "utf-8")
         except UnicodeEncodeError:
             return False
         return True
 
-    def try_some(self, statements: Sequence[str]) -> Sequence[DriverError | None]:
+    def try_some(self, statements: Sequence[str], compiler: Compiler | None = None) -> Sequence[Refusal | None]:
         """Run the first of these statements, or as many as one round trip takes; only matters whether they run.
 
+        :param compiler: they are SELECTs that shall be compiled, and not run; what cannot be sent safely has no answer.
         :return: for each that was sent None, or why it does not run; the connection is clean again, or gone.
-        :raises DriverError: the connection cannot be opened.
+        :raises Refusal: the connection cannot be opened.
         """
         connection = self.open()
+        only_parse = compiler is not None and compiler.only_parse
         try:
-            if self.pipelined:
-                return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP])
-            for _ in self._fetched(connection, self._execute(connection, statements[0])):
-                pass  # some drivers want every result fetched before the next statement
-        except DriverError as error:
-            return [error]
+            if self.pipelined and (only_parse or compiler is None):
+                return self._pipeline(connection, statements, only_parse=only_parse)
+            if only_parse:
+                return [_NOT_SENT] * len(statements)
+            if compiler is None:
+                self._run(connection, statements[0])
+            elif not self._compile(connection, statements[0], compiler):
+                return [_NOT_SENT]
+        except Refusal as refusal:
+            return [refusal]
         return [None]
 
-    def compile_some(self, compiler: Compiler, statements: Sequence[str]) -> Sequence[DriverError | None]:
-        """As :meth:`try_some`, for SELECTs that the warehouse shall compile, and not run; what cannot be sent safely
-        has no answer."""
-        connection = self.open()
-        try:
-            if compiler.only_parse and self.pipelined:
-                return self._try_in_pipeline(connection, statements[:STATEMENTS_PER_ROUND_TRIP], only_parse=True)
-            if compiler.only_parse:
-                return [DriverError(Failure.TRANSIENT, "")] * len(statements)
+    def _compile(self, connection: Connection, select: str, compiler: Compiler) -> bool:
+        with self._refusing(connection):
             self._begin(connection.cursor())
             with compiler.guarded(connection) as check:
-                statement = compiler.statement(statements[0])
-                if not check(statement):
-                    return [DriverError(Failure.TRANSIENT, "")]
-                for _ in self._fetched(connection, self._execute(connection, statement)):
-                    pass
-        except DriverError as error:
-            return [error]
-        except Exception as error:  # noqa: BLE001 (drivers share no base class)
-            return [self._failed(connection, error)]
-        return [None]
+                statement = compiler.statement(select)
+                is_safe = check(statement)
+                if is_safe:
+                    self._run(connection, statement)
+                return is_safe
 
-    def _try_in_pipeline(
-        self, connection: Connection, statements: Sequence[str], *, only_parse: bool = False
-    ) -> list[DriverError | None]:
-        self._job.watch.begin_step()
-        try:
+    def _pipeline(self, connection: Connection, statements: Sequence[str], *, only_parse: bool) -> list[Refusal | None]:
+        begin_step = self._job.watch.begin_step
+        begin_step()
+        with self._refusing(connection):
             self._begin(connection.cursor())
-            encoded = [each.encode() for each in statements]
-            errors = run_in_pipeline(connection, encoded, only_parse=only_parse, progress=self._job.watch.begin_step)
-        except Exception as error:  # noqa: BLE001 (drivers share no base class)
-            raise self._failed(connection, error) from None
+            encoded = [each.encode() for each in statements[:STATEMENTS_PER_ROUND_TRIP]]
+            errors = run_in_pipeline(connection, encoded, only_parse=only_parse, progress=begin_step)
         return [None if error is None else self._explain(error, "cannot read") for error in errors]
+
+    def _run(self, connection: Connection, statement: str) -> None:
+        for _ in self._fetched(connection, self._execute(connection, statement)):
+            pass  # some drivers want every result fetched before the next statement
 
     def _execute(self, connection: Connection, sql: str, *parameters: Any, stream: bool = False) -> Cursor:
         self._job.watch.begin_step()
-        try:
+        with self._refusing(connection):
             cursor = connection.cursor()
             self._begin(cursor)
             if stream and callable(getattr(cursor, "stream", None)):  # Amazon's driver has one that is None
                 return _Stream(cursor, sql, *parameters)
             cursor.execute(sql, *parameters)
-        except Exception as error:  # noqa: BLE001 (drivers share no base class)
-            raise self._failed(connection, error) from None
         return cursor
 
     def _begin(self, cursor: Cursor) -> None:
         if not self._in_transaction:
             self._in_transaction = True
             for statement in self._job.dialect.session_statements:
-                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.timeout_s * 1000))))
+                cursor.execute(statement.format(timeout_ms=max(1, int(self._job.watch.timeout_s * 1000))))
 
     def _fetched(self, connection: Connection, cursor: Cursor) -> Iterator[Any]:
         while True:
-            try:
+            with self._refusing(connection):
                 portion = cursor.fetchmany(_ROWS_PER_PORTION)
                 if not portion:
                     cursor.close()
                     return
-            except Exception as error:  # noqa: BLE001 (drivers share no base class)
-                raise self._failed(connection, error) from None
             yield from portion
 
-    def _failed(self, connection: Connection, error: Exception) -> DriverError:
-        self._last_error = self._explain(error, "cannot read")
-        self._recover(connection, answered=self._last_error.failure is not Failure.TRANSIENT)
-        return self._last_error
-
-    def _recover(self, connection: Connection, *, answered: bool) -> None:
-        self._in_transaction = False
-        closed: object = False
+    @contextmanager
+    def _refusing(self, connection: Connection) -> Iterator[None]:
+        """Make refusals of a driver's errors; after one the connection is clean again, or gone."""
         try:
-            connection.rollback()
-            closed = getattr(connection, "closed", False)
-        except Exception:  # noqa: BLE001 (whatever it says, the error before it is the one to tell)
-            # A server that gave a clear answer is still there: then there was only nothing to roll back.
-            closed = not answered
-        if isinstance(closed, int) and closed:
-            self._discard()
+            yield
+        except Refusal:
+            raise
+        except Exception as error:  # noqa: BLE001 (drivers share no base class)
+            self._last_error = self._explain(error, "cannot read")
+            self._in_transaction = False
+            closed: object = False
+            try:
+                connection.rollback()
+                closed = getattr(connection, "closed", False)
+            except Exception:  # noqa: BLE001 (whatever it says, the error before it is the one to tell)
+                # A server that gave a clear answer is still there: then there was only nothing to roll back.
+                closed = self._last_error.failure is Failure.TRANSIENT
+            if isinstance(closed, int) and closed:
+                self.close()
+            raise self._last_error from None
 
-    def _discard(self) -> None:
+    def close(self) -> None:
         connection, self._connection = self._connection, None
         self._in_transaction = False
         if connection is None:
             return
-        self._job.watch.let_go()
+        self._job.watch.hold(None)
         try:
             connection.close()
         except Exception as error:  # noqa: BLE001 (a broken connection may refuse even this; nothing is lost)
-            self._job.log(f"{self._job.dialect.label}: closing failed ({type(error).__name__})")
+            _log.warning("%s: closing failed (%s)", self._job.dialect.label, type(error).__name__)
 
-    def _explain(self, error: Exception, doing: str) -> DriverError:
+    def _explain(self, error: Exception, doing: str) -> Refusal:
         dialect = self._job.dialect
         if self._job.watch.was_cut():
             failure = Failure.TERMINAL if self._job.watch.too_large else Failure.TRANSIENT
-            return DriverError(failure, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
+            return Refusal(failure, f"{doing} {dialect.label}: {self._job.watch.no_answer}")
         text = str(error) or type(error).__name__
         # Secrets first: of one that the cut goes through, a part would be left.
         told = one_line(cut_text(self._job.redact(_message_of(error) or text)))
         text = cut_text(text)
         if isinstance(error, SchemaSyncError):
-            return DriverError(_failure_of(error), told)
+            return Refusal(Failure.TRANSIENT if isinstance(error, TransientError) else Failure.TERMINAL, told)
         if isinstance(error, ImportError):
-            return DriverError(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
+            return Refusal(Failure.TERMINAL, f"{doing} {dialect.label}: {told}; install its provider package")
         code = _code_of(error)
         failure = dialect.classify(code, text)
         refused = failure in (Failure.TERMINAL, Failure.DENIED)
         advice = "; check this data source's credentials" if refused and not self._opened else ""
         words = one_line(cut_text(self._job.redact(_sentence_of(error) or text)))
-        return DriverError(failure, f"{doing} {dialect.label}: {told}{advice}", words, code)
+        return Refusal(failure, f"{doing} {dialect.label}: {told}{advice}", words, code)
 
 
 class _Stream:
     """A cursor of psycopg whose rows come as the server sends them: else libpq takes in all of them first.
 
-    No cursor of the server's, which poolers would lose: one statement, its result read in chunks.
+    It is no cursor of the server's, which poolers would lose.
     """
 
     def __init__(self, cursor: Any, sql: str, *parameters: Any) -> None:
@@ -307,12 +271,11 @@ def _message_of(error: Exception) -> str | None:
     return str(fields["M"]) if isinstance(fields, dict) and fields.get("M") else None
 
 
-def _sentence_of(error: Exception) -> str | None:
+def _sentence_of(error: Exception) -> str:
     """The engine's sentence without the statement that it is about."""
     diagnostics = getattr(error, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or getattr(error, "msg", None) or _message_of(error)
-    text = str(error) if primary is None else str(primary)
-    return text.strip().partition("\n")[0]
+    return str(primary or error).strip().partition("\n")[0]
 
 
 def _prepare(connection: Connection) -> str | None:
@@ -328,32 +291,18 @@ def _prepare(connection: Connection) -> str | None:
     settable.prepare_threshold = None  # psycopg would prepare a repeated statement, which poolers may lose
     server = settable.info.parameter_status("server_encoding")
     if server == "SQL_ASCII":  # its names are bytes of any encoding: one that is not UTF-8 must not spoil the others
+        from psycopg.adapt import Loader
+
+        class LenientLoader(Loader):
+            def load(self, data: Any) -> str:
+                return bytes(data).decode("utf-8", "backslashreplace")
+
         for type_name in ("name", "text"):
-            settable.adapters.register_loader(type_name, _lenient_loader())
-    return _codec_of(server)
-
-
-def _lenient_loader() -> Any:
-    from psycopg.adapt import Loader
-
-    class LenientLoader(Loader):
-        def load(self, data: Any) -> str:
-            return bytes(data).decode("utf-8", "backslashreplace")
-
-    return LenientLoader
-
-
-def _codec_of(server: str | None) -> str | None:
+            settable.adapters.register_loader(type_name, LenientLoader)
     try:
         return codecs.lookup((server or "").replace("WIN", "cp")).name
     except LookupError:  # SQL_ASCII, which holds any bytes, or an encoding that Python does not know
         return None
-
-
-def _failure_of(error: SchemaSyncError) -> Failure:
-    if isinstance(error, MissingSchemaError):
-        return Failure.MISSING_DATABASE
-    return Failure.TRANSIENT if isinstance(error, TransientError) else Failure.TERMINAL
 
 
 def _code_of(error: Exception) -> str | None:

@@ -8,24 +8,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
-from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure, Query
 from ..warehouses.names import can_be_asked
 from .bisect import Refusal
-from .compile import Tables
-from .confirm import Asking, confirm_missing
-from .limits import Limits
-from .prove import prove
+from .compile import Tables, prove
+from .confirm import Asking, confirm_missing, confirm_views
 from .rows import snapshot_of_rows
-from .session import Connect, DriverError, Job, Session
-from .views import confirm_views
-from .watch import OUT_OF_TIME, LeftBehindError, Watch
+from .session import Connect, Job, Session
+from .watch import OUT_OF_TIME, LeftBehindError, Limits, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +37,8 @@ class GroupOutcome:
 
     :ivar failure: what ``snapshot.error`` means (terminal or transient); None when the group was read, a missing
         schema or database included. Transient too when the group was read but a probe may be answered another time.
-    :ivar statements: columns queries sent for this group: 1, or 0 when nothing could or had to be asked.
-    :ivar compiled: statements that compiled what the datasets' queries consist of.
-    :ivar probes: further statements, sent because something was absent; rows are never asked for.
-    :ivar sql: the statement, without its parameters; empty when none was built.
+    :ivar statements, probes, compiled: how many were sent to read columns, to confirm them, and to be compiled.
+    :ivar sql: the columns query, without its parameters; empty when none was built.
     """
 
     request: GroupRequest
@@ -54,21 +50,6 @@ class GroupOutcome:
     elapsed_s: float = 0.0
     sql: str = ""
 
-    @property
-    def tables_requested(self) -> int:
-        return len(self.request.tables)
-
-    @property
-    def columns(self) -> int:
-        return sum(len(table.columns) for table in self.snapshot.tables)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceOutcome:
-    """One outcome for every requested group, in the order of the requests."""
-
-    groups: tuple[GroupOutcome, ...]
-
 
 def introspect_source(
     connect: Connect,
@@ -77,77 +58,67 @@ def introspect_source(
     *,
     timeout_s: float,
     wake_up_s: float = 0,
-    deadline_s: float | None = None,
+    deadline_s: float = inf,
     confirm: bool = True,
     redact: Callable[[str], str] = str,
-    log: Callable[[str], None] = _log.warning,
     limits: Limits | None = None,
-) -> SourceOutcome:
+) -> tuple[GroupOutcome, ...]:
     """Read every group of one data source, each in one statement; groups of one database share a connection.
 
-    What a group needs and its catalogue does not list is then confirmed on the same connection
-    (``confirm.py``). Confirming stops when it took two statement timeouts; what was not asked by then has no
-    answer.
+    What a group needs and its catalogue does not list is then confirmed, for no longer than two statement timeouts.
 
-    A group's failure leaves the others alone: the connection is rolled back, or opened once more when it broke.
-    A server that stops answering costs ``timeout_s`` and a little more: then its socket is shut, or, where there
-    is none to shut (still connecting, or a driver without ``fileno``), the work is left behind and every group
-    without an answer fails as transient. Connections are closed on every path.
+    A group's failure leaves the others alone. A server that stops answering costs ``timeout_s`` and a little more: then
+    its socket is shut, or, where there is none to shut (still connecting, or a driver without ``fileno``), the work is
+    left behind and every group without an answer fails as transient. Connections are closed on every path.
 
-    :param connect: (database, None: the connection's own) → open DB-API connection. It brings its own connect
-        timeout. Called in a thread of ours; may raise the driver's errors or a SchemaSyncError.
-    :param groups: names as the YML writes them; the dialect folds them. Names that no engine can be asked for (a
-        NUL, a lone surrogate) are not sent: they are absent.
+    :param connect: (database, None: the connection's own) → open DB-API connection, with a connect timeout of its own.
+        Called in a thread of ours; may raise the driver's errors or a SchemaSyncError.
+    :param groups: names that no engine can be asked for (a NUL, a lone surrogate) are not sent: they are absent.
     :param timeout_s: for each connecting and each statement, in seconds; also set on the server where it has one.
     :param wake_up_s: how much longer the first answer of a warehouse that starts by itself may take.
-    :param deadline_s: for everything together, in seconds; None: no limit beyond ``timeout_s`` each.
-    :param confirm: False: nothing is probed, and the catalogue is believed.
+    :param deadline_s: for everything together.
+    :param confirm: False: the catalogue is believed.
     :param redact: takes secrets out of a text; every error text goes through it.
-    :param log: told, in one line, about connections that had to be cut or opened again.
-    :param limits: how much of one answer is taken in; a group with more fails, for good.
-    :return: snapshots with the request's own ``database`` and ``schema``; failed ones carry a reason in one line.
+    :param limits: a group whose answer is larger fails, for good.
     """
-    limits = limits or Limits()
-    watch = Watch[GroupOutcome](timeout_s, limits, wake_up_s if dialect.driver.wakes_up else 0)
-    job = Job(connect, dialect, timeout_s, confirm, redact, log, watch, limits)
-    work = partial(_work, job, groups)
-    worker = threading.Thread(target=copy_context().run, args=(work,), name="introspection", daemon=True)
+    watch = Watch[GroupOutcome](timeout_s, limits or Limits(), wake_up_s if dialect.driver.wakes_up else 0)
+    job = Job(connect, dialect, confirm, redact, watch)
+    worker = threading.Thread(target=copy_context().run, args=(_work, job, groups), name="introspection", daemon=True)
     worker.start()
     try:
-        reason = job.watch.supervise(None if deadline_s is None else time.monotonic() + deadline_s)
+        reason = watch.supervise(time.monotonic() + deadline_s)
     finally:
-        read = job.watch.release()
-    if job.watch.bug is not None:
-        raise job.watch.bug
-    # Another try would take as long again, and the others of its batch would wait for it.
-    failure = Failure.TERMINAL if reason == OUT_OF_TIME else Failure.TRANSIENT
+        read = watch.release()
+    if watch.bug is not None:
+        raise watch.bug
     if reason is not None:
-        log(f"{dialect.label}: {reason}; {len(groups) - len(read)} of {len(groups)} groups have no answer")
-    return SourceOutcome(
-        tuple(
-            read[index] if index in read else _failed(request, failure, f"cannot read {dialect.label}: {reason}")
-            for index, request in enumerate(groups)
-        )
+        unanswered = len(groups) - len(read)
+        _log.warning("%s: %s; %d of %d groups have no answer", dialect.label, reason, unanswered, len(groups))
+    # After its deadline another try would take as long again, and the others of its batch would wait for it.
+    failure = Failure.TERMINAL if reason == OUT_OF_TIME else Failure.TRANSIENT
+    return tuple(
+        read[index]
+        if index in read
+        else GroupOutcome(request, _failed(request, f"cannot read {dialect.label}: {reason}"), failure)
+        for index, request in enumerate(groups)
     )
 
 
 def _work(job: Job, groups: Sequence[GroupRequest]) -> None:
-    """The worker thread: read the groups, database by database."""
     by_database: dict[str | None, list[int]] = {}
     for index, request in enumerate(groups):
         database = request.database if job.dialect.reconnects_per_database else None
         by_database.setdefault(database, []).append(index)
     try:
         for database, indexes in by_database.items():
-            with Session(job, database) as session:
+            with closing(Session(job, database)) as session:
                 read: list[tuple[int, GroupOutcome, GroupRequest]] = []
                 for index in indexes:
                     outcome, spelled = _read_group(job, session, groups[index])
                     job.watch.keep(index, outcome)
                     if outcome.snapshot.exists and outcome.snapshot.error is None:
                         read.append((index, outcome, spelled))
-                for index, outcome in _proved(job, session, read):
-                    job.watch.keep(index, outcome)
+                _prove_groups(job, session, read)
     except LeftBehindError:
         pass  # nobody waits for this thread any more; what it had opened is closed
     except BaseException as error:  # noqa: BLE001 (ours, not a driver's: the caller's thread raises it)
@@ -156,46 +127,38 @@ def _work(job: Job, groups: Sequence[GroupRequest]) -> None:
         job.watch.done.set()
 
 
-def _proved(
-    job: Job, session: Session, read: Sequence[tuple[int, GroupOutcome, GroupRequest]]
-) -> Iterator[tuple[int, GroupOutcome]]:
+def _prove_groups(job: Job, session: Session, read: Sequence[tuple[int, GroupOutcome, GroupRequest]]) -> None:
     """Let the warehouse compile what the groups' datasets consist of, now that all their tables are known."""
     compiler = job.dialect.proofs
     if compiler is None:
         return
-    tables = Tables([(spelled, outcome.snapshot) for _, outcome, spelled in read], job.dialect)
+    tables = Tables([(spelled, outcome.snapshot) for _, outcome, spelled in read], job.dialect, compiler)
     for index, outcome, spelled in read:
         before = compiler.before(spelled)
         if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
-            ask = _Probing(job, session, partial(session.compile_some, compiler))
+            ask = _Probing(job, session, partial(session.try_some, compiler=compiler))
             proof = prove(spelled, tables, compiler, ask)
             snapshot = replace(outcome.snapshot, proof=proof)
-            yield index, replace(outcome, snapshot=snapshot, compiled=ask.statements)
+            job.watch.keep(index, replace(outcome, snapshot=snapshot, compiled=ask.statements))
 
 
 def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[GroupOutcome, GroupRequest]:
-    """One group, and its request with the schema as further statements spell it."""
-    spelled = request
-    started = time.monotonic()
+    """:return: its request too, with the schema as further statements spell it."""
+    snapshot = absent = GroupSnapshot(request.data_source_id, request.database, request.schema, exists=False)
     if request.database is not None and not can_be_asked(request.database):
-        return GroupOutcome(request, _absent(request)), request
-    query: Query | None = None
-    asked_before = session.queries
-    failure = None
+        return GroupOutcome(request, absent), request
+    started, asked_before = time.monotonic(), session.queries
+    spelled, sql, failure = request, "", None
     probing = _Probing(job, session, session.try_some)
     try:
-        if not can_be_asked(request.schema):
-            session.open()  # only a connection tells whether this is absent or unknown
-            snapshot = _absent(request)
-        else:
-            session.open()
+        session.open()  # whatever can be asked: only a connection tells whether a schema is absent or unknown
+        if can_be_asked(request.schema):
             tables = tuple(filter(session.can_be_asked, request.tables))
             query = job.dialect.columns_query(replace(request, tables=tables))
-            snapshot, stored_schema = snapshot_of_rows(request, session.rows(query), job.dialect)
+            sql = query.sql
+            snapshot, stored = snapshot_of_rows(request, session.rows(query), job.dialect)
             if snapshot.exists:
-                schema = job.dialect.spelling_of(
-                    request.schema, stored_schema or request.schema, job.dialect.table_case
-                )
+                schema = job.dialect.spelling_of(request.schema, stored or request.schema, job.dialect.table_case)
                 spelled = replace(request, schema=schema)
             if job.confirm:
                 snapshot = _confirmed(snapshot, spelled, job, probing)
@@ -203,15 +166,12 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[Grou
                     failure = Failure.TRANSIENT
                 elif snapshot.error is not None:
                     failure = Failure.TERMINAL
-    except TerminalError as error:
-        failure = Failure.TERMINAL
-        snapshot = _failed(request, failure, f"cannot read {job.dialect.label}: {error}").snapshot
-    except DriverError as error:
-        if error.failure is Failure.MISSING_DATABASE:  # the server's own answer: there is nothing to confirm
-            snapshot = _absent(request)
+    except Refusal as refusal:
+        if refusal.failure is Failure.MISSING_DATABASE:  # the server's own answer: there is nothing to confirm
+            snapshot = absent
         else:
-            failure = Failure.TRANSIENT if error.failure is Failure.TRANSIENT else Failure.TERMINAL
-            snapshot = _failed(request, failure, str(error)).snapshot
+            failure = Failure.TRANSIENT if refusal.failure is Failure.TRANSIENT else Failure.TERMINAL
+            snapshot = _failed(request, str(refusal))
     outcome = GroupOutcome(
         request,
         snapshot,
@@ -219,19 +179,17 @@ def _read_group(job: Job, session: Session, request: GroupRequest) -> tuple[Grou
         statements=session.queries - asked_before,
         probes=probing.statements,
         elapsed_s=time.monotonic() - started,
-        sql="" if query is None else query.sql,
+        sql=sql,
     )
     return outcome, spelled
 
 
 def _confirmed(snapshot: GroupSnapshot, request: GroupRequest, job: Job, probing: _Probing) -> GroupSnapshot:
     """What the warehouse itself says of views, and of what its catalogue does not list."""
-    dialect = job.dialect
-    asking = Asking(request, dialect, probing, probing.session.can_be_asked)
+    asking = Asking(request, job.dialect, probing, probing.session.can_be_asked)
 
-    def read(query: Query) -> dict[str, Table]:
-        found, _ = snapshot_of_rows(request, probing.session.rows(query), dialect)
-        return {table.name: table for table in found.tables}
+    def read(query: Query) -> Iterable[Table]:
+        return snapshot_of_rows(request, probing.session.rows(query), job.dialect)[0].tables
 
     return confirm_missing(confirm_views(snapshot, asking, read), asking)
 
@@ -239,15 +197,13 @@ def _confirmed(snapshot: GroupSnapshot, request: GroupRequest, job: Job, probing
 class _Probing:
     """The probes of one group: how many there were, and for how long there may be more."""
 
-    def __init__(
-        self, job: Job, session: Session, send: Callable[[Sequence[str]], Sequence[DriverError | None]]
-    ) -> None:
+    def __init__(self, job: Job, session: Session, send: Callable[[Sequence[str]], Sequence[Refusal | None]]) -> None:
         """:param send: statements → the answers to the first of them."""
         self._send = send
         self.statements = 0
         self.transient = False
         self.session = session
-        self._limit_s = job.timeout_s * _PROBING_TIMEOUTS
+        self._limit_s = job.watch.timeout_s * _PROBING_TIMEOUTS
         self._ends: float | None = None
 
     @property
@@ -255,7 +211,6 @@ class _Probing:
         return self.session.pipelined
 
     def __call__(self, statements: Sequence[str]) -> list[Refusal | None]:
-        """Run probes, each by itself → for each None, or why it did not run."""
         answers: list[Refusal | None] = []
         while len(answers) < len(statements):
             if self._ends is None:
@@ -265,23 +220,16 @@ class _Probing:
                 return answers + [late] * (len(statements) - len(answers))
             try:
                 self.session.open()
-            except DriverError as error:  # whatever is refused here, it says nothing about a table
-                self.transient |= error.failure is Failure.TRANSIENT
-                answers.append(Refusal(Failure.TRANSIENT, str(error)))
+            except Refusal as refusal:  # whatever is refused here, it says nothing about a table
+                self.transient |= refusal.failure is Failure.TRANSIENT
+                answers.append(Refusal(Failure.TRANSIENT, str(refusal)))
                 continue
             some = self._send(statements[len(answers) :])
             self.statements += len(some)
-            self.transient |= any(error is not None and error.failure is Failure.TRANSIENT for error in some)
-            answers += [
-                None if error is None else Refusal(error.failure, str(error), error.words, error.code) for error in some
-            ]
+            self.transient |= any(each is not None and each.failure is Failure.TRANSIENT for each in some)
+            answers += some
         return answers
 
 
-def _absent(request: GroupRequest) -> GroupSnapshot:
-    return GroupSnapshot(request.data_source_id, request.database, request.schema, exists=False)
-
-
-def _failed(request: GroupRequest, failure: Failure, text: str) -> GroupOutcome:
-    snapshot = GroupSnapshot(request.data_source_id, request.database, request.schema, exists=True, error=text)
-    return GroupOutcome(request, snapshot, failure)
+def _failed(request: GroupRequest, why: str) -> GroupSnapshot:
+    return GroupSnapshot(request.data_source_id, request.database, request.schema, exists=True, error=why)

@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]], workers: int, ends: float, name: str) -> list[T | Exception | None]:
-    """Run every task, so many at once.
-
-    The threads are daemons, not a pool of ``concurrent.futures``: that one waits for the slowest, at the latest when
-    the process ends.
+    """Run every task, so many at once: in daemons, because a pool of ``concurrent.futures`` waits for the slowest.
 
     :param ends: on the monotonic clock; afterwards no task begins.
     :return: in the order of the tasks: what it returned or raised, None where it was not finished at the end.
     """
-    waiting: SimpleQueue[int] = SimpleQueue()
+    waiting = deque(enumerate(tasks))
     done: list[T | Exception | None] = [None] * len(tasks)
     finished = threading.Semaphore(0)
 
     def work() -> None:
         while time.monotonic() < ends:
             try:
-                index = waiting.get_nowait()
-            except Empty:
+                index, task = waiting.popleft()
+            except IndexError:
                 return
             try:
-                done[index] = tasks[index]()
+                done[index] = task()
             except Exception as error:  # noqa: BLE001 (the caller says whose it is)
                 done[index] = error
             finished.release()
 
-    for index in range(len(tasks)):
-        waiting.put(index)
     for number in range(min(workers, len(tasks))):
         threading.Thread(target=work, name=f"{name}-{number}", daemon=True).start()
     for _ in tasks:

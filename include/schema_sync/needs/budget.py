@@ -29,10 +29,7 @@ class ReadingBudget:
         self._parsed: dict[str, int] = {}
 
     def spend(self, dataset_id: str, expression: str, dialect: str) -> None:
-        """Before an expression is read.
-
-        :raises BeyondBudgetError: its dataset has too many, or the time is up; ``unread`` has it then.
-        """
+        """:raises BeyondBudgetError: the dataset has too many, or the time is up; ``unread`` has it then."""
         if not needs_parser(expression, dialect):
             return
         parsed = self._parsed[dataset_id] = self._parsed.get(dataset_id, 0) + 1

@@ -6,23 +6,22 @@ judges them.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ..sql.expressions import ColumnName, References, referenced_columns
 from ..warehouses.names import unquote
+from ..warehouses.sql_words import word_set
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .qualifiers import Meaning, Whereabouts, first_part, may_be_row, meaning_of, targets_by_word
+from .qualifiers import Qualifiers, Whereabouts, first_part
 
 
 def needs_of(
     definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None = None
 ) -> Needs:
-    """Read every expression of a definition.
-
-    :param dialect: the data source's dialect, in which its expressions are written.
-    :param at: the names by which its own columns may be qualified.
+    """:param dialect: the data source's, in which expressions are written.
     :param spend: told of each expression before it is read; may raise to end the reading.
     """
     reader = _Reader(definition, dialect, at, spend)
@@ -37,8 +36,7 @@ def needs_of(
 class Need:
     """One column that a definition needs, and who needs it.
 
-    :ivar column: the name as written.
-    :ivar by: who needs it, fit for a message.
+    :ivar item: who needs it. Its words (``by``) are made when asked for: most needs are met, and never told.
     :ivar maybe_alias: the name is also another field's, whose expression may be what is meant, or the table's, and
         stands for its row: its absence says nothing.
     :ivar qualifier: what stands before the column's dot, as written, or None. Where the column is not found, it may
@@ -48,14 +46,21 @@ class Need:
     """
 
     column: str
-    by: str
+    item: Field | Relationship
     line: int
     type: str | None = None
-    type_line: int | None = None
     maybe_alias: bool = False
     qualifier: str | None = None
     expression: str = ""
     in_sql: bool = False
+
+    @property
+    def by(self) -> str:
+        return user_of(self.item)
+
+    @property
+    def type_line(self) -> int | None:
+        return self.item.type_line if isinstance(self.item, Field) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,6 @@ class Unread:
 class Needs:
     """What one definition needs.
 
-    :ivar columns: of its own table.
     :ivar on_targets: {a dataset, as relationships call it: what is needed of its table}.
     :ivar unplaced: columns whose qualifier is neither the dataset nor one of its relationships: fields of a column of
         the own table, or nothing that can be judged.
@@ -81,7 +85,7 @@ class Needs:
     """
 
     columns: list[Need] = field(default_factory=list)
-    on_targets: dict[str, list[Need]] = field(default_factory=dict)
+    on_targets: dict[str, list[Need]] = field(default_factory=lambda: defaultdict(list))
     unplaced: list[Need] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     aliases: frozenset[str] = frozenset()
@@ -92,11 +96,9 @@ class Needs:
 
 # Aggregates whose result is of the column's own sort, so that a measure's type can be compared with the column's. Of
 # any other (count, count_distinct, sum_boolean…) the declared type may be the result's alone.
-_KEEPS_TYPE = frozenset(
-    """
+_KEEPS_TYPE = word_set("""
     none sum avg average mean median percentile percentile_cont percentile_disc min max first last any any_value mode
-    """.split()  # noqa: SIM905 (a list of words reads better without quotes)
-)
+    """)
 
 
 # No expression that people write reads more; and a hostile text can repeat a long one hundreds of times.
@@ -104,8 +106,6 @@ _MOST_COLUMNS = 500
 
 
 class _Reader:
-    """Collects the needs of one definition."""
-
     def __init__(
         self, definition: DatasetDefinition, dialect: str, at: Whereabouts, spend: Callable[[str], None] | None
     ) -> None:
@@ -113,49 +113,41 @@ class _Reader:
         self._references: dict[str, References] = {}
         self.definition = definition
         self.dialect = dialect
-        self.at = at
-        self._targets = targets_by_word(definition)
-        self._meanings: dict[str, Meaning | None] = {}
+        self._qualifiers = Qualifiers(definition, at)
         self._aliases = Counter(folded(item.name) for item in definition.fields if _is_alias(item))
-        self._renamed: frozenset[str] | None = None
         self.needs = Needs(aliases=frozenset(self._aliases))
 
     def read_field(self, item: Field) -> None:
-        by = f"{item.kind} `{item.name}`"
         if item.expr is None:
             if item.kind.is_of_columns:
-                need = Need(item.name, by, item.line, _comparable_type(item), item.type_line)
-                self.needs.columns.append(need)
+                self.needs.columns.append(Need(item.name, item, item.line, _comparable_type(item)))
             return
-        names = self._names(item.expr, by, item.expr_line)
+        names = self._names(item.expr, item, item.expr_line)
         declared = _comparable_type(item) if _is_plain(item.expr, names) else None
         for reference in names:
             if reference.qualifier is None and reference.name in item.args:
                 continue
             maybe_alias = self._maybe_alias(reference.name, item) or (
-                reference.qualifier is None
-                and may_be_row(reference.name, item.expr, self.dialect, lambda name: self._meaning(name) is not None)
+                reference.qualifier is None and self._qualifiers.may_be_row(reference.name, item.expr, self.dialect)
             )
-            need = Need(reference.name, by, item.expr_line, declared, item.type_line, maybe_alias, in_sql=True)
+            need = Need(reference.name, item, item.expr_line, declared, maybe_alias, in_sql=True)
             self._place(need, reference, item.expr)
 
     def read_relationship(self, relationship: Relationship) -> None:
-        by = f"{relationship.kind} `{relationship.name}`"
         for expression in relationship.source:
-            for need, reference in self._read(expression, by, relationship.source_line):
-                self._place(need, reference, expression)
+            self._read_key(expression, relationship, relationship.source_line)
         for expression in relationship.target_columns:
-            for need, reference in self._read(expression, by, relationship.target_line):
-                if reference.qualifier is None:
-                    self._on_target(relationship.target, replace(need, maybe_alias=False))
-                else:
-                    self._place(need, reference, expression)
+            self._read_key(expression, relationship, relationship.target_line, relationship.target)
 
-    def _read(self, expression: str, by: str, line: int) -> list[tuple[Need, ColumnName]]:
-        names = self._names(expression, by, line)
-        return [(Need(name.name, by, line, maybe_alias=self._maybe_alias(name.name)), name) for name in names]
+    def _read_key(self, expression: str, item: Relationship, line: int, target: str | None = None) -> None:
+        for reference in self._names(expression, item, line):
+            if target is not None and reference.qualifier is None:
+                self.needs.on_targets[target].append(Need(reference.name, item, line))
+            else:
+                need = Need(reference.name, item, line, maybe_alias=self._maybe_alias(reference.name))
+                self._place(need, reference, expression)
 
-    def _names(self, expression: str, by: str, line: int) -> Sequence[ColumnName]:
+    def _names(self, expression: str, item: Field | Relationship, line: int) -> Sequence[ColumnName]:
         """The columns in an expression; why there are none, if it cannot be read, is kept."""
         references = self._referenced(expression)
         problem = references.problem
@@ -163,7 +155,7 @@ class _Reader:
             problem = f"it refers to more than {_MOST_COLUMNS} columns"
         if problem is None:
             return references.names
-        self.needs.unread.append(Unread(expression, by, line, problem))
+        self.needs.unread.append(Unread(expression, user_of(item), line, problem))
         return ()
 
     def _referenced(self, expression: str) -> References:
@@ -178,30 +170,20 @@ class _Reader:
         if qualifier is None:
             self.needs.columns.append(need)
             return
-        meaning = self._meaning(qualifier)
-        need = replace(need, qualifier=qualifier, expression=expression)
+        meaning = self._qualifiers.meaning_of(qualifier)
         if meaning is None and reference.of_value:
-            self.needs.columns.append(replace(need, column=first_part(qualifier), type=None, qualifier=None))
-            return
-        if meaning is None:
-            self.needs.unplaced.append(replace(need, type=None))
-            return
-        if meaning.column is not None:  # a field of it: the declared type is not the column's
-            need = replace(need, column=meaning.column, type=None, maybe_alias=False)
-        if not meaning.targets:
+            need = replace(need, column=first_part(qualifier), type=None, expression=expression)
             self.needs.columns.append(need)
-        elif len(meaning.targets) == 1:
-            self._on_target(meaning.targets[0], replace(need, maybe_alias=False))
-        else:  # relationships of one name to several datasets
+            return
+        need = replace(need, qualifier=qualifier, expression=expression)
+        if meaning is not None and meaning.column is not None:  # a field of it: the declared type is not the column's
+            need = replace(need, column=meaning.column, type=None, maybe_alias=False)
+        if meaning is None or len(meaning.targets) > 1:  # or relationships of one name to several datasets
             self.needs.unplaced.append(replace(need, type=None))
-
-    def _meaning(self, qualifier: str) -> Meaning | None:
-        if qualifier not in self._meanings:
-            self._meanings[qualifier] = meaning_of(qualifier, self.definition, self.at, self._targets)
-        return self._meanings[qualifier]
-
-    def _on_target(self, target: str, need: Need) -> None:
-        self.needs.on_targets.setdefault(target, []).append(need)
+        elif meaning.targets:
+            self.needs.on_targets[meaning.targets[0]].append(replace(need, maybe_alias=False))
+        else:
+            self.needs.columns.append(need)
 
     def _maybe_alias(self, column: str, item: Field | None = None) -> bool:
         """True when a field other than the one that is being read has the name, and stands for something else.
@@ -213,20 +195,24 @@ class _Reader:
             return False
         word = folded(column)
         if item is not None and folded(item.name) == word:
-            return self._aliases[word] > int(_is_alias(item)) and word in self._renaming()
+            return self._aliases[word] > int(_is_alias(item)) and word in self._renaming
         return word in self._aliases
 
+    @cached_property
     def _renaming(self) -> frozenset[str]:
         """Names of fields whose expressions do not read the column of that name."""
-        if self._renamed is None:
-            self._renamed = frozenset(
-                word
-                for item in self.definition.fields
-                if item.expr is not None and item.expr != item.name
-                for word in (folded(item.name),)
-                if all(folded(each.name) != word for each in self._referenced(item.expr).names)
-            )
-        return self._renamed
+        return frozenset(
+            word
+            for item in self.definition.fields
+            if item.expr is not None and item.expr != item.name
+            for word in (folded(item.name),)
+            if all(folded(each.name) != word for each in self._referenced(item.expr).names)
+        )
+
+
+def user_of(item: Field | Relationship) -> str:
+    """Who needs something, fit for a message."""
+    return f"{item.kind} `{item.name}`"
 
 
 def _is_alias(item: Field) -> bool:

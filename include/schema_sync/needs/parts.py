@@ -8,7 +8,7 @@ else than it seems to (another field's name, a row, a nested field, a template) 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -17,7 +17,7 @@ from ..sql.compilable import Value, value_of
 from ..sql.expressions import ColumnName, referenced_columns
 from ..warehouses.proofs import Compiler
 from ..yml.dataset import DatasetDefinition, Field, FieldKind, Relationship
-from .needs import Need, Needs, folded
+from .needs import Need, Needs, folded, user_of
 
 # How measures aggregate, in SQL that every engine has; what is not here is compiled without.
 _AGGREGATES = {
@@ -35,8 +35,6 @@ _AGGREGATES = {
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A definition, where it is placed, and what it needs."""
-
     dataset_id: str
     definition: DatasetDefinition
     table: PartTable
@@ -44,75 +42,64 @@ class Owner:
 
 
 def parts_of(
-    owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
+    owner: Owner, tables_of: Callable[[str], Sequence[PartTable]], dialect: str, compiler: Compiler
 ) -> tuple[list[Part], list[str]]:
-    """(the parts of one definition, who of it was left out).
+    """:param tables_of: a relationship's target → the tables that it may mean. :return: (parts, who was left out)."""
+    maker = _Maker(owner, tables_of, dialect, compiler)
+    made = [(user_of(item), maker.of_field(item)) for item in owner.definition.fields if maker.is_worth_proving(item)]
+    made += [
+        (user_of(relationship), maker.of_relationship(relationship))
+        for relationship in owner.definition.relationships
+        if relationship.source and relationship.target_columns
+    ]
+    unsure = _unsure_users(owner)
+    return (
+        [part for user, part in made if part is not None and user not in unsure],
+        [user for user, part in made if part is None or user in unsure],
+    )
 
-    :param tables_of: a relationship's target → the tables that it may mean.
-    """
-    return _Maker(owner, tables_of, dialect, compiler).made()
+
+def _unsure_users(owner: Owner) -> set[str]:
+    """Who shares a name with another, or may mean something else than it seems to."""
+    definition, needs = owner.definition, owner.needs
+    users = Counter(chain(map(user_of, definition.fields), map(user_of, definition.relationships)))
+    unsure = {user for user, number in users.items() if number > 1}
+    unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
+    placed = chain(needs.columns, *needs.on_targets.values())
+    return unsure | {need.by for need in placed if need.maybe_alias or "." in (need.qualifier or "")}
 
 
 class _Maker:
     def __init__(
-        self, owner: Owner, tables_of: Callable[[str], Iterable[PartTable]], dialect: str, compiler: Compiler
+        self, owner: Owner, tables_of: Callable[[str], Sequence[PartTable]], dialect: str, compiler: Compiler
     ) -> None:
         self._owner, self._tables_of, self._dialect, self._compiler = owner, tables_of, dialect, compiler
-        definition, needs = owner.definition, owner.needs
         self._own: dict[str, list[Need]] = defaultdict(list)
-        self._far: dict[str, dict[str, list[Need]]] = defaultdict(dict)
-        everybody: list[Field | Relationship] = [*definition.fields, *definition.relationships]
-        users = Counter(map(_user, everybody))
-        self._unsure = {user for user, number in users.items() if number > 1}
-        self._unsure |= {each.by for each in needs.unread} | {each.by for each in needs.unplaced}
-        self._measures = {folded(item.name) for item in definition.fields if item.agg is not None}
-        for need in needs.columns:
+        self._far: dict[str, dict[str, list[Need]]] = defaultdict(lambda: defaultdict(list))
+        self._measures = {folded(item.name) for item in owner.definition.fields if item.agg is not None}
+        for need in owner.needs.columns:
             self._own[need.by].append(need)
-        for target, on_target in needs.on_targets.items():
+        for target, on_target in owner.needs.on_targets.items():
             for need in on_target:
-                self._far[need.by].setdefault(target, []).append(need)
-        for need in chain(needs.columns, *needs.on_targets.values()):
-            if need.maybe_alias or "." in (need.qualifier or ""):
-                self._unsure.add(need.by)
+                self._far[need.by][target].append(need)
 
-    def made(self) -> tuple[list[Part], list[str]]:
-        parts: list[Part] = []
-        left_out: list[str] = []
-        for item in self._owner.definition.fields:
-            if self._has_something_to_prove(item):
-                self._add(_user(item), self._of_field(item), parts, left_out)
-        for relationship in self._owner.definition.relationships:
-            if relationship.source and relationship.target_columns:
-                self._add(_user(relationship), self._of_relationship(relationship), parts, left_out)
-        return parts, left_out
-
-    def _add(self, user: str, part: Part | None, parts: list[Part], left_out: list[str]) -> None:
-        if part is None or user in self._unsure:
-            left_out.append(user)
-        else:
-            parts.append(part)
-
-    def _has_something_to_prove(self, item: Field) -> bool:
-        if item.expr == "*":
-            return False
+    def is_worth_proving(self, item: Field) -> bool:
         if item.expr is None or self._plain(item.expr) is not None:
             return (item.agg or "").lower() in _AGGREGATES
-        return True
+        return item.expr != "*"
 
     def _plain(self, expression: str) -> str | None:
         """The name of the own column that the expression is, if it is nothing else."""
         names = referenced_columns(expression, self._dialect).names
         return names[0].name if len(names) == 1 and names[0] == ColumnName(None, expression.strip()) else None
 
-    def _of_field(self, item: Field) -> Part | None:
-        user = _user(item)
+    def of_field(self, item: Field) -> Part | None:
+        user = user_of(item)
         tables = self._tables(user)
         name = item.name if item.expr is None else self._plain(item.expr)
-        value = (
-            Value((ColumnOf(0, name),), aggregates=False)
-            if name is not None
-            else value_of(item.expr or "", self._dialect, self._compiler, item.args)
-        )
+        value: Value | None = Value((ColumnOf(0, name or ""),), aggregates=False)
+        if name is None:
+            value = value_of(item.expr or "", self._dialect, self._compiler, item.args)
         if value is None or tables is None or (item.kind is FieldKind.METRIC and self._is_of_measures(user, value)):
             return None
         sql, aggregates = value
@@ -125,21 +112,21 @@ class _Maker:
 
     def _is_of_measures(self, user: str, value: Value) -> bool:
         """``revenue / orders`` may mean the measures of these names, aggregated, and not the columns."""
-        return not value.aggregates and any(folded(need.column) in self._measures for need in self._own.get(user, ()))
+        return not value.aggregates and any(folded(need.column) in self._measures for need in self._own[user])
 
     def _tables(self, user: str) -> tuple[PartTable, ...] | None:
         """The own table, and those of the relationships that somebody refers to; None: it cannot be told how."""
-        own = self._named(self._owner.table, self._own.get(user, ()))
-        if own is None or user not in self._far:
-            return None if own is None else (own,)
+        own = self._named(self._owner.table, self._own[user])
+        if own is None:
+            return None
         tables = [own]
-        for target, needs in self._far.get(user, {}).items():
+        for target, needs in self._far[user].items():
             ways = {
                 (each.source, each.target_columns)
                 for each in self._owner.definition.relationships
                 if each.target == target
             }
-            far = list(dict.fromkeys(self._tables_of(target)))
+            far = self._tables_of(target)
             if len(ways) != 1 or len(far) != 1:
                 return None
             keys = self._keys(*ways.pop(), table=len(tables), expressions=False)
@@ -150,39 +137,36 @@ class _Maker:
         aliases = [folded(table.alias) for table in tables if table.alias is not None]
         return tuple(tables) if len(set(aliases)) == len(aliases) else None
 
-    def _named(self, table: PartTable, needs: Iterable[Need]) -> PartTable | None:
+    def _named(self, table: PartTable, needs: Sequence[Need]) -> PartTable | None:
         """The table by the word that a user has for it, with what it needs; None: it has several words."""
-        needs = list(needs)
         aliases = {need.qualifier for need in needs if need.qualifier is not None}
         if len({folded(alias) for alias in aliases}) > 1:
             return None
         return table._replace(
-            alias=next(iter(sorted(aliases)), None), columns=tuple(dict.fromkeys(need.column for need in needs))
+            alias=min(aliases, default=None), columns=tuple(dict.fromkeys(need.column for need in needs))
         )
 
-    def _of_relationship(self, relationship: Relationship) -> Part | None:
-        user = _user(relationship)
-        far = list(dict.fromkeys(self._tables_of(relationship.target)))
+    def of_relationship(self, relationship: Relationship) -> Part | None:
+        user = user_of(relationship)
+        far = self._tables_of(relationship.target)
         keys = self._keys(relationship.source, relationship.target_columns, table=1, expressions=True)
-        if keys is None or len(far) != 1 or set(self._far.get(user, {})) - {relationship.target}:
+        if keys is None or len(far) != 1 or set(self._far[user]) - {relationship.target}:
             return None
-        own = self._owner.table._replace(columns=tuple(need.column for need in self._own.get(user, ())))
-        needed = self._far.get(user, {}).get(relationship.target, ())
+        own = self._owner.table._replace(columns=tuple(need.column for need in self._own[user]))
+        needed = self._far[user].get(relationship.target, ())
         target = far[0]._replace(columns=tuple(need.column for need in needed), keys=keys)
         return Part(self._owner.dataset_id, user, (), (own, target))
 
     def _keys(
         self, source: Sequence[str], target: Sequence[str], *, table: int, expressions: bool
     ) -> tuple[tuple[Sql, Sql], ...] | None:
-        if len(source) != len(target):
-            return None
-        pairs = []
-        for one, other in zip(source, target, strict=True):
-            pair = (self._key(one, 0, expressions=expressions), self._key(other, table, expressions=expressions))
-            if pair[0] is None or pair[1] is None:
-                return None
-            pairs.append((pair[0], pair[1]))
-        return tuple(pairs)
+        keys = [
+            (own, far)
+            for one, other in zip(source, target, strict=False)
+            if (own := self._key(one, 0, expressions=expressions)) is not None
+            and (far := self._key(other, table, expressions=expressions)) is not None
+        ]
+        return tuple(keys) if len(keys) == len(source) == len(target) else None
 
     def _key(self, expression: str, table: int, *, expressions: bool) -> Sql | None:
         references = referenced_columns(expression, self._dialect)
@@ -193,7 +177,3 @@ class _Maker:
             return None
         value = value_of(expression, self._dialect, self._compiler)
         return None if value is None or value.aggregates else value.sql
-
-
-def _user(item: Field | Relationship) -> str:
-    return f"{item.kind} `{item.name}`"

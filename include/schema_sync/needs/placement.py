@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..nouns.dataset import Dataset
 from ..nouns.proof import NOBODY_KNOWS, Part, PartTable
@@ -19,6 +19,7 @@ from .qualifiers import DatasetNames, Whereabouts, first_part, names_for_relatio
 
 # Datasets of one name on more tables than these mean nothing that could be judged.
 MOST_TARGET_TABLES = 20
+_Group = tuple[str | None, str]  # database, schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,17 @@ class Placement:
             return None
 
     @property
-    def group(self) -> tuple[str | None, str]:
+    def group(self) -> _Group:
         return (self.database, self.schema)
 
     @property
     def everywhere(self) -> tuple[Placement, ...]:
-        """This placement, and the same in each of the other schemas."""
-        others = (replace(self, schema=schema, other_schemas=()) for schema in self.other_schemas)
-        return (replace(self, other_schemas=()), *others) if self.other_schemas else (self,)
+        schemas = (self.schema, *self.other_schemas)
+        return tuple(replace(self, schema=schema, other_schemas=()) for schema in schemas)
 
 
 def place(dataset: Dataset, definition: DatasetDefinition, *, own_database: str | None) -> Placement:
-    """Find the database and schema of a definition (contract, section 3: YML, else row, else connection).
-
-    :param own_database: name of the database that the connection opens by itself, None when not known.
-    """
+    """:param own_database: that the connection opens by itself. Source: contract, section 3: YML, row, connection."""
     schema, *others = definition.schemas(dataset.schema)
     database = definition.database or dataset.database_identifier or own_database
     return Placement(dataset, definition, database, schema, tuple(others))
@@ -81,8 +78,7 @@ def group_requests(
     Linear in what the datasets say, however they are related: what is needed of a word is gathered first, and given
     to the tables that it may mean afterwards.
 
-    :param dialect: the data source's dialect, in which the datasets' expressions are written.
-    :param compiler: how the engine compiles; None: nothing is to be compiled.
+    :param compiler: None: nothing is to be compiled.
     :param budget: what reading them may cost; a dataset beyond it is in its ``unread``, and in no request.
     """
     budget = budget or ReadingBudget()
@@ -91,12 +87,11 @@ def group_requests(
     datasets: DatasetNames[tuple[Placement, Needs]] = DatasetNames()
     for placement, own in needs:
         datasets.add(names_for_relationships(placement.definition, placement.dataset.name), (placement, own))
-    groups: dict[tuple[str | None, str], dict[str, _Wanted]] = defaultdict(lambda: defaultdict(_Wanted))
+    needed, named = _names_by_table(), _names_by_table()
     meant: dict[int, tuple[list[tuple[Placement, Needs]], dict[str, None]]] = {}
     for placement, own in needs:
-        table = groups[placement.group][placement.table]
-        table.columns.update(_confirmable(own.columns))
-        table.named.update(_names(own))
+        needed[placement.group][placement.table].update(_confirmable(own.columns))
+        named[placement.group][placement.table].update(_names(own))
         for word, on_target in own.on_targets.items():
             targets = datasets.find(word)
             _, columns = meant.setdefault(id(targets), (targets, {}))
@@ -107,37 +102,38 @@ def group_requests(
         if len(tables) > MOST_TARGET_TABLES:
             continue
         for (group, name), aliases in tables.items():
-            table = groups[group][name]
-            table.columns.update(column for column in columns if not aliases or folded(column) not in aliases)
-            table.named.update(map(folded, columns))
-    parts = {} if compiler is None else _parts(needs, datasets, dialect, compiler)
+            needed[group][name].update(each for each in columns if not aliases or folded(each) not in aliases)
+            named[group][name].update(map(folded, columns))
+    parts = _parts(needs, datasets, dialect, compiler)
     return [
         GroupRequest(
             data_source_id,
             database,
             schema,
             tables=tuple(sorted(tables)),
-            columns={table: tuple(sorted(wanted.columns)) for table, wanted in sorted(tables.items())},
-            named={table: frozenset(wanted.named) for table, wanted in tables.items()},
-            parts=tuple(parts[database, schema][0]) if parts else (),
-            left_out=tuple(parts[database, schema][1]) if parts else (),
+            columns={table: tuple(sorted(columns)) for table, columns in sorted(tables.items())},
+            named={table: frozenset(named[database, schema][table]) for table in tables},
+            parts=tuple(parts[database, schema][0]),
+            left_out=tuple(parts[database, schema][1]),
         )
-        for (database, schema), tables in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))
+        for (database, schema), tables in sorted(needed.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     ]
 
 
 # Of one data source: definitions beyond are not compiled, and are told as such.
 MOST_PARTS = 20_000
-_Parts = dict[tuple[str | None, str], tuple[list[Part], list[tuple[str, str, str]]]]
+_Parts = dict[_Group, tuple[list[Part], list[tuple[str, str, str]]]]
 
 
 def _parts(
     needs: Iterable[tuple[Placement, Needs]],
     datasets: DatasetNames[tuple[Placement, Needs]],
     dialect: str,
-    compiler: Compiler,
+    compiler: Compiler | None,
 ) -> _Parts:
     found: _Parts = defaultdict(lambda: ([], []))
+    if compiler is None:
+        return found
     # Thousands of relationships may mean the same thousands of models. What is found is kept, so no id is used again.
     meant: dict[int, tuple[list[tuple[Placement, Needs]], tuple[PartTable, ...]]] = {}
     made = 0
@@ -164,19 +160,13 @@ def _part_table(placement: Placement) -> PartTable:
     return PartTable(placement.database, placement.schema, placement.table, None, ())
 
 
-@dataclass(slots=True)
-class _Wanted:
-    """Of one table, by its written name. :ivar named: folded, whatever a definition may mean by them."""
-
-    columns: set[str] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
+def _names_by_table() -> dict[_Group, dict[str, set[str]]]:
+    return defaultdict(lambda: defaultdict(set))
 
 
-def _aliases_of(
-    targets: Iterable[tuple[Placement, Needs]],
-) -> dict[tuple[tuple[str | None, str], str], frozenset[str]]:
+def _aliases_of(targets: Iterable[tuple[Placement, Needs]]) -> dict[tuple[_Group, str], frozenset[str]]:
     """{(group, table): folded names that are an alias in each of its definitions}."""
-    shared: dict[tuple[tuple[str | None, str], str], frozenset[str]] = {}
+    shared: dict[tuple[_Group, str], frozenset[str]] = {}
     for placement, own in targets:
         place = placement.group, placement.table
         shared[place] = shared[place] & own.aliases if place in shared else own.aliases

@@ -7,7 +7,7 @@ engine's own rules; here a wrong *no* would only hide it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ..warehouses import sql_words_of
@@ -36,51 +36,48 @@ class Meaning(NamedTuple):
     column: str | None = None
 
 
-def targets_by_word(definition: DatasetDefinition) -> Mapping[str, Mapping[str, None]]:
-    """{a relationship's name or target, folded: the targets that it may mean}."""
-    targets: dict[str, dict[str, None]] = {}
-    for relationship in definition.relationships:
-        for name in (relationship.name, relationship.target):
-            targets.setdefault(_word(name), {})[relationship.target] = None
-    return targets
+class Qualifiers:
+    """What may stand before a column's dot in one definition."""
 
+    def __init__(self, definition: DatasetDefinition, at: Whereabouts) -> None:
+        self._targets: dict[str, dict[str, None]] = {}  # a relationship's name or target, folded
+        for relationship in definition.relationships:
+            for name in (relationship.name, relationship.target):
+                self._targets.setdefault(_word(name), {})[relationship.target] = None
+        self._own = {_word(definition.name), _word(definition.table)}
+        if _word(at.dataset_name) not in self._targets:  # a file of several models may be called as one that is joined
+            self._own.add(_word(at.dataset_name))
+        places = ((at.schema,), (at.database, at.schema))
+        self._places = {tuple(_word(name) for name in place if name) for place in places} - {()}
+        self._meanings: dict[str, Meaning | None] = {}
 
-def meaning_of(
-    qualifier: str,
-    definition: DatasetDefinition,
-    at: Whereabouts,
-    targets: Mapping[str, Mapping[str, None]] | None = None,
-) -> Meaning | None:
-    """Read a qualifier as written, such as ``orders``, ``public."Orders"`` or ``customer.address``.
+    def meaning_of(self, qualifier: str) -> Meaning | None:
+        """Read a qualifier as written, such as ``orders``, ``public."Orders"`` or ``customer.address``.
 
-    :param targets: :func:`targets_by_word`, for callers with many qualifiers.
-    :return: None when it is neither the dataset nor one of its relationships; it may then be a column with fields.
-    """
-    parts = tuple(_parts(qualifier))
-    words = tuple(_word(part) for part in parts)
-    own = {_word(definition.name), _word(definition.table)}
-    places = {tuple(_word(name) for name in each if name) for each in ((at.schema,), (at.database, at.schema))} - {()}
-    if targets is None:
-        targets = targets_by_word(definition)
-    if _word(at.dataset_name) not in targets:  # a file of several models may be called as one that is joined
-        own.add(_word(at.dataset_name))
-    if words[0] in own:
-        return Meaning(column=parts[1] if len(parts) > 1 else None)
-    if words[-1] in own and words[:-1] in places:
-        return Meaning()
-    if words[0] in targets:
-        return Meaning(tuple(targets[words[0]]), parts[1] if len(parts) > 1 else None)
-    if words[-1] in targets and len(parts) <= _LONGEST_PLACE:
-        return Meaning(tuple(targets[words[-1]]))
-    return None
+        :return: None when it is neither the dataset nor one of its relationships; it may then be a column with fields.
+        """
+        if qualifier not in self._meanings:
+            self._meanings[qualifier] = self._read(tuple(_parts(qualifier)))
+        return self._meanings[qualifier]
 
+    def may_be_row(self, name: str, expression: str, dialect: str) -> bool:
+        """``to_jsonb(orders)``: a name without a qualifier, in an expression that is more than it, may stand for a row
+        of the dataset or of a relationship's."""
+        is_more = sql_words_of(dialect).rows_are_values and expression.strip() != name
+        return is_more and self.meaning_of(name) is not None
 
-def may_be_row(name: str, expression: str, dialect: str, is_known: Callable[[str], bool]) -> bool:
-    """``to_jsonb(orders)``: a name without a qualifier, in an expression that is more than it, may stand for a row.
-
-    :param is_known: whether the name is the dataset's or a relationship's.
-    """
-    return sql_words_of(dialect).rows_are_values and expression.strip() != name and is_known(name)
+    def _read(self, parts: Sequence[str]) -> Meaning | None:
+        words = tuple(map(_word, parts))
+        column = parts[1] if len(parts) > 1 else None
+        if words[0] in self._own:
+            return Meaning(column=column)
+        if words[-1] in self._own and words[:-1] in self._places:
+            return Meaning()
+        if words[0] in self._targets:
+            return Meaning(tuple(self._targets[words[0]]), column)
+        if words[-1] in self._targets and len(parts) <= _LONGEST_PLACE:
+            return Meaning(tuple(self._targets[words[-1]]))
+        return None
 
 
 def first_part(qualifier: str) -> str:

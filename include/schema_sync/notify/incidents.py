@@ -6,7 +6,7 @@ state is a small value that the caller keeps from run to run; no clock is read h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,11 +29,7 @@ _NAME_LENGTH, _PLACE_LENGTH = 128, 386
 
 
 class OpenProblem(NamedTuple):
-    """What is remembered of an announced problem: enough to name it once it is gone.
-
-    :ivar first_seen: timestamp of the run that announced it.
-    :ivar place: ``database.schema.table``, as far as known.
-    """
+    """What is remembered of an announced problem: enough to name it once it is gone, and when it was announced."""
 
     fingerprint: str
     type: DiscrepancyType
@@ -50,8 +46,7 @@ class OpenProblem(NamedTuple):
 class IncidentState:
     """What is kept of an incident between runs.
 
-    :ivar run_id: the run that left it like this.
-    :ivar as_of: since when that run could start (``RunFacts.as_of``): orders runs, compares as text.
+    :ivar run_id, as_of: the run that left it like this, and its :func:`run_moment`.
     :ivar opened: timestamp of the run that opened it.
     :ivar problems: open and announced; sorted, most severe first.
     :ivar resolved: ``as_of`` of the run that found the last problem gone, None while something is open.
@@ -71,8 +66,7 @@ class IncidentChange:
     """What one run changed. Each problem, told by its fingerprint, is in exactly one of the tuples.
 
     :ivar new, ongoing: as this run's report has them; sorted, most severe first.
-    :ivar kept: not checked by this run, so they stay open.
-    :ivar resolved: checked, and gone.
+    :ivar kept, resolved: not checked by this run, so they stay open; checked, and gone.
     :ivar ignored: the dataset's author does not want to be told of them any more.
     :ivar reopened: everything was resolved before, not long ago.
     :ivar state: after this run; the caller decides about ``spoke``.
@@ -104,7 +98,7 @@ def advance(
     unchecked, the whole check failed, or something wider hides it (its table or schema is gone or may not be read, its
     YML is unreadable): a column is not repaired because its table vanished.
 
-    :param previous: as the last run left it, None for none. A run that runs again passes the state before itself.
+    :param previous: as the last run left it; a run that runs again passes the state before itself.
     :param known_since: {fingerprint: timestamp} of problems that an earlier run saw and could not announce.
     :return: None when nothing is open and nothing was.
     """
@@ -164,10 +158,7 @@ def run_moment(run: RunFacts) -> str:
 
 
 def time_between(earlier: str, later: str) -> timedelta:
-    """Between two moments in ISO 8601.
-
-    :raises ValueError: one of them is no moment.
-    """
+    """Between two moments in ISO 8601."""
     return _moment(later) - _moment(earlier)
 
 
@@ -182,7 +173,7 @@ def place_of(found: Discrepancy) -> str:
 
 
 def state_to_json(state: IncidentState) -> dict[str, Any]:
-    """Plain JSON values, which PostgreSQL can hold as ``jsonb`` too. Problems are lists: there may be thousands."""
+    """Plain JSON values that ``jsonb`` takes. Problems are lists: there may be thousands."""
     return {"version": _VERSION, **plain(state)}
 
 
@@ -238,19 +229,12 @@ class _Cover:
     """Which problems cannot be seen because something wider is wrong."""
 
     def __init__(self, discrepancies: Iterable[Discrepancy]) -> None:
-        self._schemas: set[tuple[str, str]] = set()
-        self._tables: set[tuple[str, str]] = set()
-        self._datasets: set[str | None] = set()
-        self._sources_with_unread: set[str] = set()
-        for found in discrepancies:
-            place = found.data_source_id, _kept_text(place_of(found), _PLACE_LENGTH)
-            if found.type is DiscrepancyType.INVALID_YML:
-                self._datasets.add(found.dataset_id)
-                self._sources_with_unread.add(found.data_source_id)
-            elif found.type is DiscrepancyType.MISSING_SCHEMA:
-                self._schemas.add(place)
-            elif found.column is None and found.type in _OF_A_TABLE:
-                self._tables.add(place)
+        placed = [(each, (each.data_source_id, _kept_text(place_of(each), _PLACE_LENGTH))) for each in discrepancies]
+        unread = [found for found, _ in placed if found.type is DiscrepancyType.INVALID_YML]
+        self._datasets = {found.dataset_id for found in unread}
+        self._sources_with_unread = {found.data_source_id for found in unread}
+        self._schemas = {place for found, place in placed if found.type is DiscrepancyType.MISSING_SCHEMA}
+        self._tables = {place for found, place in placed if found.column is None and found.type in _OF_A_TABLE}
 
     def hides(self, problem: OpenProblem) -> bool:
         if problem.type is DiscrepancyType.INVALID_YML:
@@ -260,7 +244,9 @@ class _Cover:
             return problem.data_source_id in self._sources_with_unread
         if problem.dataset_id is not None and problem.dataset_id in self._datasets:
             return True
-        if any((problem.data_source_id, schema) in self._schemas for schema in _parents(problem.place)):
+        # Names may hold dots themselves: then a problem is kept once too often, not lost.
+        dots = (at for at, letter in enumerate(problem.place) if letter == ".")
+        if any((problem.data_source_id, problem.place[:at]) in self._schemas for at in dots):
             return True
         # One state of a whole table follows another, and hides what is smaller only.
         smaller = problem.column is not None or problem.type not in _OF_A_TABLE
@@ -268,13 +254,6 @@ class _Cover:
 
 
 _OF_A_TABLE = frozenset({DiscrepancyType.MISSING_TABLE, DiscrepancyType.INACCESSIBLE_TABLE})
-
-
-def _parents(place: str) -> Iterator[str]:
-    """``a.b.c`` → ``a.b``, ``a``. Names may hold dots themselves: then a problem is kept once too often, not lost."""
-    while "." in place:
-        place = place.rpartition(".")[0]
-        yield place
 
 
 def _remembered(found: Discrepancy, fingerprint: str, first_seen: str) -> OpenProblem:
@@ -298,15 +277,9 @@ def _kept_text(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-(limit // 3) + 1 :]}"
 
 
-def _order(problem: OpenProblem) -> tuple[int, str, str, str, str, str]:
-    return (
-        problem.severity.rank,
-        problem.place,
-        problem.dataset_name or "",
-        problem.type,
-        problem.column or "",
-        problem.fingerprint,
-    )
+def _order(problem: OpenProblem) -> tuple[int | str, ...]:
+    where = problem.place, problem.dataset_name or "", problem.type, problem.column or ""
+    return problem.severity.rank, *where, problem.fingerprint
 
 
 def _moment(text: str) -> datetime:

@@ -23,10 +23,7 @@ _MOST = 10  # more would be a crowd, not an owner
 
 
 def mentions_by_organization(text: str) -> dict[str, Mentions]:
-    """Read the setting's JSON: ``{organization id or "*": {severity: [id, …]}}``.
-
-    :raises TerminalError: it is something else; the message says what and where.
-    """
+    """Read the setting: ``{organization id or "*": {severity: [id, …]}}``. :raises TerminalError: it is no such."""
     try:
         return {organization.lower(): read_mentions(item) for organization, item in json.loads(text).items()}
     except AttributeError:
@@ -40,10 +37,7 @@ def mentions_by_organization(text: str) -> dict[str, Mentions]:
 
 
 def read_mentions(value: object) -> Mentions:
-    """Read ``{severity: [id, …]}``.
-
-    :raises ValueError: it is something else; the message says what.
-    """
+    """Read ``{severity: [id, …]}``. :raises ValueError: it is something else; the message says what."""
     if not isinstance(value, dict):
         raise ValueError('expected {"critical": ["U…", "S…"], "warning": […]}')  # noqa: TRY004
     mentions: dict[Severity, tuple[str, ...]] = {}
@@ -57,10 +51,7 @@ def read_mentions(value: object) -> Mentions:
 
 
 def called_for(severities: Iterable[Severity], mentions: Mentions | None) -> str:
-    """Whom new problems of these severities call, as Slack's markup; empty: nobody.
-
-    Who is called for warnings is not called for criticals unless named there too.
-    """
+    """Whom new problems call, as Slack's markup: those who are named for the worst of their severities."""
     if not mentions:
         return ""
     worst = min(severities, key=lambda severity: severity.rank, default=None)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from ..application.rows import (
@@ -21,16 +19,16 @@ from ..errors import SchemaSyncError, TerminalError, TransientError
 from ..nouns.discrepancy import Severity
 from ..nouns.report import OrganizationReport, OrganizationTotals
 from ..nouns.run import RunFacts
+from ..text import raised_at
+from .conversation.carry_out import ConversationOutcome
 from .conversation.decide import Silent
 from .conversation.memory import Remembered, recall
-from .conversation.plan import ConversationOutcome
 from .conversation.talk import Talk
 from .delivery.outbox import Sender, ThreadIncompleteError
 from .delivery.outgoing import Addressee
 from .incidents import IncidentChange
-from .messages.conversation import drift_alert
+from .messages.conversation import drift_alert, error_notice
 from .messages.layout import Message, MessageKind, render_text
-from .messages.organization import error_notice
 from .owners import EVERYBODY, called_for, mentions_by_organization, read_mentions
 from .slack.transports import Slack, WebApi
 
@@ -41,8 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NO_INTEGRATION = "it has no active Slack integration"
-NO_CHANNEL = "its integration has no default channel"
+_Said = ConversationOutcome | OrganizationTotals  # totals: of an organization that nobody talked to
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +61,9 @@ class Desk:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """Nobody was talked to.
-
-    :ivar why: there was something to tell, and this kept it back; None otherwise.
-    :ivar withheld: a message was ready, and is not sent because the installation was just switched on.
-    """
-
-    why: str | None = None
-    withheld: bool = False
-
-
 @dataclass
 class Account:
-    """What became of the batch's organizations so far.
-
-    :ivar first_seen: {organization id: {fingerprint: since when}}.
-    """
+    """What became of the batch's organizations so far; ``first_seen``: {organization id: {fingerprint: since when}}."""
 
     outcomes: list[OrganizationTotals] = field(default_factory=list)
     first_seen: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -91,27 +73,27 @@ class Account:
     def is_transient(self) -> bool:
         return any(isinstance(error, TransientError) for error in self.errors)
 
-    def enter(
-        self,
-        report: OrganizationReport,
-        said: ConversationOutcome | Untold,
-        channel: str | None,
-        failure: SchemaSyncError | None = None,
-    ) -> None:
-        """One organization is done with. :param channel: where it was told."""
+    def enter(self, report: OrganizationReport, said: _Said | SchemaSyncError, channel: str | None) -> None:
+        """Done with one organization: what was said in ``channel``, its totals if nobody talked to it, or why not."""
         totals = report.totals
-        if failure is not None:
-            log.warning("%r was not told: %s", report.organization_name, failure)
+        if isinstance(said, SchemaSyncError):
+            log.warning("%r was not told: %s", report.organization_name, said)
             # The alert itself may be there when only its thread is not.
-            notified = isinstance(failure, ThreadIncompleteError)
-            totals = replace(totals, notified=notified, notification_error=str(failure))
-            self.errors.append(failure)
-        elif isinstance(said, Untold):
-            totals = replace(totals, withheld=said.withheld, not_told=said.why)
+            notified = isinstance(said, ThreadIncompleteError)
+            totals = replace(totals, notified=notified, notification_error=str(said))
+            self.errors.append(said)
+        elif isinstance(said, OrganizationTotals):
+            totals = said
         elif said.kind is not MessageKind.SCHEMA_SYNC_ERROR:
             totals = replace(totals, notified=said.reached)
             if said.change is not None:
-                totals = _with_change(totals, said.change)
+                totals = replace(
+                    totals,
+                    new=len(said.change.new),
+                    new_critical=sum(1 for found in said.change.new if found.severity is Severity.CRITICAL),
+                    ongoing=len(said.change.ongoing) + len(said.change.kept),
+                    resolved=len(said.change.resolved),
+                )
                 self.first_seen[report.organization_id] = dict(said.change.first_seen)
             if said.ts is not None:
                 totals = replace(totals, thread=f"{channel}/{said.ts}")
@@ -137,23 +119,19 @@ def tell_organizations(reports: Sequence[OrganizationReport], desk: Desk, accoun
         remembered = recall(desk.application, [each.id for each in integrations.values()])
     for report in reports:
         integration = integrations.get(report.organization_id)
-        failure: SchemaSyncError | None = None
-        said: ConversationOutcome | Untold = Untold()
+        said: _Said | SchemaSyncError
         try:
             said = _tell(report, integration, remembered, desk)
         except SchemaSyncError as error:
-            failure = error
+            said = error
         except Exception as error:  # noqa: BLE001 - a secrets backend's own error, or a defect; its text may hold a secret
-            frames = reversed(extract_tb(error.__traceback__))
-            log.error(  # noqa: TRY400 - a traceback shows the text
-                "schema-sync notify: an unexpected %s at %s",
-                type(error).__name__, " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames),
-            )  # fmt: skip
-            failure = TerminalError(
-                f"An unexpected {type(error).__name__} stopped the message for organization {report.organization_id}. "
+            kind = type(error).__name__
+            log.error("schema-sync notify: an unexpected %s at %s", kind, raised_at(error))  # noqa: TRY400 - shows its text
+            said = TerminalError(
+                f"An unexpected {kind} stopped the message for organization {report.organization_id}. "
                 "Check the secrets backend and its Slack connection; if both are right, report it as a defect."
             )
-        account.enter(report, said, integration.channel_id if integration else None, failure)
+        account.enter(report, said, integration.channel_id if integration else None)
 
 
 def complete(reports: Sequence[OrganizationReport], application: Connection) -> list[OrganizationReport]:
@@ -178,7 +156,7 @@ def complete(reports: Sequence[OrganizationReport], application: Connection) -> 
 
 def _tell(
     report: OrganizationReport, integration: SlackIntegration | None, remembered: Mapping[str, Remembered], desk: Desk
-) -> ConversationOutcome | Untold:
+) -> _Said:
     if desk.dry or desk.quiet or integration is None or integration.channel_id is None:
         return _do_not_tell(report, integration, desk)
     talk = Talk(
@@ -210,21 +188,25 @@ def _tell(
     return said
 
 
-def _do_not_tell(report: OrganizationReport, integration: SlackIntegration | None, desk: Desk) -> Untold:
+def _do_not_tell(report: OrganizationReport, integration: SlackIntegration | None, desk: Desk) -> OrganizationTotals:
     message = _first_message(report, desk)
     if message is None:
         log.info("schema-sync notify organization=%r: nothing to tell", report.organization_name)
-        return Untold()
-    no_way = NO_INTEGRATION if integration is None else NO_CHANNEL if integration.channel_id is None else None
+        return report.totals
+    no_way = None
+    if integration is None:
+        no_way = "it has no active Slack integration: it connects Slack in the product"
+    elif integration.channel_id is None:
+        no_way = "its integration has no default channel: it chooses one in the product"
     if desk.dry or desk.quiet:
         why = "Dry run" if desk.dry else "Just switched on (the summary says how to send now)"
         log.info("%s, nothing is sent. %r would read:\n%s", why, report.organization_name, render_text(message))
-        return Untold(no_way, withheld=not desk.dry and no_way is None)
+        return replace(report.totals, withheld=not desk.dry and no_way is None, not_told=no_way)
     log.warning(
         "schema-sync notify organization=%r: not told, %s. The message:\n%s",
         report.organization_name, no_way, render_text(message),
     )  # fmt: skip
-    return Untold(no_way)
+    return replace(report.totals, not_told=no_way)
 
 
 def _first_message(report: OrganizationReport, desk: Desk) -> Message | None:
@@ -234,16 +216,6 @@ def _first_message(report: OrganizationReport, desk: Desk) -> Message | None:
         if alert is not None or not report.unchecked:
             return alert
     return error_notice(report, desk.run)
-
-
-def _with_change(totals: OrganizationTotals, change: IncidentChange) -> OrganizationTotals:
-    return replace(
-        totals,
-        new=len(change.new),
-        new_critical=sum(1 for found in change.new if found.severity is Severity.CRITICAL),
-        ongoing=len(change.ongoing) + len(change.kept),
-        resolved=len(change.resolved),
-    )
 
 
 def _mention(change: IncidentChange, integration: SlackIntegration, setting: str) -> str:

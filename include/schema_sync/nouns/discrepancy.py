@@ -13,65 +13,47 @@ from .columns import Column
 
 
 class Severity(StrEnum):
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
+    """:ivar rank: 0 is the most severe; sorts ascending. :ivar sign: how messages and pages show it."""
 
-    @property
-    def rank(self) -> int:
-        """0 is the most severe; sorts ascending."""
-        return _SEVERITY_RANK[self]
+    rank: int
+    sign: str
 
-    @property
-    def sign(self) -> str:
-        return _SIGN_OF[self]
+    def __new__(cls, value: str, rank: int = 0, sign: str = "") -> Severity:  # by its value alone it is looked up
+        self = str.__new__(cls, value)
+        self._value_, self.rank, self.sign = value, rank, sign
+        return self
+
+    CRITICAL = "critical", 0, "🔴"
+    WARNING = "warning", 1, "🟡"
+    INFO = "info", 2, "🔵"
 
     def at_least(self, other: Severity) -> bool:
         """True when this severity is ``other`` or worse."""
         return self.rank <= other.rank
 
 
-_SIGN_OF = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
-_SEVERITY_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
-
 class DiscrepancyType(StrEnum):
-    MISSING_SCHEMA = "missing_schema"
-    MISSING_TABLE = "missing_table"
-    MISSING_COLUMN = "missing_column"
-    INACCESSIBLE_TABLE = "inaccessible_table"
-    BROKEN_VIEW = "broken_view"
-    BROKEN_EXPRESSION = "broken_expression"
-    BROKEN_RELATIONSHIP = "broken_relationship"
-    INVALID_YML = "invalid_yml"
-    TYPE_MISMATCH = "type_mismatch"
-    CASE_MISMATCH = "case_mismatch"
-    UNDOCUMENTED_COLUMN = "undocumented_column"
-    UNVERIFIABLE_TYPE = "unverifiable_type"
-    UNVERIFIABLE_EXPRESSION = "unverifiable_expression"
-    KEY_TYPE_MISMATCH = "key_type_mismatch"
+    severity: Severity
 
-    @property
-    def severity(self) -> Severity:
-        return _SEVERITY_OF[self]
+    def __new__(cls, value: str, severity: Severity = Severity.INFO) -> DiscrepancyType:
+        self = str.__new__(cls, value)
+        self._value_, self.severity = value, severity
+        return self
 
-
-_SEVERITY_OF = {
-    DiscrepancyType.MISSING_SCHEMA: Severity.CRITICAL,
-    DiscrepancyType.MISSING_TABLE: Severity.CRITICAL,
-    DiscrepancyType.MISSING_COLUMN: Severity.CRITICAL,
-    DiscrepancyType.INACCESSIBLE_TABLE: Severity.CRITICAL,
-    DiscrepancyType.BROKEN_VIEW: Severity.CRITICAL,
-    DiscrepancyType.BROKEN_EXPRESSION: Severity.CRITICAL,
-    DiscrepancyType.BROKEN_RELATIONSHIP: Severity.CRITICAL,
-    DiscrepancyType.INVALID_YML: Severity.CRITICAL,
-    DiscrepancyType.TYPE_MISMATCH: Severity.WARNING,
-    DiscrepancyType.CASE_MISMATCH: Severity.WARNING,
-    DiscrepancyType.UNDOCUMENTED_COLUMN: Severity.INFO,
-    DiscrepancyType.UNVERIFIABLE_TYPE: Severity.INFO,
-    DiscrepancyType.UNVERIFIABLE_EXPRESSION: Severity.INFO,
-    DiscrepancyType.KEY_TYPE_MISMATCH: Severity.INFO,
-}
+    MISSING_SCHEMA = "missing_schema", Severity.CRITICAL
+    MISSING_TABLE = "missing_table", Severity.CRITICAL
+    MISSING_COLUMN = "missing_column", Severity.CRITICAL
+    INACCESSIBLE_TABLE = "inaccessible_table", Severity.CRITICAL
+    BROKEN_VIEW = "broken_view", Severity.CRITICAL
+    BROKEN_EXPRESSION = "broken_expression", Severity.CRITICAL
+    BROKEN_RELATIONSHIP = "broken_relationship", Severity.CRITICAL
+    INVALID_YML = "invalid_yml", Severity.CRITICAL
+    TYPE_MISMATCH = "type_mismatch", Severity.WARNING
+    CASE_MISMATCH = "case_mismatch", Severity.WARNING
+    UNDOCUMENTED_COLUMN = "undocumented_column", Severity.INFO
+    UNVERIFIABLE_TYPE = "unverifiable_type", Severity.INFO
+    UNVERIFIABLE_EXPRESSION = "unverifiable_expression", Severity.INFO
+    KEY_TYPE_MISMATCH = "key_type_mismatch", Severity.INFO
 
 
 class Verdict(StrEnum):
@@ -144,17 +126,8 @@ class Discrepancy:
         Independent of wording, line number, declared and actual text: a column that is retyped twice is
         still one open problem.
         """
-        parts = [
-            self.type,
-            self.organization_id,
-            self.data_source_id,
-            self.dataset_id,
-            self.database,
-            self.schema,
-            self.table,
-            self.column,
-            self.subject,
-        ]
+        place = (self.database, self.schema, self.table, self.column)
+        parts = [self.type, self.organization_id, self.data_source_id, self.dataset_id, *place, self.subject]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
     @property

@@ -33,6 +33,8 @@ class SuggestedPatch:
     :ivar fixes: fingerprints of the discrepancies that are gone once it is applied; sorted.
     :ivar probable: its renames are likely, not certain: a person has to look at each. Made of the text that the
         dataset's other patch, if there is one, leaves.
+    :ivar compiled: the warehouse compiled the dataset with the patch applied. False where it was not asked, or did not
+        answer; what it refuses is no patch.
     """
 
     dataset_id: str
@@ -40,6 +42,7 @@ class SuggestedPatch:
     diff: str
     fixes: tuple[str, ...]
     probable: bool = False
+    compiled: bool = False
 
 
 class TableChanges(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..needs.qualifiers import Whereabouts, may_be_row, meaning_of
+from ..needs.qualifiers import Qualifiers, Whereabouts
 from ..sql.expressions import ColumnName, referenced_columns
 from ..yml.definitions import DatasetDefinition
 from ..yml.document import Node
@@ -118,7 +118,7 @@ class _Reader:
     def __init__(self, definition: DatasetDefinition, dialect: str, at: Whereabouts, *, semantic: bool) -> None:
         self._definition = definition
         self._dialect = dialect
-        self._at = at
+        self._qualifiers = Qualifiers(definition, at)
         self._semantic = semantic
 
     def items(self, model: MappingPlace) -> Iterator[Item]:
@@ -165,22 +165,18 @@ class _Reader:
         references = referenced_columns(expression, self._dialect)
         if references.problem is not None:
             return None
+        is_row = self._qualifiers.may_be_row
         return tuple(
             name
             for written in references.names
-            if not (target is written.qualifier is None and self._may_be_row(written.name, expression))
+            if not (target is written.qualifier is None and is_row(written.name, expression, self._dialect))
             and (name := self._name(written, target)) is not None
-        )
-
-    def _may_be_row(self, name: str, expression: str) -> bool:
-        return may_be_row(
-            name, expression, self._dialect, lambda it: meaning_of(it, self._definition, self._at) is not None
         )
 
     def _name(self, written: ColumnName, target: str | None) -> Name | None:
         if written.qualifier is None:
             return Name(written, target)
-        meaning = meaning_of(written.qualifier, self._definition, self._at)
+        meaning = self._qualifiers.meaning_of(written.qualifier)
         if meaning is None or meaning.column is not None or len(meaning.targets) > 1:
             return None  # a field of a column, or nothing that is judged
         return Name(written, meaning.targets[0] if meaning.targets else None)

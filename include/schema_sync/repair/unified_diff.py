@@ -54,6 +54,29 @@ def unified_diff(text: str, edits: Iterable[Edit], path: str) -> str:
     return "".join(out)
 
 
+def apply_diff(text: str, diff: str) -> str:
+    """The text that ``patch`` makes of it, of a diff that :func:`unified_diff` made of this text."""
+    old, at, mark = lines_of(text), 0, ""
+    new: list[str] = []
+    for line in lines_of(diff)[2:]:
+        if line == _NO_NEWLINE:
+            if mark == "+":
+                new.append(new.pop().removesuffix("\n"))
+            continue
+        mark = line[0]
+        if mark == "@":
+            start, _, count = line.split()[1][1:].partition(",")
+            first = int(start) if count == "0" else int(start) - 1
+            new += old[at:first]
+            at = first
+        elif mark == "+":
+            new.append(line[1:])
+        else:
+            new += [old[at]] if mark == " " else []
+            at += 1
+    return "".join([*new, *old[at:]])
+
+
 class _Change(NamedTuple):
     """Lines ``first`` to ``last`` (0-based, ``last`` excluded) become others."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..nouns.report import OrganizationState
 from ..nouns.run import RunResult
 
-_COUNT, _MILLISECONDS = "Count", "Milliseconds"
+_MILLISECONDS = ("ExecutionTime", "RunDuration")
 _STATES = {
     OrganizationState.CLEAN: "OrganizationsClean",
     OrganizationState.DRIFTED: "OrganizationsDrifted",
@@ -26,37 +26,12 @@ _STATES = {
 def embedded_metrics(
     result: RunResult, *, namespace: str, environment: str, at: datetime, run_id: str, restricted: bool
 ) -> dict[str, Any]:
-    """The members of one log event, plain JSON values only.
+    """The members of one log event; one dimension, because a metric costs money for every value of one.
 
-    One dimension, ``Environment``: a metric costs money for every value of one. ``runId`` and ``restricted`` are
-    members that are no metrics.
-
-    :param namespace: CloudWatch namespace that the metrics go to.
     :param environment: which installation this is, such as production.
     :param at: when the run ended; with time zone.
     :param restricted: the run checked some organizations only.
     """
-    values = metric_values(result)
-    return {
-        "_aws": {
-            "Timestamp": int(at.timestamp() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": namespace,
-                    "Dimensions": [["Environment"]],
-                    "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()],
-                }
-            ],
-        },
-        "Environment": environment,
-        "runId": run_id,
-        "restricted": restricted,
-        **{name: value for name, (value, _) in values.items()},
-    }
-
-
-def metric_values(result: RunResult) -> dict[str, tuple[int, str]]:
-    """{metric: (value, CloudWatch's unit)}, the same names whatever the run found."""
     counts = result.counts
     values = {
         # As the task that this one replaces named them: dashboards and alarms have been built on these.
@@ -76,9 +51,23 @@ def metric_values(result: RunResult) -> dict[str, tuple[int, str]]:
         "MessagesSent": counts.notified,
         "MessagesFailed": counts.undelivered,
         "RunsFailed": 0 if result.success else 1,
+        **dict.fromkeys(_MILLISECONDS, result.execution_time_ms),
     }
     return {
-        **{name: (value, _COUNT) for name, value in values.items()},
-        "ExecutionTime": (result.execution_time_ms, _MILLISECONDS),
-        "RunDuration": (result.execution_time_ms, _MILLISECONDS),
+        "_aws": {
+            "Timestamp": int(at.timestamp() * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": namespace,
+                    "Dimensions": [["Environment"]],
+                    "Metrics": [
+                        {"Name": name, "Unit": "Milliseconds" if name in _MILLISECONDS else "Count"} for name in values
+                    ],
+                }
+            ],
+        },
+        "Environment": environment,
+        "runId": run_id,
+        "restricted": restricted,
+        **values,
     }

@@ -8,14 +8,13 @@ a column that is none would be a false alarm.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from ..warehouses import DIALECTS
 from ..warehouses.names import unquote
-from .template import UnsafeTemplateError, mask
+from .template import UnreadableError, mask
 from .words import SEQUENCE_WORDS, is_pseudo_column, is_value, sql_of
 
 MAX_LENGTH = 10_000
@@ -37,7 +36,6 @@ class ColumnName(NamedTuple):
     """A column as an expression writes it: quotes kept, because they decide about letter case.
 
     :ivar qualifier: what stands before the name's dot (several parts are joined with dots), or None.
-    :ivar name: the column's name.
     :ivar of_value: the qualifier begins with a name in brackets, ``(address).city``: a column, or a row of the table.
     """
 
@@ -49,8 +47,7 @@ class ColumnName(NamedTuple):
 class Shape(NamedTuple):
     """What an expression is, besides its columns.
 
-    :ivar one_value: it can stand in brackets as a value.
-    :ivar aggregates: it makes one row of many. :ivar queries: there are queries in it.
+    :ivar one_value: it can stand in brackets as a value. :ivar aggregates: it makes one row of many.
     """
 
     one_value: bool = True
@@ -67,8 +64,7 @@ class References:
 
     :ivar columns: each ``"col"`` or ``"qualifier.col"``, without quotes, in the case as written.
     :ivar names: the same columns with their quotes, sorted, each once.
-    :ivar problem: why the expression cannot be read safely, for people; None when it was read. With a problem
-        there are no columns.
+    :ivar problem: why the expression cannot be read safely, for people, and there are no columns; None when it was.
     """
 
     columns: frozenset[str]
@@ -88,16 +84,15 @@ def referenced_columns(expression: str, dialect: str) -> References:
         path into JSON or into an element (``payload:a.b``, ``items[0].price``) only the root is named.
     :param dialect: a ``data_sources.type`` or one of sqlglot's words. Any other is read as standard SQL.
     """
-    engine = _SQLGLOT_WORDS.get(dialect) or sqlglot_dialect(dialect)
+    engine = sqlglot_dialect(dialect)
     text = expression.strip()
-    if len(text) <= _SHORT:
-        found = _plain(text, engine)
-        if found is not None:
-            return found
-    elif len(text) > MAX_LENGTH:
+    if len(text) > MAX_LENGTH:
         return _problem(f"it is longer than {MAX_LENGTH:,} characters")
+    is_short = len(text) <= _SHORT
+    if is_short and (found := _plain(text, engine)) is not None:
+        return found
     try:
-        return _read_short(text, engine) if len(text) <= _SHORT else _read_long(text, engine)
+        return _read_short(text, engine) if is_short else _read_long(text, engine)
     except RecursionError:  # depends on the caller's stack as well: not kept
         return _problem("it is nested too deeply")
 
@@ -105,7 +100,7 @@ def referenced_columns(expression: str, dialect: str) -> References:
 def needs_parser(expression: str, dialect: str) -> bool:
     """True for an expression that is more than a name, a number or a text."""
     text = expression.strip()
-    return len(text) > _SHORT or _plain(text, _SQLGLOT_WORDS.get(dialect) or sqlglot_dialect(dialect)) is None
+    return len(text) > _SHORT or _plain(text, sqlglot_dialect(dialect)) is None
 
 
 def words_of(expression: str) -> set[str]:
@@ -118,9 +113,9 @@ def sqlglot_dialect(dialect: str) -> str:
     word = dialect.strip().lower()
     if word in _SQLGLOT_WORDS:
         return _SQLGLOT_WORDS[word]
-    from .reader import engine_of
+    from sqlglot.dialects.dialect import Dialect
 
-    return engine_of(word)
+    return word if Dialect.get(word) is not None else ""  # standard SQL
 
 
 @lru_cache(maxsize=_SHORT_TEXTS)
@@ -148,41 +143,28 @@ def _plain_path(text: str, engine: str) -> References | None:
     return References(frozenset({text}), (ColumnName(qualifier, name),))
 
 
-@lru_cache(maxsize=_SHORT_TEXTS)
-def _read_short(text: str, engine: str) -> References:
-    return _read(text, engine)
-
-
-@lru_cache(maxsize=_LONG_TEXTS)
-def _read_long(text: str, engine: str) -> References:
-    return _read(text, engine)
-
-
 def _read(text: str, engine: str) -> References:
-    from .reader import UnreadableError, read
-    from .tokens import TooComplexError
+    from .reader import read
 
     if "\0" in text:
         return _problem("it holds a NUL character, which no engine takes")
     try:
         masked = mask(text)
         paths, shape = read(masked, engine)
-    except (UnsafeTemplateError, UnreadableError, TooComplexError) as error:
+    except UnreadableError as error:
         return _problem(str(error))
     if masked.templated and not paths:
         return _problem("it is a template, which may hold columns that nobody sees before it is carried out")
-    return _references(paths, shape)
-
-
-def _references(paths: Iterable[tuple[list[tuple[str, str]], bool]], shape: Shape) -> References:
-    columns: set[str] = set()
+    columns = frozenset(".".join(name for _, name in path) for path, _ in paths)
     names: set[ColumnName] = set()
     for path, of_value in paths:
-        columns.add(".".join(name for _, name in path))
         *qualifier, last = (written for written, _ in path)
         names.add(ColumnName(".".join(qualifier) or None, last, of_value and bool(qualifier)))
-    ordered = tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name)))
-    return References(frozenset(columns), ordered, shape=shape)
+    return References(columns, tuple(sorted(names, key=lambda name: (name.qualifier or "", name.name))), shape=shape)
+
+
+_read_short = lru_cache(maxsize=_SHORT_TEXTS)(_read)
+_read_long = lru_cache(maxsize=_LONG_TEXTS)(_read)
 
 
 def _problem(reason: str) -> References:

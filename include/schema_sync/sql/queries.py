@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .expressions import sqlglot_dialect
+from .template import UnreadableError
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -40,14 +41,13 @@ def read_query(text: str, dialect: str) -> QueryReading:
     """
     from sqlglot.errors import SqlglotError
 
-    from .reader import UnreadableError, parse_query
-    from .tokens import TooComplexError
+    from .reader import parse_query
 
     if len(text) > MAX_QUERY:
         return QueryReading(problem=f"it is longer than {MAX_QUERY:,} characters")
     try:
         return _reading(parse_query(text, sqlglot_dialect(dialect)))
-    except (UnreadableError, TooComplexError, SqlglotError) as error:
+    except (UnreadableError, SqlglotError) as error:
         return QueryReading(problem=str(error)[:200])
     except RecursionError:
         return QueryReading(problem="it is nested too deeply")

@@ -17,8 +17,8 @@ from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 
 from ..warehouses.names import can_be_asked, unquote
 from .expressions import Shape
-from .scopes import AmbiguousError, Path, in_scope, names_of_ctes, walk
-from .template import Masked
+from .scopes import Path, in_scope, quoted, walk
+from .template import Masked, UnreadableError
 from .tokens import (
     GRAMMAR,
     TEXTS,
@@ -38,15 +38,6 @@ STEPS_PER_TOKEN = 20  # an ordinary expression takes two or three
 SPARE_STEPS = 5_000
 
 
-class UnreadableError(ValueError):
-    """An expression that is not surely understood; the text says why."""
-
-
-def engine_of(word: str) -> str:
-    """sqlglot's word for a dialect, or the empty one (standard SQL) for a dialect that it does not know."""
-    return word if Dialect.get(word) is not None else ""
-
-
 def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     """Find the columns of an expression.
 
@@ -59,10 +50,7 @@ def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     dialect = _dialect(engine)
     # A text that begins with a word of commands (REPLACE, END, SET) is cut after it; behind a bracket it is not.
     text = f"({masked.text}"
-    try:
-        tokens = dialect.tokenize(text)[1:]
-    except SqlglotError:
-        raise UnreadableError("a quote or a comment in it is not closed, or a sign in it is no SQL") from None
+    tokens = _tokens(dialect, text)[1:]
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
@@ -73,11 +61,8 @@ def read(masked: Masked, engine: str) -> tuple[list[tuple[Path, bool]], Shape]:
     tokens = without_sequences(tokens)
     _refuse_glued(tokens, masked)
     tree = _parse(dialect, tokens, text, engine)
-    try:
-        source = _Source(text, masked, engine, unit_positions(tokens, engine))
-        return list(_columns(tree, source)), _shape_of(tree)
-    except AmbiguousError as error:
-        raise UnreadableError(str(error)) from None
+    source = _Source(text, masked, engine, unit_positions(tokens, engine))
+    return list(_columns(tree, source)), _shape_of(tree)
 
 
 def _shape_of(tree: exp.Expr) -> Shape:
@@ -99,20 +84,21 @@ def _is_windowed(aggregate: exp.Expr) -> bool:
 
 
 def parse_query(text: str, engine: str) -> exp.Query:
-    """Parse one whole query.
-
-    :raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`.
-    """
+    """:raises UnreadableError: it is none. :raises TooComplexError, RecursionError: as :func:`read`."""
     dialect = _dialect(engine)
-    try:
-        tokens = dialect.tokenize(text.strip().rstrip(";"))
-    except SqlglotError:
-        raise UnreadableError("a quote or a comment in it is not closed, or a sign in it is no SQL") from None
+    tokens = _tokens(dialect, text.strip().rstrip(";"))
     within_bounds(tokens)
     tree = _parse_tokens(dialect, tokens, text, engine) if tokens else None
     if not isinstance(tree, exp.Query):
         raise UnreadableError("it is no query")
     return tree
+
+
+def _tokens(dialect: Dialect, text: str) -> list[Token]:
+    try:
+        return dialect.tokenize(text)
+    except SqlglotError:
+        raise UnreadableError("a quote or a comment in it is not closed, or a sign in it is no SQL") from None
 
 
 @lru_cache(maxsize=64)
@@ -149,6 +135,8 @@ def _parse(dialect: Dialect, tokens: list[Token], text: str, engine: str) -> exp
     named = name_keywords(tokens, engine)
     try:
         return _parse_tokens(dialect, named, text, engine)
+    except TooComplexError:
+        raise
     except UnreadableError:
         if all(one.token_type is other.token_type for one, other in zip(named, tokens, strict=True)):
             raise
@@ -163,7 +151,7 @@ def _parse_tokens(dialect: Dialect, tokens: list[Token], text: str, engine: str)
             trees = parser.parse(tokens, text)
         else:
             trees = parser.parse_into(exp.Expr, tokens, text)
-    except (UnreadableError, TooComplexError, RecursionError):
+    except (UnreadableError, RecursionError):
         raise
     except ParseError as error:
         raise UnreadableError(f"it is no SQL expression of {engine or 'any engine'}{_near(error)}") from None
@@ -200,7 +188,7 @@ class _Source(NamedTuple):
 
 
 def _columns(tree: exp.Expr, source: _Source) -> Iterator[tuple[Path, bool]]:
-    ctes = names_of_ctes(tree)
+    ctes = frozenset(str(cte.alias).casefold() for cte in tree.find_all(exp.CTE))
     if tree.find(exp.Select) is None:
         yield from (([(name, name)], False) for name in source.units.names if source.masked.prefix not in name)
     for node, around in walk(tree):
@@ -209,15 +197,13 @@ def _columns(tree: exp.Expr, source: _Source) -> Iterator[tuple[Path, bool]]:
         if isinstance(node, exp.Alias) and not isinstance(node.parent, exp.Select) and not _has_as(node, source.text):
             raise UnreadableError("it is two expressions without an operator between them")
         if isinstance(node, exp.Column):
-            parts = _parts_of(node, source.text)
+            parts, of_value = _parts_of(node, source.text)
             if parts and parts[0][1] not in around.variables and not _is_no_column(node, parts, source):
                 path = in_scope(_without_placeholders(parts, source.masked), around, tree, ctes)
                 if path is not None:
-                    yield path, _is_field_of_value(node)
-        elif isinstance(node, exp.Lambda):
-            yield from ((path, False) for path in _arrow_into_json(node, source))
-        elif isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
-            yield from ((path, False) for path in _method_of_column(node, source))
+                    yield path, of_value
+        elif isinstance(node, exp.Lambda | exp.Dot):
+            yield from (([_part(each, source.text)], False) for each in _unseen_columns(node, source.engine))
 
 
 def _has_as(alias: exp.Alias, text: str) -> bool:
@@ -230,33 +216,26 @@ def _start_of(node: Any) -> int | None:
     return start if isinstance(start, int) else None
 
 
-def _parts_of(column: exp.Column, text: str) -> Path:
-    """The names of a column's path, outermost first; empty for ``t.*`` and for parameters. ``(t).c`` is a path too."""
-    parts = [column.args.get(key) for key in ("catalog", "db", "table", "this")]
-    node: exp.Expr = column
-    while isinstance(node.parent, exp.Paren):
-        node = node.parent
-    while isinstance(node.parent, exp.Dot) and node.parent.this is node:
-        node = node.parent
-        if not isinstance(node.expression, exp.Identifier):
-            break
-        parts.append(node.expression)
-    found = [part for part in parts if part is not None]
-    if not all(isinstance(part, exp.Identifier) for part in found):
-        return []
-    path = [_part(part, text) for part in found]
-    if not all(name and can_be_asked(name) and (written != name or _NAME.fullmatch(name)) for written, name in path):
-        raise UnreadableError("it holds a name that no engine takes")
-    return path
-
-
-def _is_field_of_value(column: exp.Column) -> bool:
-    """``(t).c``, with one name in the brackets."""
+def _parts_of(column: exp.Column, text: str) -> tuple[Path, bool]:
+    """(the names of a column's path, outermost first; empty for ``t.*`` and for parameters. Whether it is a field of a
+    value, ``(t).c``, with one name in the brackets)."""
+    parts = [part for key in ("catalog", "db", "table", "this") if (part := column.args.get(key)) is not None]
     node: exp.Expr = column
     while isinstance(node.parent, exp.Paren):
         node = node.parent
     in_brackets = node is not column and column.args.get("table") is None
-    return in_brackets and isinstance(node.parent, exp.Dot) and isinstance(node.parent.expression, exp.Identifier)
+    fields: list[exp.Expr] = []
+    while isinstance(node.parent, exp.Dot) and node.parent.this is node:
+        node = node.parent
+        if not isinstance(node.expression, exp.Identifier):
+            break
+        fields.append(node.expression)
+    if not all(isinstance(part, exp.Identifier) for part in parts):
+        return [], False
+    path = [_part(part, text) for part in (*parts, *fields)]
+    if not all(name and can_be_asked(name) and (written != name or _NAME.fullmatch(name)) for written, name in path):
+        raise UnreadableError("it holds a name that no engine takes")
+    return path, in_brackets and bool(fields)
 
 
 def _part(identifier: exp.Expr, text: str) -> tuple[str, str]:
@@ -267,7 +246,7 @@ def _part(identifier: exp.Expr, text: str) -> tuple[str, str]:
         written = text[start : end + 1]
         if unquote(written)[0] == name:
             return written, name
-    return ('"' + name.replace('"', '""') + '"', name) if identifier.args.get("quoted") else (name, name)
+    return quoted(identifier), name
 
 
 def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
@@ -277,7 +256,9 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
         return True
     if isinstance(parent, exp.Collate) and parent.expression is column:
         return True
-    if _is_sequence(column, source.engine):
+    own = sql_of(source.engine)
+    call = parent.name.lower() if isinstance(parent, exp.Anonymous) and parent.expressions[0] is column else ""
+    if call in own.sequence_functions:  # NEXTVAL(label_no)
         return True
     if written != name:  # quoted: no keyword
         return False
@@ -286,15 +267,8 @@ def _is_no_column(column: exp.Column, parts: Path, source: _Source) -> bool:
     if len(parts) == 1 and parent is not None and name.lower() in GRAMMAR:
         raise UnreadableError(f"the word {name.upper()} stands where a name is expected in it")
     if len(parts) > 1:
-        return sql_of(source.engine).sequences and name.lower() in SEQUENCE_WORDS
+        return own.sequences and name.lower() in SEQUENCE_WORDS
     return _start_of(column.this) in source.units.units or is_value(name, source.engine, alone=parent is None)
-
-
-def _is_sequence(column: exp.Column, engine: str) -> bool:
-    """``NEXTVAL(label_no)``: the first argument of a function of sequences."""
-    call = column.parent
-    functions = sql_of(engine).sequence_functions
-    return isinstance(call, exp.Anonymous) and call.name.lower() in functions and call.expressions[0] is column
 
 
 def _without_placeholders(parts: Path, masked: Masked) -> Path:
@@ -311,18 +285,14 @@ def _without_placeholders(parts: Path, masked: Masked) -> Path:
     return [*qualifier, name]
 
 
-def _arrow_into_json(node: exp.Lambda, source: _Source) -> Iterator[Path]:
-    """``f(payload -> 'a')`` is read as a function without a name where it is a path into JSON."""
-    own = sql_of(source.engine)
-    if own.lambdas and not (own.json_arrows and isinstance(node.this, exp.Literal)):
-        return
-    for parameter in node.expressions:
-        if isinstance(parameter, exp.Identifier):
-            yield [_part(parameter, source.text)]
-
-
-def _method_of_column(node: exp.Dot, source: _Source) -> Iterator[Path]:
-    """SQL Server's ``geo.STAsText()``; elsewhere what stands before a function is its schema."""
-    method = node.expression
-    if isinstance(method, exp.Func) and method.name.lower() in sql_of(source.engine).column_methods:
-        yield [_part(node.this, source.text)]
+def _unseen_columns(node: exp.Expr, engine: str) -> list[exp.Expr]:
+    """Columns that the parser takes for something else."""
+    own = sql_of(engine)
+    if isinstance(node, exp.Lambda):
+        # f(payload -> 'a') is read as a function without a name where it is a path into JSON.
+        is_path = not own.lambdas or (own.json_arrows and isinstance(node.this, exp.Literal))
+        return [each for each in node.expressions if isinstance(each, exp.Identifier)] if is_path else []
+    # SQL Server's geo.STAsText(); elsewhere what stands before a function is its schema.
+    method, column = node.expression, node.this
+    is_method = isinstance(method, exp.Func) and method.name.lower() in own.column_methods
+    return [column] if is_method and isinstance(column, exp.Identifier) else []

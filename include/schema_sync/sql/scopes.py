@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
+from .template import UnreadableError
+
 Path = list[tuple[str, str]]  # a column's path, the name last: (as written, without quotes)
-
-
-class AmbiguousError(ValueError):
-    """Nobody can tell whose column it is; the text says which."""
 
 
 class Scope(NamedTuple):
@@ -55,15 +53,10 @@ def walk(tree: exp.Expr) -> Iterator[tuple[exp.Expr, Around]]:
             stack.append((child, around if child.arg_key == "iterator" else inside))
 
 
-def names_of_ctes(tree: exp.Expr) -> frozenset[str]:
-    """The names, letter-case folded, that an expression's WITH clauses give to queries."""
-    return frozenset(str(cte.alias).casefold() for cte in tree.find_all(exp.CTE))
-
-
 def in_scope(path: Path, around: Around, tree: exp.Expr, ctes: frozenset[str]) -> Path | None:
     """A column's path outside of all queries in the expression; None for what a query in it makes itself.
 
-    :raises AmbiguousError: a name without its table, where it may be the inner table's or the outer one's.
+    :raises UnreadableError: a name without its table, where it may be the inner table's or the outer one's.
     """
     if not around.scopes:
         return path
@@ -82,7 +75,7 @@ def in_scope(path: Path, around: Around, tree: exp.Expr, ctes: frozenset[str]) -
         only = tables[0] if len(scope.sources) == len(tables) == 1 else None
         if only is not None and scope.select is tree and only.name.casefold() not in ctes:
             return [*_path_of(only), path[-1]]
-        raise AmbiguousError(
+        raise UnreadableError(
             f"a query in it names {name[:60]!r} without its table, so nobody can tell whose column that is"
         )
     return path
@@ -127,9 +120,9 @@ def _name_of(source: exp.Expr) -> str:
 
 
 def _path_of(table: exp.Table) -> Path:
-    return [(_quoted(part), str(part.name)) for part in table.parts]
+    return [(quoted(part), str(part.name)) for part in table.parts]
 
 
-def _quoted(part: exp.Expr) -> str:
+def quoted(part: exp.Expr) -> str:
     name = str(part.name)
     return '"' + name.replace('"', '""') + '"' if part.args.get("quoted") else name

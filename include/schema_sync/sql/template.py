@@ -29,8 +29,8 @@ _TABLE_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _OWN_TABLE = {"table", "table_name", "cube", "this", "self", "model", "dataset", "source", "view", "alias"}
 
 
-class UnsafeTemplateError(ValueError):
-    """A template whose parts nobody can tell apart without running it; the text says why."""
+class UnreadableError(ValueError):
+    """An expression that is not surely understood; the text says why, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,7 @@ class Masked:
 
 
 def mask(expression: str) -> Masked:
-    """Replace every placeholder by a name.
-
-    :raises UnsafeTemplateError: statements of a template, or a text inside of one that may as well be SQL's.
-    """
+    """:raises UnreadableError: statements of a template, or a text inside of one that may as well be SQL's."""
     if "{" not in expression and "%" not in expression:
         return Masked(expression, "\0", {})
     prefix = "placeholder_"
@@ -68,14 +65,14 @@ def mask(expression: str) -> Masked:
         pieces.append(expression[end : match.start()])
         end = match.end()
         if match["statement"]:
-            raise UnsafeTemplateError("it holds statements of a template, which only its engine can carry out")
+            raise UnreadableError("it holds statements of a template, which only its engine can carry out")
         if match["comment"]:
             pieces.append(" ")
             continue
         if match["double"] is not None:
             templated = True
             if _QUOTED_FIRST.match(match["double"]):
-                raise UnsafeTemplateError("it holds a template of a text, which may as well be a text of braces")
+                raise UnreadableError("it holds a template of a text, which may as well be a text of braces")
         name = f"{prefix}{number}"
         content = (match["double"] or match["single"] or "").strip()
         is_table, table = _table_of(content)

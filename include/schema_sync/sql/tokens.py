@@ -12,13 +12,8 @@ from typing import NamedTuple
 from sqlglot import Token, TokenType
 
 from ..warehouses.sql_words import word_set
-from .words import (
-    ARGUMENT_WORDS,
-    UNIT_FUNCTIONS,
-    UNITS,
-    is_value,
-    sql_of,
-)
+from .template import UnreadableError
+from .words import ARGUMENT_WORDS, UNIT_FUNCTIONS, UNITS, is_value, sql_of
 
 MAX_TOKENS = 5_000
 MAX_DEPTH = 30  # brackets, CASEs and prefixes inside each other: sqlglot needs some 20 frames of Python's 1 000 for one
@@ -56,15 +51,12 @@ _SIGNS_AFTER_OPERAND = word_set(
 )
 
 
-class TooComplexError(ValueError):
+class TooComplexError(UnreadableError):
     """An expression beyond the bounds; the text says which."""
 
 
 def within_bounds(tokens: Sequence[Token]) -> None:
-    """Refuse what the parser could not read with the stack and the time that it may take.
-
-    :raises TooComplexError: more tokens or deeper nesting than the bounds.
-    """
+    """:raises TooComplexError: the parser could not read it with the stack and the time that it may take."""
     if len(tokens) > MAX_TOKENS:
         raise TooComplexError(f"it has more than {MAX_TOKENS:,} words and signs")
     depth = prefixes = 0
@@ -96,9 +88,9 @@ def without_sequences(tokens: list[Token]) -> list[Token]:
             index += 4
             while index + 1 < len(tokens) and tokens[index].token_type is TokenType.DOT:
                 index += 2
+            call = (TokenType.VAR, "nextval"), (TokenType.L_PAREN, "("), (TokenType.R_PAREN, ")")
             at = found.pop()
-            for kind, text in ((TokenType.VAR, "nextval"), (TokenType.L_PAREN, "("), (TokenType.R_PAREN, ")")):
-                found.append(Token(kind, text, line=at.line, col=at.col, start=at.start, end=at.end))
+            found += [_token_at(at, kind, text) for kind, text in call]
         else:
             index += 1
     return found
@@ -106,7 +98,10 @@ def without_sequences(tokens: list[Token]) -> list[Token]:
 
 def name_keywords(tokens: Sequence[Token], engine: str) -> list[Token]:
     """Make names of keywords that stand where only an operand can: ``SUM(order)``, ``set = 1``, ``interval.x``."""
-    return [_as_name(token) if _is_name(tokens, index, engine) else token for index, token in enumerate(tokens)]
+    return [
+        _token_at(token, TokenType.IDENTIFIER, token.text) if _is_name(tokens, index, engine) else token
+        for index, token in enumerate(tokens)
+    ]
 
 
 class UnitPositions(NamedTuple):
@@ -116,29 +111,28 @@ class UnitPositions(NamedTuple):
     :ivar names: words that stand where a unit is usual and are columns; the parser takes them for units.
     """
 
-    units: frozenset[int]
-    names: frozenset[str]
+    units: set[int]
+    names: set[str]
 
 
 def unit_positions(tokens: Sequence[Token], engine: str) -> UnitPositions:
     """Where words stand that are arguments of functions but no columns, as ``month`` in ``DATEADD(month, …)``."""
-    units: set[int] = set()
-    names: set[str] = set()
+    found = UnitPositions(set(), set())
     for index in range(len(tokens) - 2):
         if tokens[index + 1].token_type is not TokenType.L_PAREN:
             continue
         function = tokens[index].text.lower()
         if function in UNIT_FUNCTIONS or function in ARGUMENT_WORDS:
-            _find_unit(function, _arguments(tokens, index + 2), engine, units, names)
-    return UnitPositions(frozenset(units), frozenset(names))
+            _find_unit(function, _arguments(tokens, index + 2), engine, found)
+    return found
 
 
-def _find_unit(function: str, arguments: list[list[Token]], engine: str, units: set[int], names: set[str]) -> None:
+def _find_unit(function: str, arguments: list[list[Token]], engine: str, found: UnitPositions) -> None:
     # An argument that is one word without quotes; None where it is anything else.
     words = [part[0] if len(part) == 1 and _is_word(part[0]) else None for part in arguments]
     for word in words:
         if word is not None and word.text.lower() in ARGUMENT_WORDS.get(function, ()):
-            units.add(word.start)
+            found.units.add(word.start)
     fewest, position = UNIT_FUNCTIONS.get(function, (len(words) + 1, 0))
     if len(words) < fewest:
         return
@@ -147,16 +141,16 @@ def _find_unit(function: str, arguments: list[list[Token]], engine: str, units: 
     usual = arguments[position]
     if usual and (usual[0].token_type in TEXTS or usual[0].text.lower() in UNITS):
         if words[position] is not None:
-            units.add(usual[0].start)
+            found.units.add(usual[0].start)
         return
     # Elsewhere than this engine has it: only where the word is surely a unit, because short ones are good names.
     elsewhere = next((word for word in reversed(words) if word and word.text.lower() in _LONG_UNITS), None)
     if elsewhere is not None:
-        units.add(elsewhere.start)
+        found.units.add(elsewhere.start)
     # Where units are texts a word is a column; where they are words, it is a unit that is not known here.
     taken = words[position]
     if taken is not None and (elsewhere is not None or sql_of(engine).units_are_texts) and function != "extract":
-        names.add(taken.text)
+        found.names.add(taken.text)
 
 
 def _arguments(tokens: Sequence[Token], start: int) -> list[list[Token]]:
@@ -196,7 +190,8 @@ def _is_name(tokens: Sequence[Token], index: int, engine: str) -> bool:
     if following.token_type is TokenType.LT and word in _TYPES_OF_TYPES | sql_of(engine).typed_constructors:
         return False  # ARRAY<INT64>[1, 2]
     if word == "interval" and following.text in ("-", "+"):
-        return not _is_signed_interval(tokens, index)
+        is_signed = index + 3 < len(tokens) and _is_text(tokens[index + 2]) and _is_word(tokens[index + 3])
+        return not is_signed  # INTERVAL -1 DAY
     sign = following.text.lower()
     return sign in _AFTER_OPERAND if _is_word(following) else sign in _SIGNS_AFTER_OPERAND and not _is_text(following)
 
@@ -218,11 +213,6 @@ def _expects_operand(tokens: Sequence[Token], index: int) -> bool:
     return text in _BEFORE_OPERAND or text.endswith(" by")
 
 
-def _is_signed_interval(tokens: Sequence[Token], index: int) -> bool:
-    # INTERVAL -1 DAY
-    return index + 3 < len(tokens) and _is_text(tokens[index + 2]) and _is_word(tokens[index + 3])
-
-
 def _is_word(token: Token) -> bool:
     if token.token_type is TokenType.IDENTIFIER or token.token_type in TEXTS:
         return False
@@ -234,8 +224,6 @@ def _is_text(token: Token) -> bool:
     return token.token_type in TEXTS or token.token_type is TokenType.IDENTIFIER
 
 
-def _as_name(token: Token) -> Token:
-    return Token(
-        TokenType.IDENTIFIER, token.text, line=token.line, col=token.col, start=token.start, end=token.end,
-        comments=token.comments,
-    )  # fmt: skip
+def _token_at(token: Token, kind: TokenType, text: str) -> Token:
+    place = {"line": token.line, "col": token.col, "start": token.start, "end": token.end}
+    return Token(kind, text, comments=token.comments, **place)

@@ -40,37 +40,16 @@ UNITS = word_set("""
     date time datetime
     """)
 
-# Function → (how few arguments make one of them a unit, where the unit stands: 0 first, -1 last).
-UNIT_FUNCTIONS: dict[str, tuple[int, int]] = {
-    "dateadd": (3, 0),
-    "date_add": (3, 0),
-    "date_sub": (3, 0),
-    "datediff": (3, 0),
-    "datediff_big": (3, 0),
-    "date_diff": (3, 0),
-    "datepart": (2, 0),
-    "date_part": (2, 0),
-    "datename": (2, 0),
-    "datetrunc": (2, 0),
-    "date_trunc": (2, 0),
-    "date_bucket": (3, 0),
-    "timeadd": (3, 0),
-    "timediff": (3, 0),
-    "time_diff": (3, -1),
-    "time_trunc": (2, -1),
-    "timestampadd": (3, 0),
-    "timestampdiff": (3, 0),
-    "timestamp_diff": (3, -1),
-    "timestamp_trunc": (2, -1),
-    "datetime_diff": (3, -1),
-    "datetime_trunc": (2, -1),
-    "last_day": (2, -1),
-    "next_day": (3, -1),
-    "trunc": (2, -1),
-    "time_slice": (3, -1),
-    "extract": (1, 0),
-    "date_spine": (3, 0),
+# (how few arguments make one of them a unit, where the unit stands: 0 first, -1 last) → functions.
+_UNIT_FUNCTIONS = {
+    (3, 0): "dateadd date_add date_sub datediff datediff_big date_diff date_bucket date_spine timeadd timediff "
+    "timestampadd timestampdiff",
+    (3, -1): "time_diff timestamp_diff datetime_diff next_day time_slice",
+    (2, 0): "datepart date_part datename datetrunc date_trunc",
+    (2, -1): "time_trunc timestamp_trunc datetime_trunc last_day trunc",
+    (1, 0): "extract",
 }
+UNIT_FUNCTIONS = {function: place for place, functions in _UNIT_FUNCTIONS.items() for function in functions.split()}
 
 # Function → words that one of its arguments may be: neither units nor columns.
 ARGUMENT_WORDS: dict[str, frozenset[str]] = {
@@ -81,7 +60,6 @@ ARGUMENT_WORDS: dict[str, frozenset[str]] = {
 
 
 def sql_of(engine: str) -> SqlWords:
-    """What is particular about an engine's SQL."""
     dialect = _DIALECTS.get(engine)
     return STANDARD if dialect is None else dialect.sql
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import intern
 
 from ..warehouses.names import unquote
 from .definitions import Field, FieldKind, Relationship
@@ -28,6 +29,8 @@ def read_field(item: Mapping, section: FieldSection) -> Field:
     line = entries["name"].line
     expr = text_of(item, "expr")
     type_text = None if section.type_key is None else text_of(item, section.type_key)
+    if type_text is not None:
+        type_text = intern(type_text)  # few words, in each of thousands of fields
     agg = entries.get("agg")
     return Field(
         section.kind,

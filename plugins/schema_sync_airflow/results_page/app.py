@@ -1,14 +1,15 @@
 """The page's addresses, and who may see them: whoever may read XComs and runs of the DAG in Airflow.
 
-Airflow does not guard what a plugin mounts. Here the application itself depends on Airflow's own permission check,
-so every route has it, the style sheet and the scripts too; nothing but GET is answered.
+Airflow does not guard what a plugin mounts, so the application itself depends on Airflow's own permission check: every
+route has it, the style sheet and the scripts too; nothing but GET is answered.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -28,17 +29,14 @@ from schema_sync_airflow.results_page.findings import PAGE_SIZE as HITS_A_PAGE
 from schema_sync_airflow.results_page.findings import Question, find
 from schema_sync_airflow.results_page.history import REMEMBERED_RUNS, table_history
 from schema_sync_airflow.results_page.organization import Detail, detail, last_known
-from schema_sync_airflow.results_page.overview import Choice, Line, arranged, latest, lines_of
+from schema_sync_airflow.results_page.overview import Choice, Line, Overview, arranged, latest, lines_of
+from schema_sync_airflow.results_page.paging import page_number, page_of
 from schema_sync_airflow.results_page.rendering import Addresses, render
 from schema_sync_airflow.run.xcom import DAG_ID
 
 log = logging.getLogger(__name__)
 
-_ASSETS = {
-    "results.css": "text/css",
-    "results.js": "text/javascript",
-    "theme.js": "text/javascript",
-}
+_ASSETS = {"results.css": "text/css", "results.js": "text/javascript", "theme.js": "text/javascript"}
 _ASSET_FOLDER = Path(__file__).with_name("assets")
 _HEADERS = {
     # The page needs nothing but its own files and Airflow's API; only Airflow's UI may frame it.
@@ -56,12 +54,9 @@ RunId = Annotated[str | None, Query(alias="run", max_length=250)]
 
 @cache
 def results_app() -> FastAPI:
-    """The application that Airflow's API server mounts; one for the process, however often Airflow asks."""
+    """What Airflow's API server mounts; one for the process, however often Airflow asks."""
     app = FastAPI(
-        title="Schema Sync results",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+        openapi_url=None,  # and so no pages of documentation
         dependencies=[
             Depends(requires_access_dag("GET", entity, param_dag_id=DAG_ID))
             for entity in (DagAccessEntity.XCOM, DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
@@ -85,105 +80,126 @@ def results_app() -> FastAPI:
     return app
 
 
-def show_overview(request: Request, session: SessionDep, user: GetUserDep, run: RunId = None) -> HTMLResponse:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every page is asked with.
+
+    :ivar runs: the newest. :ivar run: the one that was asked for, which may be older, else the newest.
+    :ivar at: the one that was asked for; None: the latest known state.
+    """
+
+    request: Request
+    session: Any
+    user: Any
+    runs: list[stored.Run]
+    run: stored.Run | None
+    at: stored.Run | None
+
+    def lines(self) -> tuple[list[Line], str | None]:
+        return latest(self.session, self.runs) if self.at is None else lines_of(self.session, self.at)
+
+    def overview(self) -> Overview:
+        return arranged(*self.lines(), Choice.from_query(self.request.query_params))
+
+    def organization(self, organization_id: str, severity: Severity | None = None, page: int = 1) -> Detail | None:
+        if self.at is None:
+            return last_known(self.session, self.runs, organization_id, severity, page)
+        return detail(self.session, self.at, organization_id, severity, page)
+
+    def organization_or_404(self, organization_id: str) -> Detail:
+        known = self.organization(organization_id)
+        if known is None:
+            raise HTTPException(404, "No run knows this organization. Look it up in the list of organizations.")
+        return known
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        own = {"runs": self.runs, "run": self.run, "at": self.at, "may_trigger": partial(_may_trigger, self.user)}
+        return _page(self.request, template if self.run else "no_run.html", status, **own | values)
+
+
+def _asked(request: Request, session: SessionDep, user: GetUserDep, run: RunId = None) -> Asked:
+    """:raises HTTPException: 404, no such run."""
+    runs = stored.recent_runs(session)
+    at = next((each for each in runs if each.run_id == run), None)
+    if run and at is None and (at := stored.run_by_id(session, run)) is None:
+        raise HTTPException(404, "Airflow has no run of this name any more. Choose another one on the first page.")
+    return Asked(request, session, user, runs, at or next(iter(runs), None), at)
+
+
+AskedDep = Annotated[Asked, Depends(_asked)]
+
+
+def show_overview(asked: AskedDep) -> HTMLResponse:
     """The latest known state of every organization; of one run, where that is asked for."""
-    runs, chosen = _runs(session, run)
-    if chosen is None:
-        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
-    at = chosen if run else None
-    found = arranged(*_known(session, runs, at), Choice.from_query(request.query_params))
-    return _page(request, "overview.html", runs=runs, run=chosen, at=at, found=found)
+    return asked.page("overview.html", found=asked.overview())
 
 
 def show_dag(request: Request, session: SessionDep, user: GetUserDep, dag_id: str, run: RunId = None) -> HTMLResponse:
     """The overview as a tab: Airflow shows the tab on every DAG."""
     if dag_id != DAG_ID:
         return _page(request, "other_dag.html", other=dag_id)
-    return show_overview(request, session, user, run)
+    return show_overview(_asked(request, session, user, run))
 
 
-def show_findings(request: Request, session: SessionDep, run: RunId = None, page: str = "") -> HTMLResponse:
+def show_findings(asked: AskedDep, page: str = "") -> HTMLResponse:
     """Findings over all organizations: by table and column, severity, new, not told."""
-    runs, chosen = _runs(session, run)
-    question = Question.from_query(request.query_params)
-    at = chosen if run else None
-    hits = find(session, _known(session, runs, at)[0], question)
-    pages = max(1, -(-len(hits) // HITS_A_PAGE))
-    number = min(_number(page), pages)
-    shown = hits[(number - 1) * HITS_A_PAGE : number * HITS_A_PAGE]
-    return _page(
-        request, "findings.html", hits=shown, total=len(hits), at=at, question=question, number=number, pages=pages
-    )
+    question = Question.from_query(asked.request.query_params)
+    hits = find(asked.session, asked.lines()[0], question)
+    shown = page_of(len(hits), HITS_A_PAGE, page_number(page))
+    return _page(asked.request, "findings.html", at=asked.at, question=question, hits=hits, page=shown)
 
 
-def show_organization(
-    request: Request,
-    session: SessionDep,
-    user: GetUserDep,
-    organization_id: str,
-    run: RunId = None,
-    severity: str = "",
-    page: str = "",
-) -> HTMLResponse:
+def show_organization(asked: AskedDep, organization_id: str, severity: str = "", page: str = "") -> HTMLResponse:
     """One organization as it is known last, or as one run knows it."""
-    runs, chosen = _runs(session, run)
-    if chosen is None:
-        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
-    asked = {"severity": next((each for each in Severity if each == severity), None), "page": _number(page)}
-    known = _organization(session, runs, chosen if run else None, organization_id, **asked)
-    if known is None:
-        # A run that goes on may still list it.
-        status = 200 if chosen.in_progress else 404
-        return _page(request, "not_in_run.html", status, runs=runs, run=chosen, organization_id=organization_id)
-    return _page(
-        request, "organization.html", runs=runs, run=known[0], at=chosen if run else None, found=known[1],
-        may_trigger=_may_trigger(user),
-    )  # fmt: skip
+    wanted = next((each for each in Severity if each == severity), None)
+    found = asked.organization(organization_id, wanted, page_number(page))
+    if found is not None:
+        return asked.page("organization.html", run=found.line.run, found=found)
+    # A run that goes on may still list it.
+    status = 200 if asked.run is None or asked.run.in_progress else 404
+    return asked.page("not_in_run.html", status, organization_id=organization_id)
 
 
 def show_history(request: Request, session: SessionDep, user: GetUserDep, organization_id: str) -> HTMLResponse:
     """What changed in an organization's tables, over the runs that Airflow still has."""
     runs = stored.recent_runs(session, REMEMBERED_RUNS)
-    if not runs:
-        return _page(request, "no_run.html", may_trigger=_may_trigger(user))
+    asked = Asked(request, session, user, runs[: stored.SHOWN_RUNS], runs[0] if runs else None, None)
     news = table_history(session, runs, organization_id)
-    shown, named = runs[: stored.SHOWN_RUNS], {"organization_id": organization_id, "news": news}
-    return _page(request, "history.html", 200, runs=shown, run=runs[0], at=None, **named)
+    return asked.page("history.html", organization_id=organization_id, news=news)
 
 
-def patches(session: SessionDep, organization_id: str, run: RunId = None) -> Response:
+def patches(asked: AskedDep, organization_id: str) -> Response:
     """All suggested patches, those that are only probable apart, of an organization in one file, for ``patch -p1``."""
-    found = _detail_or_404(session, organization_id, run)
+    found = asked.organization_or_404(organization_id)
     text = "".join(patch.diff for patch in found.patches if not patch.probable)
     return _file(text, "text/x-patch", f"schema-sync-{organization_id}.patch")
 
 
 def api_runs(session: SessionDep) -> list[api.Row]:
-    """The newest runs, newest first."""
     return [api.run_row(run) for run in stored.recent_runs(session)]
 
 
-def api_organizations(request: Request, session: SessionDep, run: RunId = None, format: str = "json") -> Response:  # noqa: A002
+def api_organizations(asked: AskedDep, format: str = "json") -> Response:  # noqa: A002
     """What the overview shows with the same parameters, all pages."""
-    runs, chosen = _runs(session, run)
-    found = arranged(*_known(session, runs, chosen if run else None), Choice.from_query(request.query_params))
-    return _rows("organizations", [api.organization_row(line) for line in found.every], format)
+    return _rows("organizations", [api.organization_row(line) for line in asked.overview().lines], format)
 
 
-def api_organization(session: SessionDep, organization_id: str, run: RunId = None, format: str = "json") -> Response:  # noqa: A002
+def api_organization(asked: AskedDep, organization_id: str, format: str = "json") -> Response:  # noqa: A002
     """One organization with all that was found; as CSV its findings."""
-    found = _detail_or_404(session, organization_id, run)
+    found = asked.organization_or_404(organization_id)
     rows = [api.finding_row(finding) for finding in found.findings]
     if format == "csv":
         return _rows(organization_id, rows, format)
-    own = [{"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable} for each in found.patches]
+    own = [
+        {"dataset": each.dataset_name, "diff": each.diff, "probable": each.probable, "compiled": each.compiled}
+        for each in found.patches
+    ]
     return JSONResponse({**api.organization_row(found.line), "findings": rows, "patches": own})
 
 
-def api_findings(request: Request, session: SessionDep, run: RunId = None, format: str = "json") -> Response:  # noqa: A002
+def api_findings(asked: AskedDep, format: str = "json") -> Response:  # noqa: A002
     """What the search over all organizations shows with the same parameters, all pages."""
-    runs, chosen = _runs(session, run)
-    hits = find(session, _known(session, runs, chosen if run else None)[0], Question.from_query(request.query_params))
+    hits = find(asked.session, asked.lines()[0], Question.from_query(asked.request.query_params))
     return _rows("findings", [api.hit_row(hit) for hit in hits], format)
 
 
@@ -194,46 +210,6 @@ def asset(name: str) -> FileResponse:
     return FileResponse(
         _ASSET_FOLDER / name, media_type=_ASSETS[name], headers={"Cache-Control": "private, max-age=300"}
     )
-
-
-def _runs(session: Any, run_id: str | None) -> tuple[list[stored.Run], stored.Run | None]:
-    """The newest runs and the chosen one, which may be older; None only where there is no run at all.
-
-    :raises HTTPException: 404, no such run.
-    """
-    runs = stored.recent_runs(session)
-    if not run_id:
-        return runs, runs[0] if runs else None
-    chosen = next((each for each in runs if each.run_id == run_id), None) or stored.run_by_id(session, run_id)
-    if chosen is None:
-        raise HTTPException(404, "Airflow has no run of this name any more. Choose another one on the first page.")
-    return runs, chosen
-
-
-def _known(session: Any, runs: list[stored.Run], at: stored.Run | None) -> tuple[list[Line], str | None]:
-    """What is known last of every organization, or what the chosen run knows."""
-    return latest(session, runs) if at is None else lines_of(session, at)
-
-
-def _organization(
-    session: Any, runs: list[stored.Run], run: stored.Run | None, organization_id: str, **asked: Any
-) -> tuple[stored.Run, Detail] | None:
-    if run is None:
-        return last_known(session, runs, organization_id, **asked)
-    found = detail(session, run, organization_id, **asked)
-    return None if found is None else (run, found)
-
-
-def _detail_or_404(session: Any, organization_id: str, run_id: str | None) -> Detail:
-    runs, chosen = _runs(session, run_id)
-    known = _organization(session, runs, chosen if run_id else None, organization_id, severity=None, page=1)
-    if known is None:
-        raise HTTPException(404, "No run knows this organization. Look it up in the list of organizations.")
-    return known[1]
-
-
-def _number(page: str) -> int:
-    return max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 7 else 1
 
 
 def _rows(name: str, rows: list[api.Row], format_: str) -> Response:
@@ -251,7 +227,7 @@ def _may_trigger(user: Any) -> bool:
     )
 
 
-def _page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+def _page(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     html = render(template, Addresses(request.scope.get("root_path", "")), **values)
     return HTMLResponse(html, status)
 
@@ -259,24 +235,23 @@ def _page(request: Request, template: str, status: int = 200, **values: Any) -> 
 async def _harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
     response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in _HEADERS.items():
-        response.headers[name] = value
+    response.headers.update(_HEADERS)
     return response
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 500)
+    status, reason = getattr(error, "status_code", 500), str(getattr(error, "detail", ""))
     said = {
         401: ("You are not logged in", "Log in to Airflow, then open this page again."),
         403: (
             "You may not see this page",
             f"It needs the right to read runs, task instances and XComs of {DAG_ID}: ask who administers this Airflow.",
         ),
-        404: ("There is nothing here", str(getattr(error, "detail", ""))),
+        404: ("There is nothing here", reason),
     }
+    title, text = said.get(status, ("This did not work", reason))
     if "/api/" in request.url.path:
-        return JSONResponse({"detail": said.get(status, ("", str(getattr(error, "detail", ""))))[1]}, status)
-    title, text = said.get(status, ("This did not work", str(getattr(error, "detail", ""))))
+        return JSONResponse({"detail": text}, status)
     return _page(request, "message.html", status, title=title, text=text)
 
 

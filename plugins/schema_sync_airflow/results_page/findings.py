@@ -18,10 +18,7 @@ PAGE_SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """:ivar text: part of a table's, column's or dataset's name. :ivar new: only what this very run saw first.
-
-    :ivar untold: only of organizations that were not told.
-    """
+    """:ivar text: part of a table's, column's or dataset's name. :ivar new: only what this very run saw first."""
 
     text: str = ""
     severity: Severity | None = None
@@ -51,18 +48,14 @@ class Hit:
 
 
 def find(session: Session, lines: Sequence[Line], question: Question) -> list[Hit]:
-    """Most severe first, then by organization: two statements a run.
-
-    :param lines: what is known of each organization; its findings are taken from that run.
-    """
+    """Most severe first, then by organization: of each its findings in its line's run; two statements a run."""
     of = {line.totals.organization_id: line for line in lines if not question.untold or line.told[0] == "no"}
     hits: list[Hit] = []
     for run in {line.run.key: line.run for line in of.values()}.values():
-        dates = {value.map_index: value.content for value in stored.values(session, run, [stored.FIRST_SEEN])[
-            stored.FIRST_SEEN]}  # fmt: skip
-        found = stored.values(session, run, [stored.REPORTS], containing=question.text)[stored.REPORTS]
-        for value in found:
-            for report in reading.reports(value.content, dates.get(value.map_index)):
+        dates = dict(stored.values(session, run, [stored.FIRST_SEEN])[stored.FIRST_SEEN])
+        said = stored.values(session, run, [stored.REPORTS], containing=question.text)
+        for map_index, content in said[stored.REPORTS]:
+            for report in reading.reports(content, dates.get(map_index)):
                 line = of.get(report.totals.organization_id)
                 if line is not None and line.run.key == run.key:
                     hits += [hit for each in report.findings if _answers(hit := Hit(line, each), question)]

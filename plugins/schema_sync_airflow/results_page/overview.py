@@ -1,10 +1,8 @@
-"""One run at a glance: every organization with its state, filtered, sorted and cut into pages.
-
-The statements are ``stored``'s; what is found is joined by organization id, as ``summarize`` does it.
-"""
+"""Runs at a glance: every organization with its state, joined as ``summarize`` does it, filtered and sorted."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from include.schema_sync.nouns.report import OrganizationState, OrganizationTotals
 from include.schema_sync.nouns.run import UNTOLD, RunCounts, best_known
 from schema_sync_airflow.results_page import reading, stored
+from schema_sync_airflow.results_page.paging import Page, page_number, page_of
 from schema_sync_airflow.run.params import DRY_RUN
 
 if TYPE_CHECKING:
@@ -21,15 +20,17 @@ PAGE_SIZE = 100
 _LEAST_OF_ID = 4  # fewer characters are in almost every id
 WAITING = "waiting"  # not a state of the contract: the run has not come to this organization yet
 
-# Worst first: how the table is sorted unless somebody asks otherwise, and the order of the tiles.
-STATES = (
-    str(OrganizationState.FAILED),
-    str(OrganizationState.PARTIAL),
-    str(OrganizationState.DRIFTED),
-    str(OrganizationState.CLEAN),
-    str(OrganizationState.EMPTY),
-    WAITING,
-)
+# Worst first: how the table is sorted unless somebody asks otherwise, and the order of the tiles. What each is called,
+# the sign beside it, because nothing is told by colour alone, and what it means.
+STATES: Mapping[str, tuple[str, str, str]] = {
+    OrganizationState.FAILED: ("Failed", "✕", "could not be checked at all"),
+    OrganizationState.PARTIAL: ("Partly checked", "◐", "something was not checked"),
+    OrganizationState.DRIFTED: ("Drifted", "▲", "differs from its dataset YML"),
+    OrganizationState.CLEAN: ("Clean", "✓", "everything was checked, nothing differs"),
+    OrganizationState.EMPTY: ("No datasets", "–", "nothing to check"),
+    WAITING: ("Waiting", "…", "not checked yet in this run"),
+}
+_RANK = {state: rank for rank, state in enumerate(STATES)}
 _UNFINISHED = "The check did not finish; the logs of its tasks in this run say why."
 
 
@@ -55,13 +56,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the person at the page asked to see; what is not understood counts as not asked.
+    """What the person at the page asked to see, empty: all. What is not understood counts as not asked.
 
-    :ivar search: part of a name, or a good part of an id, whatever its letter case.
-    :ivar state: one of :data:`STATES`, or empty: all.
-    :ivar only: a key of :data:`FILTERS`, or empty: all.
-    :ivar sort: a key of :data:`SORTS`.
-    :ivar page: from 1.
+    :ivar search: part of a name, or a good part of an id.
+    :ivar state, only, sort: keys of :data:`STATES`, :data:`FILTERS`, :data:`SORTS`.
     """
 
     search: str = ""
@@ -73,15 +71,14 @@ class Choice:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Choice:
-        state, sort, page = query.get("state", ""), query.get("sort", ""), query.get("page", "")
-        known = sort if sort in SORTS else "worst"
+        state, only, sort = query.get("state", ""), query.get("only", ""), query.get("sort", "")
         return cls(
             search=query.get("q", "").strip()[:200],
             state=state if state in STATES else "",
-            only=query.get("only", "") if query.get("only") in FILTERS else "",
-            sort=known,
+            only=only if only in FILTERS else "",
+            sort=sort if sort in SORTS else "worst",
             descending=query.get("dir") == "desc",
-            page=int(page) if page.isascii() and page.isdigit() and 0 < int(page[:7]) < 1_000_000 else 1,
+            page=page_number(query.get("page", "")),
         )
 
     def query(self, **changes: Any) -> dict[str, str]:
@@ -100,41 +97,26 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What one run found.
+    """What is known of all organizations: ``lines`` are those that were chosen, in order.
 
-    :ivar lines: of the chosen page.
-    :ivar matching: how many the search and the state leave.
-    :ivar by_state: {state: how many}, of the whole run, in the order of :data:`STATES`.
-    :ivar by_filter: {key of :data:`FILTERS`: how many}.
-    :ivar every: all that match, in order.
+    :ivar by_state, by_filter: how many of all; keys of :data:`STATES` that occur, and of :data:`FILTERS`.
     :ivar fetch_error: why no organization could be listed, else None.
     """
 
     lines: Sequence[Line]
-    every: Sequence[Line]
-    matching: int
-    organizations: int
+    page: Page
     by_state: Mapping[str, int]
     by_filter: Mapping[str, int]
     counts: RunCounts
     fetch_error: str | None
     choice: Choice
 
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.matching // PAGE_SIZE))
-
-    @property
-    def waiting(self) -> int:
-        return self.by_state.get(WAITING, 0)
-
 
 def latest(session: Session, runs: Sequence[stored.Run]) -> tuple[list[Line], str | None]:
-    """What is known last of every organization, joined over the runs back to the last one that asked for all.
+    """What is known last of every organization, joined over runs, newest first, back to one that asked for all.
 
     An organization that a run has not come to yet is as the run before left it. One or two statements a run.
 
-    :param runs: newest first.
     :return: (lines, why the newest run could list no organization, else None).
     """
     lines: dict[str, Line] = {}
@@ -152,56 +134,39 @@ def latest(session: Session, runs: Sequence[stored.Run]) -> tuple[list[Line], st
 
 
 def arranged(lines: Sequence[Line], fetch_error: str | None, choice: Choice) -> Overview:
-    """Filter, sort, count and cut into pages."""
-    by_state = {state: sum(1 for line in lines if line.state == state) for state in STATES}
     matching = [line for line in lines if _matches(line, choice)]
     matching.sort(key=lambda line: (line.totals.organization_name.casefold(), line.totals.organization_id))
     matching.sort(key=SORTS[choice.sort], reverse=choice.descending)
-    pages = max(1, -(-len(matching) // PAGE_SIZE))
-    page = min(choice.page, pages)
-    counts = RunCounts.of([line.totals for line in lines])
+    numbers = Counter(line.state for line in lines)
     return Overview(
-        every=matching,
+        lines=matching,
+        page=page_of(len(matching), PAGE_SIZE, choice.page),
+        by_state={state: numbers[state] for state in STATES if numbers[state]},
         by_filter={key: sum(map(is_shown, lines)) for key, (_, is_shown) in FILTERS.items()},
-        lines=matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
-        matching=len(matching),
-        organizations=len(lines),
-        by_state={state: number for state, number in by_state.items() if number},
-        counts=counts,
+        counts=RunCounts.of([line.totals for line in lines]),
         fetch_error=fetch_error,
-        choice=replace(choice, page=page),
+        choice=choice,
     )
 
 
 def line(organization_id: str, name: str, totals: OrganizationTotals | None, run: stored.Run) -> Line:
-    """What is to be said of an organization of which tasks said this much.
-
-    :param totals: None: nothing, and what that means depends on whether the run goes on.
-    """
-    if totals is not None:
-        return Line(totals, str(totals.state), run)
-    if run.in_progress:
+    """:param totals: what tasks said; None: nothing, and what that means depends on whether the run goes on."""
+    if totals is None and run.in_progress:
         return Line(OrganizationTotals(organization_id, name), WAITING, run)
-    return Line(OrganizationTotals(organization_id, name, error=_UNFINISHED), str(OrganizationState.FAILED), run)
+    known = totals or OrganizationTotals(organization_id, name, error=_UNFINISHED)
+    return Line(known, known.state, run)
 
 
 def lines_of(session: Session, run: stored.Run) -> tuple[list[Line], str | None]:
-    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two.
-
-    :raises UnreadableError: as :func:`stored.values`.
-    """
+    """Every organization of a run, and why none could be listed; one statement where it has ended well, else two."""
     said = stored.values(session, run, [stored.NOTIFIED, stored.FAILED_REPORTS, stored.ERROR_OF_FETCH])
     told = _by_id(said[stored.NOTIFIED], reading.totals)
-    error = next((str(value.content) for value in said[stored.ERROR_OF_FETCH]), None)
+    error = next((str(content) for _, content in said[stored.ERROR_OF_FETCH]), None)
     if run.counts is not None and run.counts.organizations == len(told) and not run.in_progress:
-        return [Line(totals, str(totals.state), run) for totals in told.values()], error
+        return [Line(totals, totals.state, run) for totals in told.values()], error
     # Some notify tasks have not spoken (yet): what do the tasks before them say?
-    more = stored.values(session, run, [stored.BATCHES, stored.OLDER_BATCHES, stored.TOTALS_OF_REPORTS])
-    batches = [
-        batch
-        for value in more[stored.BATCHES] or more[stored.OLDER_BATCHES]
-        for batch in reading.batches(value.content)
-    ]
+    more = stored.values(session, run, [*stored.BATCHES, stored.TOTALS_OF_REPORTS])
+    batches = batches_of(more)
     names = {key: name for batch in batches for key, name in batch.organizations.items()}
     own = {key: index for index, batch in enumerate(batches) for key in batch.organizations}
     known = best_known(
@@ -212,8 +177,14 @@ def lines_of(session: Session, run: stored.Run) -> tuple[list[Line], str | None]
         ),
         None if run.in_progress else UNTOLD,
     )
-    names = {**names, **{key: totals.organization_name for key, totals in known.items()}}
+    names |= {key: totals.organization_name for key, totals in known.items()}
     return [line(key, name, known.get(key), run) for key, name in names.items()], error
+
+
+def batches_of(said: Mapping[stored.Source, Sequence[stored.Value]]) -> list[reading.Batch]:
+    """Every batch of a run, by map index. :param said: with both of :data:`stored.BATCHES`."""
+    newer, older = (said[source] for source in stored.BATCHES)
+    return [batch for _, content in newer or older for batch in reading.batches(content)]
 
 
 def _by_id(
@@ -224,27 +195,28 @@ def _by_id(
     """:param own: {organization id: the instance that has its batch now}; what others said of it is out of date."""
     return {
         totals.organization_id: totals
-        for value in values
-        for totals in read(value.content)
-        if not own or own.get(totals.organization_id, value.map_index) == value.map_index
+        for map_index, content in values
+        for totals in read(content)
+        if not own or own.get(totals.organization_id, map_index) == map_index
     }
 
 
 def _matches(line: Line, choice: Choice) -> bool:
-    wanted = choice.search.casefold()
-    if choice.only and not FILTERS[choice.only][1](line):
-        return False
-    return (not choice.state or line.state == choice.state) and (
-        not wanted
-        or wanted in line.totals.organization_name.casefold()
-        or (len(wanted) >= _LEAST_OF_ID and wanted in line.totals.organization_id.casefold())
+    wanted, of = choice.search.casefold(), line.totals
+    return (
+        choice.state in ("", line.state)
+        and (not choice.only or FILTERS[choice.only][1](line))
+        and (
+            wanted in of.organization_name.casefold()
+            or (len(wanted) >= _LEAST_OF_ID and wanted in of.organization_id.casefold())
+        )
     )
 
 
 SORTS: Mapping[str, Callable[[Line], Any]] = {
-    "worst": lambda line: (STATES.index(line.state), -line.totals.critical, -line.totals.warnings),
+    "worst": lambda line: (_RANK[line.state], -line.totals.critical, -line.totals.warnings),
     "name": lambda line: line.totals.organization_name.casefold(),
-    "state": lambda line: STATES.index(line.state),
+    "state": lambda line: _RANK[line.state],
     "critical": lambda line: line.totals.critical,
     "warnings": lambda line: line.totals.warnings,
     "infos": lambda line: line.totals.infos,

@@ -7,16 +7,17 @@ there: whatever is missing or of another type is left out, and nothing here rais
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from include.schema_sync.nouns.discrepancy import Severity
-from include.schema_sync.nouns.report import OrganizationTotals, UncheckedSource
+from include.schema_sync.nouns.report import LeftOut, OrganizationTotals, UncheckedSource
 
 Json = Mapping[str, Any]
+_Noun = TypeVar("_Noun")
 
-_LEFT_OUT = {"critical": 0, "warnings": 0, "infos": 0, "ignored": 0}
 _SEVERITIES = {str(severity): severity for severity in Severity}
 
 
@@ -52,60 +53,63 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
+    """:ivar fixes: how many findings it repairs."""
+
     dataset_id: str
     dataset_name: str
     diff: str
     fixes: int
-    probable: bool = False
+    probable: bool
+    compiled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One organization's report; its totals count more than its findings where there were very many."""
+    """One organization's report; ``left_out`` is in its totals and not in its findings."""
 
     totals: OrganizationTotals
     findings: tuple[Finding, ...]
     patches: tuple[Patch, ...]
+    left_out: LeftOut
 
 
 def batches(content: Any) -> list[Batch]:
-    """What ``fetch_organizations`` left, or, in older releases, returned; positions are map indexes, so nothing is left
-    out.
-    """
+    """What ``fetch_organizations`` left, or in older releases returned; none is left out: positions are map indexes."""
     return [_batch(value) for value in content] if isinstance(content, list) else []
 
 
 def totals(content: Any) -> list[OrganizationTotals]:
     """A list of :func:`wire.totals_to_json`."""
-    return [_totals(value) for value in _objects(content) if _text(value, "organization_id")]
+    found = (_read(OrganizationTotals, value, unchecked=_unchecked(value)) for value in objects(content))
+    return [each for each in found if each.organization_id]
 
 
 def totals_of_reports(content: Any) -> list[OrganizationTotals]:
     """A list of :func:`wire.report_to_json`, reduced to numbers."""
-    return [report.totals for report in _reports(content, {})]
+    return [report.totals for report in reports(content)]
 
 
-def report(content: Any, organization_id: str, first_seen: Any) -> Report | None:
-    """One organization's report out of a batch's.
+def reports(content: Any, first_seen: Any = None, only: str | None = None) -> Iterator[Report]:
+    """Reports of a batch.
 
     :param first_seen: ``{organization id: {fingerprint: timestamp}}``, or anything else where nobody keeps it.
+    :param only: the id of the one organization that is wanted.
     """
-    dates = first_seen.get(organization_id) if isinstance(first_seen, dict) else None
-    mine = [value for value in _objects(content) if value.get("organization_id") == organization_id]
-    return next(_reports(mine, dates if isinstance(dates, dict) else {}), None)
+    for value in objects(content):
+        organization_id = _text(value, "organization_id")
+        if only in (None, organization_id):
+            yield _report(value, _object(_object(first_seen).get(organization_id)))
 
 
-def reports(content: Any, first_seen: Any) -> Iterator[Report]:
-    """Every report of a batch. :param first_seen: as of :func:`report`."""
-    for value in _objects(content):
-        dates = first_seen.get(_text(value, "organization_id")) if isinstance(first_seen, dict) else None
-        yield from _reports([value], dates if isinstance(dates, dict) else {})
+def objects(content: Any) -> Iterator[Json]:
+    """The JSON objects of what should be a list of them."""
+    return (value for value in content if isinstance(value, dict)) if isinstance(content, list) else iter(())
 
 
 def _batch(value: Any) -> Batch:
     own = value.get("organizations") if isinstance(value, dict) else value
-    organizations = list(_objects(_parsed(own)))
-    sources = [source for each in organizations for source in _objects(each.get("data_sources"))]
+    organizations = list(objects(_parsed(own)))
+    sources = [source for each in organizations for source in objects(each.get("data_sources"))]
     return Batch({_text(each, "id"): _text(each, "name") for each in organizations},
                  {_text(each, "id"): _text(each, "name") for each in sources})  # fmt: skip
 
@@ -117,113 +121,73 @@ def _parsed(text: Any) -> Any:
         return None
 
 
-def _totals(value: Json) -> OrganizationTotals:
-    return OrganizationTotals(
-        organization_id=_text(value, "organization_id"),
-        organization_name=_text(value, "organization_name"),
-        datasets_checked=_number(value, "datasets_checked") or 0,
-        datasets_unchecked=_number(value, "datasets_unchecked") or 0,
-        critical=_number(value, "critical") or 0,
-        warnings=_number(value, "warnings") or 0,
-        infos=_number(value, "infos") or 0,
-        unchecked=_unchecked(value),
-        error=_text_or_none(value, "error"),
-        notified=value.get("notified") is True,
-        notification_error=_text_or_none(value, "notification_error"),
-        ignored=_number(value, "ignored") or 0,
-        withheld=value.get("withheld") is True,
-        not_told=_text_or_none(value, "not_told"),
-        thread=_text_or_none(value, "thread"),
-        new=_number(value, "new"),
-        ongoing=_number(value, "ongoing"),
-        resolved=_number(value, "resolved"),
+def _report(value: Json, first_seen: Json) -> Report:
+    left_out = _read(LeftOut, _object(value.get("left_out")))
+    findings = tuple(_finding(each, first_seen) for each in objects(value.get("discrepancies")))
+    listed = Counter(each.severity for each in findings)
+    return Report(
+        totals=_read(
+            OrganizationTotals,
+            value,
+            critical=listed[Severity.CRITICAL] + left_out.critical,
+            warnings=listed[Severity.WARNING] + left_out.warnings,
+            infos=listed[Severity.INFO] + left_out.infos,
+            unchecked=_unchecked(value),
+            ignored=sum(1 for _ in objects(value.get("ignored"))) + left_out.ignored,
+        ),
+        findings=findings,
+        patches=tuple(
+            _read(Patch, each, fixes=len(each["fixes"]) if isinstance(each.get("fixes"), list) else 0)
+            for each in objects(value.get("patches"))
+        ),
+        left_out=left_out,
     )
 
 
-def _reports(content: Any, first_seen: Json) -> Iterator[Report]:
-    for value in _objects(content):
-        left_out = value.get("left_out")
-        more = {key: _number(left_out, key) or 0 for key in _LEFT_OUT} if isinstance(left_out, dict) else _LEFT_OUT
-        findings = tuple(_finding(each, first_seen) for each in _objects(value.get("discrepancies")))
-        yield Report(
-            totals=OrganizationTotals(
-                organization_id=_text(value, "organization_id"),
-                organization_name=_text(value, "organization_name"),
-                datasets_checked=_number(value, "datasets_checked") or 0,
-                datasets_unchecked=_number(value, "datasets_unchecked") or 0,
-                critical=_count(findings, Severity.CRITICAL) + more["critical"],
-                warnings=_count(findings, Severity.WARNING) + more["warnings"],
-                infos=_count(findings, Severity.INFO) + more["infos"],
-                unchecked=_unchecked(value),
-                error=_text_or_none(value, "error"),
-                ignored=sum(1 for _ in _objects(value.get("ignored"))) + more["ignored"],
-            ),
-            findings=findings,
-            patches=tuple(
-                Patch(
-                    _text(each, "dataset_id"),
-                    _text(each, "dataset_name"),
-                    _text(each, "diff"),
-                    len(each["fixes"]) if isinstance(each.get("fixes"), list) else 0,
-                    each.get("probable") is True,
-                )
-                for each in _objects(value.get("patches"))
-            ),
-        )
-
-
 def _finding(value: Json, first_seen: Json) -> Finding:
-    severity, fingerprint = _text(value, "severity"), _text(value, "fingerprint")
     place = (_text(value, part) for part in ("database", "schema", "table"))
-    return Finding(
-        type=_text(value, "type"),
-        severity=_SEVERITIES.get(severity, Severity.INFO),
-        fingerprint=fingerprint,
-        data_source_id=_text(value, "data_source_id"),
-        dataset_id=_text_or_none(value, "dataset_id"),
-        dataset_name=_text_or_none(value, "dataset_name"),
+    users = value.get("users")
+    return _read(
+        Finding,
+        value,
+        severity=_SEVERITIES.get(_text(value, "severity"), Severity.INFO),
         place=".".join(part for part in place if part),
-        column=_text_or_none(value, "column"),
-        declared=_text_or_none(value, "declared"),
-        actual=_text_or_none(value, "actual"),
-        message=_text(value, "message"),
-        line=_number(value, "line"),
-        suggestion=_text_or_none(value, "suggestion"),
-        first_seen=_text_or_none(first_seen, fingerprint),
-        users=tuple(each for each in value.get("users") or () if isinstance(each, str)),
-        impact=each if isinstance(each := value.get("impact"), dict) else None,
+        first_seen=_text(first_seen, _text(value, "fingerprint")) or None,
+        users=tuple(each for each in users if isinstance(each, str)) if isinstance(users, list) else (),
+        impact=_object(value.get("impact")) or None,
     )
 
 
 def _unchecked(value: Json) -> tuple[UncheckedSource, ...]:
-    return tuple(
-        UncheckedSource(
-            _text(each, "data_source_id"),
-            _text(each, "data_source_name"),
-            _number(each, "datasets") or 0,
-            _text(each, "error"),
-        )
-        for each in _objects(value.get("unchecked"))
-    )
+    return tuple(_read(UncheckedSource, each) for each in objects(value.get("unchecked")))
 
 
-def _count(findings: tuple[Finding, ...], severity: Severity) -> int:
-    return sum(1 for finding in findings if finding.severity is severity)
-
-
-def _objects(content: Any) -> Iterator[Json]:
-    return (value for value in content if isinstance(value, dict)) if isinstance(content, list) else iter(())
+def _read(noun: type[_Noun], value: Json, **given: Any) -> _Noun:
+    """Fill a dataclass: what is given, and of all other fields that are plain what the object has under their name."""
+    plain = {
+        name: found if type(found := value.get(name)) is kind else default
+        for name, (kind, default) in _PLAIN_FIELDS[noun].items()
+    }
+    return noun(**plain | given)
 
 
 def _text(value: Json, key: str) -> str:
-    return _text_or_none(value, key) or ""
+    return text if isinstance(text := value.get(key), str) else ""
 
 
-def _text_or_none(value: Json, key: str) -> str | None:
-    text = value.get(key)
-    return text if isinstance(text, str) else None
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
-def _number(value: Json, key: str) -> int | None:
-    number = value.get(key)
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
+# {what a field is declared as: (what it must be, what it is otherwise)}
+_PLAIN = {
+    "str": (str, ""),
+    "str | None": (str, None),
+    "int": (int, 0),
+    "int | None": (int, None),
+    "bool": (bool, False),
+}
+_PLAIN_FIELDS: Mapping[type, Mapping[str, tuple[type, Any]]] = {
+    noun: {each.name: _PLAIN[str(each.type)] for each in fields(noun) if each.type in _PLAIN}
+    for noun in (OrganizationTotals, UncheckedSource, LeftOut, Finding, Patch)
+}

@@ -13,7 +13,7 @@ from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.nouns.discrepancy_names import DISCREPANCY_NAMES
 from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
-from schema_sync_airflow.results_page.history import bars
+from schema_sync_airflow.results_page.history import days
 from schema_sync_airflow.results_page.overview import FILTERS, STATES
 from schema_sync_airflow.run.params import DRY_RUN, MIN_SEVERITY, ORGANIZATION_IDS, run_params
 from schema_sync_airflow.run.xcom import DAG_ID
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 4_000
 
-# What a state is called, and the sign beside it: never told by colour alone.
-STATE_WORDS = {
-    "failed": ("Failed", "✕", "could not be checked at all"),
-    "partial": ("Partly checked", "◐", "something was not checked"),
-    "drifted": ("Drifted", "▲", "differs from its dataset YML"),
-    "clean": ("Clean", "✓", "everything was checked, nothing differs"),
-    "no datasets": ("No datasets", "–", "nothing to check"),
-    "waiting": ("Waiting", "…", "not checked yet in this run"),
-}
 SEVERITY_WORDS = {
     Severity.CRITICAL: ("Critical", "◆"),
     Severity.WARNING: ("Warning", "▲"),
@@ -52,7 +43,7 @@ RUN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Addresses under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
+    """Under the path where Airflow is served. :ivar root: of this application, without a slash at its end."""
 
     root: str
 
@@ -60,31 +51,18 @@ class Addresses:
     def airflow(self) -> str:
         return self.root.rpartition("/")[0]
 
-    def overview(self, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/{_query({**_of_run(run), **query})}"
+    def page(self, path: str = "", run: stored.Run | None = None, **query: str) -> str:
+        """:param path: quoted."""
+        parameters = {} if run is None else {"run": run.run_id}
+        return f"{self.root}/{path}" + (f"?{urlencode(parameters | query)}" if parameters | query else "")
 
-    def findings(self, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/findings{_query({**_of_run(run), **query})}"
-
-    def patches(self, organization_id: str, run: stored.Run | None = None) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}/patches{_query(_of_run(run))}"
-
-    def api(self, path: str, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/api/{quote(path)}{_query({**_of_run(run), **query})}"
-
-    def organization(self, organization_id: str, run: stored.Run | None = None, **query: str) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}{_query({**_of_run(run), **query})}"
-
-    def history(self, organization_id: str) -> str:
-        return f"{self.root}/organizations/{quote(organization_id, safe='')}/history"
-
-    def asset(self, name: str) -> str:
-        return f"{self.root}/assets/{name}"
+    def organization(self, organization_id: str, run: stored.Run | None = None, part: str = "", **query: str) -> str:
+        return self.page(f"organizations/{quote(organization_id, safe='')}{part}", run, **query)
 
     def slack(self, thread: str) -> str:
         """Slack's own redirect, which knows the reader's workspace: https://docs.slack.dev/interactivity/deep-linking."""
         channel, _, ts = thread.partition("/")
-        return f"https://slack.com/app_redirect{_query({'channel': channel, 'message_ts': ts})}"
+        return f"https://slack.com/app_redirect?{urlencode({'channel': channel, 'message_ts': ts})}"
 
     def dag(self) -> str:
         return f"{self.airflow}/dags/{DAG_ID}"
@@ -101,7 +79,6 @@ class Addresses:
 
 
 def render(template: str, to: Addresses, **values: Any) -> str:
-    """One page as HTML."""
     return _environment().get_template(template).render(to=to, **values)
 
 
@@ -129,27 +106,17 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(
-        kind=kind,
-        shown=shown,
-        marked=marked,
-        impact=impact,
-        day=day,
-        moment=moment,
-        iso=iso,
-        counted=counted,
-        thousands=thousands,
-    )
+    filters = (kind, shown, marked, impact, day, moment, iso, counted, thousands)
+    environment.filters.update({each.__name__: each for each in filters})
     environment.globals.update(
         dag_id=DAG_ID,
-        states=STATES,
         filters={key: label for key, (label, _) in FILTERS.items()},
-        state_words=STATE_WORDS,
+        state_words=STATES,
         severities=list(Severity),
         severity_words=SEVERITY_WORDS,
         run_words=RUN_WORDS,
         run_outcome=run_outcome,
-        bars=bars,
+        days=days,
         organization_ids=ORGANIZATION_IDS,
         dry_run=DRY_RUN,
         min_severity=MIN_SEVERITY,
@@ -186,15 +153,14 @@ def shown(text: str, limit: int = _LONGEST_TEXT) -> str:
 
 
 def day(value: datetime | str) -> str:
-    """``15 Jan 2026``; a text that is no timestamp stays as it is."""
-    found = _datetime(value)
-    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y}"
+    """``15 Jan 2026``."""
+    return moment(value, "%b %Y")
 
 
-def moment(value: datetime | str) -> str:
-    """``15 Jan 2026, 07:00 UTC``."""
+def moment(value: datetime | str, form: str = "%b %Y, %H:%M UTC") -> str:
+    """``15 Jan 2026, 07:00 UTC``; a text that is no timestamp stays as it is."""
     found = _datetime(value)
-    return str(value)[:40] if found is None else f"{found.day} {found:%b %Y, %H:%M} UTC"
+    return str(value)[:40] if found is None else f"{found.day} {found:{form}}"
 
 
 def iso(value: datetime | str) -> str:
@@ -216,11 +182,3 @@ def _datetime(value: datetime | str) -> datetime | None:
     except ValueError:
         return None
     return found.astimezone(UTC)
-
-
-def _of_run(run: stored.Run | None) -> dict[str, str]:
-    return {} if run is None else {"run": run.run_id}
-
-
-def _query(parameters: Mapping[str, str]) -> str:
-    return f"?{urlencode(parameters)}" if parameters else ""

@@ -27,8 +27,7 @@ SHOWN_RUNS = 30
 
 # (task, key) of what the pages read.
 Source = tuple[str, str]
-BATCHES: Source = (FETCH, xcom.DIRECTORY)
-OLDER_BATCHES: Source = (FETCH, RETURN_VALUE)  # where runs of earlier releases have them
+BATCHES: tuple[Source, Source] = ((FETCH, xcom.DIRECTORY), (FETCH, RETURN_VALUE))  # earlier releases: the second
 ERROR_OF_FETCH: Source = (FETCH, xcom.FETCH_ERROR)
 FAILED_REPORTS: Source = (INTROSPECT, xcom.FAILURES)
 REPORTS: Source = (DIFF, RETURN_VALUE)
@@ -36,7 +35,10 @@ TOTALS_OF_REPORTS: Source = (DIFF, xcom.TOTALS)
 NOTIFIED: Source = (NOTIFY, xcom.OUTCOMES)
 FIRST_SEEN: Source = (NOTIFY, xcom.FIRST_SEEN)
 
-_RUNNING = ("queued", "running")
+# One XCom: (position of the batch in what ``fetch_organizations`` returned, or -1; content).
+Value = tuple[int, Any]
+
+_NUMBERS = ("organizationsProcessed", "criticalIssues", "warnings", "datasetsUnchecked")  # as Counts has them
 
 
 class UnreadableError(Exception):
@@ -45,7 +47,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A run's result in numbers, as ``summarize`` returned it."""
+    """As ``summarize`` returned them."""
 
     organizations: int
     critical: int
@@ -55,27 +57,21 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One DAG run.
+    """:ivar state: Airflow's word: queued, running, success or failed.
 
-    :ivar state: Airflow's word: queued, running, success or failed.
     :ivar moment: logical date, or where it has none the start or when it could start; UTC.
-    :ivar conf: what the run was triggered with.
     :ivar counts: None until ``summarize`` has spoken, and where its XCom is kept outside of the database.
     """
 
     key: int
     run_id: str
-    run_type: str
     state: str
     moment: datetime
-    started: datetime | None
-    ended: datetime | None
     conf: Mapping[str, Any]
     counts: Counts | None
 
     @property
     def is_restricted(self) -> bool:
-        """True when only some organizations were asked for."""
         return bool(self.conf.get(ORGANIZATION_IDS))
 
     def may_know(self, organization_id: str) -> bool:
@@ -84,7 +80,7 @@ class Run:
 
     @property
     def in_progress(self) -> bool:
-        return self.state in _RUNNING
+        return self.state in ("queued", "running")
 
     @property
     def timestamp(self) -> str:
@@ -92,25 +88,14 @@ class Run:
         return self.moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One XCom. ``map_index`` is the position of the batch in what ``fetch_organizations`` returned, or -1."""
-
-    map_index: int
-    content: Any
-
-
 def recent_runs(session: Session, most: int = SHOWN_RUNS) -> list[Run]:
-    """The newest runs, newest first, each with its result in numbers: one statement.
-
-    The numbers are picked out by the database, because a result that names thousands of errors is big.
-    """
+    """Newest first: one statement."""
     newest = _runs().order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(most)
     return [_run(row) for row in session.execute(newest)]
 
 
 def run_by_id(session: Session, run_id: str) -> Run | None:
-    """A run that may be older than those of :func:`recent_runs`: one statement."""
+    """One statement."""
     row = session.execute(_runs().where(DagRun.run_id == run_id)).one_or_none()
     return None if row is None else _run(row)
 
@@ -121,7 +106,7 @@ def values(
     """What the tasks of a run left, of every mapped instance: one statement.
 
     :param containing: values without this text may be left out, whatever its letter case.
-    :return: an entry for each of ``sources``, in order of map index; empty where there is nothing.
+    :return: an entry for each of ``sources``, in order of map index.
     :raises UnreadableError: the deployment's XCom backend did not hand out a value.
     """
     statement = (
@@ -143,17 +128,17 @@ def values(
         statement = statement.where(cast(XComModel.value, Text).icontains(containing, autoescape=True))
     found: dict[Source, list[Value]] = {source: [] for source in sources}
     for row in session.execute(statement):
-        found[row.task_id, row.key].append(Value(row.map_index, content_of(row)))
+        found[row.task_id, row.key].append((row.map_index, content_of(row)))
     return found
 
 
 def instance(
     session: Session, run: Run, map_index: int, sources: Collection[Source]
 ) -> tuple[dict[str, str], dict[Source, Any]]:
-    """One mapped instance of the group: the states of its tasks, and what they left; one statement.
+    """One mapped instance of the group: one statement.
 
     :return: ({task: Airflow's state or ``""``}, {source: content}).
-    :raises UnreadableError: the deployment's XCom backend did not hand out a value.
+    :raises UnreadableError: as :func:`values`.
     """
     statement = (
         select(TaskInstance.task_id, TaskInstance.state, XComModel.key, XComModel.map_index, XComModel.value)
@@ -183,23 +168,11 @@ def instance(
 
 
 def _runs() -> Select[Any]:
-    result = XComModel.value
+    of = (DagRun.id, DagRun.run_id, DagRun.state, DagRun.logical_date, DagRun.run_after, DagRun.start_date, DagRun.conf)
+    # Picked out by the database, because a result that names thousands of errors is big.
+    numbers = (XComModel.value[("result", key)].as_integer().label(key) for key in _NUMBERS)
     return (
-        select(
-            DagRun.id,
-            DagRun.run_id,
-            DagRun.run_type,
-            DagRun.state,
-            DagRun.logical_date,
-            DagRun.run_after,
-            DagRun.start_date,
-            DagRun.end_date,
-            DagRun.conf,
-            *(
-                result[("result", key)].as_integer().label(key)
-                for key in ("organizationsProcessed", "criticalIssues", "warnings", "datasetsUnchecked")
-            ),
-        )
+        select(*of, *numbers)
         .outerjoin(
             XComModel,
             and_(
@@ -215,19 +188,13 @@ def _runs() -> Select[Any]:
 
 def _run(row: Row[Any]) -> Run:
     moment = row.logical_date or row.start_date or row.run_after
-    counts = None
-    if row.organizationsProcessed is not None:
-        counts = Counts(
-            row.organizationsProcessed, row.criticalIssues or 0, row.warnings or 0, row.datasetsUnchecked or 0
-        )
+    organizations, *others = (getattr(row, key) for key in _NUMBERS)
+    counts = None if organizations is None else Counts(organizations, *(number or 0 for number in others))
     return Run(
         key=row.id,
         run_id=row.run_id,
-        run_type=str(row.run_type),
         state=str(row.state),
         moment=moment.astimezone(UTC),
-        started=row.start_date,
-        ended=row.end_date,
         conf=row.conf if isinstance(row.conf, dict) else {},
         counts=counts,
     )

@@ -25,11 +25,9 @@ DRIFT_FOUND = Asset("schema_sync_drift_found", group="schema_sync")
 def add_asset_events(result: dict[str, Any], context: Context) -> None:
     """Tell of a run that succeeded; Airflow publishes the events together with the task's success.
 
-    Each event's ``extra`` has the totals of the run result (contract, section 2) without its errors, which are only
-    counted, and ``runId``, ``timestamp`` and ``restricted``: true when the run checked some organizations only. Such
-    a run is news too, and only who is scheduled on it knows whether it matters to them.
+    A run that checked some organizations only is news too: who is scheduled on it knows whether it matters to them.
 
-    :param result: the run result.
+    :param result: the run result (contract, section 2).
     """
     if not result["success"]:
         return

@@ -1,13 +1,17 @@
-"""How the data team is reached: its channel, else its webhook, else the log."""
+"""How the data team is reached: its channel, else its webhook, else the log; and any notifier of Airflow that is set.
+
+SCHEMA_SYNC_NOTIFIER={"class": "airflow.providers.apprise.notifications.apprise.AppriseNotifier",
+                      "arguments": {"title": "Schema Sync", "body": "{{ message }}"}}
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from schema_sync_airflow.run.notifier import tell_others
 
 if TYPE_CHECKING:
     from include.schema_sync.application.rows import Connection
@@ -32,7 +36,7 @@ def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, 
     from include.schema_sync.notify.delivery.outbox import Sender, deliver, is_delivered
     from include.schema_sync.notify.delivery.outgoing import DATA_TEAM
     from include.schema_sync.notify.messages.layout import render_text
-    from include.schema_sync.notify.slack.channels import channel_id
+    from include.schema_sync.notify.slack.history import channel_id
     from include.schema_sync.notify.slack.transports import WebApi, Webhook
     from schema_sync_airflow.connections import data_team_slack
 
@@ -52,22 +56,20 @@ def tell_data_team(message: Message, occasion: Occasion, settings: Settings, *, 
             "DATA_TEAM_SLACK_WEBHOOK_URL is set. The data team's message:\n%s",
             text,
         )
-        tell_others(text, occasion.run_id, settings)
+        _tell_others(text, occasion.run_id, settings)
         return False
     with _application_if_reachable(settings) as application:
-        if unless is not None and application is not None and is_delivered(application, DATA_TEAM, unless):
-            log.info("The data team was told before: nothing is sent")
-            return True
+        before = unless is not None and application is not None and is_delivered(application, DATA_TEAM, unless)
         try:
-            delivery = deliver(Sender(application, slack), DATA_TEAM, message, occasion, channel)
+            before = before or deliver(Sender(application, slack), DATA_TEAM, message, occasion, channel).already_sent
         except TerminalError:
-            tell_others(text, occasion.run_id, settings)
+            _tell_others(text, occasion.run_id, settings)
             raise
-    if delivery.already_sent:
+    if before:
         log.info("The data team was told before: nothing is sent")
     else:
         log.info("Told the data team:\n%s", text)
-        tell_others(text, occasion.run_id, settings)
+        _tell_others(text, occasion.run_id, settings)
     return True
 
 
@@ -86,3 +88,23 @@ def _application_if_reachable(settings: Settings) -> Iterator[Connection | None]
         except SchemaSyncError as error:
             log.warning("%s", error)
         yield application
+
+
+def _tell_others(text: str, run_id: str, settings: Settings) -> None:
+    """Tell one message; whatever goes wrong here is a warning, and never turns a run red.
+
+    :param text: as a person reads it; arguments take it by ``{{ message }}``, the run by ``{{ run_id }}``.
+    """
+    if settings.notifier is None:
+        return
+    try:
+        wanted = json.loads(settings.notifier)
+        module, _, name = wanted["class"].rpartition(".")
+        notifier = getattr(import_module(module), name)(**wanted.get("arguments", {}))
+        notifier({"message": text, "run_id": run_id})
+    except Exception as error:  # noqa: BLE001 (a notifier raises what it likes; its text may hold a secret)
+        log.warning(
+            "The notifier of SCHEMA_SYNC_NOTIFIER did not tell anybody (%s); nothing else is affected. Check its "
+            "class, its arguments and its provider's connection.",
+            type(error).__name__,
+        )

@@ -14,22 +14,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MethodType
-from typing import TYPE_CHECKING, Any, cast
+from types import MethodType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from schema_sync_airflow.airflow_versions import late_alert
-from schema_sync_airflow.run.facts import is_dry, is_from_terminal, run_facts, started_from_terminal
+from schema_sync_airflow.run import facts
+from schema_sync_airflow.run.facts import is_dry, run_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
 
-    from include.schema_sync.nouns.run import RunFacts
-
 log = logging.getLogger(__name__)
-
-_OVER = ("success", "failed")
 
 
 def late_run_alert(late_after_min: int) -> Any:
@@ -38,11 +34,10 @@ def late_run_alert(late_after_min: int) -> Any:
 
 
 def testable(dag: DAG) -> DAG:
-    """Let ``airflow dags test`` run a DAG that has a deadline.
+    """Let ``airflow dags test`` run a DAG that has a deadline: without it, for such a run has nobody to be late for.
 
     Up to 3.3.2 it fails at the end of every run that succeeded: the copy of the DAG that it schedules by holds
-    deadlines in full, where ids of the database are looked up (apache/airflow#73428). Such a run has nobody to be late
-    for, so it goes without. What Airflow stores of the DAG keeps its deadline.
+    deadlines in full, where ids of the database are looked up (apache/airflow#73428).
     """
     dag.test = MethodType(_test_without_deadline, dag)  # type: ignore[method-assign]
     return dag
@@ -50,11 +45,12 @@ def testable(dag: DAG) -> DAG:
 
 def _test_without_deadline(dag: DAG, *args: Any, **kwargs: Any) -> Any:
     deadline, dag.deadline = dag.deadline, None
+    facts.from_terminal = True
     try:
-        with started_from_terminal():
-            return type(dag).test(dag, *args, **kwargs)
+        return type(dag).test(dag, *args, **kwargs)
     finally:
         dag.deadline = deadline
+        facts.from_terminal = False
 
 
 async def tell_of_late_run(context: Mapping[str, Any]) -> str:
@@ -81,21 +77,17 @@ def tell_of_run_without_summary(context: Context) -> None:
     run_id = context["run_id"]
     dag_run = context.get("dag_run")  # Airflow leaves it out when it knows of no task of the run
     settings = Settings.from_environment()
-    if is_from_terminal() or (dag_run is not None and is_dry(dag_run.conf, settings)):
+    if facts.from_terminal or (dag_run is not None and is_dry(dag_run.conf, settings)):
         log.info("schema-sync run %s failed; it was a dry run, or one from a terminal: nobody is told", run_id)
         return
     message = ended_without_summary_message(
         timed_out=context.get("reason") == "timed_out",
         run_timeout_min=DagSettings.from_environment().run_timeout_min,
-        run=_facts(run_id, dag_run or _Moments(run_after=datetime.now(UTC))),
+        run=run_facts(run_id, dag_run or _moments({})),
     )
     try:
-        tell_data_team(
-            message,
-            Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "no summary"),
-            settings,
-            unless=Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, run_id),
-        )
+        occasion = Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "no summary")
+        tell_data_team(message, occasion, settings, unless=Occasion(MessageKind.SCHEMA_SYNC_SUMMARY, run_id))
     except SchemaSyncError as error:
         log.warning("schema-sync run %s has no summary, and the data team could not be told: %s", run_id, error)
 
@@ -108,41 +100,22 @@ def _tell_of_late_run(dag_run: Mapping[str, Any]) -> str:
     from schema_sync_airflow.run.data_team_channel import tell_data_team
 
     run_id, settings = str(dag_run["dag_run_id"]), Settings.from_environment()
-    if dag_run["state"] in _OVER:
+    if dag_run["state"] in ("success", "failed"):
         return f"The run is over ({dag_run['state']}): nothing is said."
     if is_dry(dag_run.get("conf"), settings):
         return "A dry run: nothing is said."
     limits = DagSettings.from_environment()
-    message = late_message(
-        late_after_min=limits.late_after_min,
-        run_timeout_min=limits.run_timeout_min,
-        run=_facts(run_id, _Moments.of(dag_run)),
-    )
+    run = run_facts(run_id, _moments(dag_run))
+    message = late_message(late_after_min=limits.late_after_min, run_timeout_min=limits.run_timeout_min, run=run)
     occasion = Occasion(MessageKind.SCHEMA_SYNC_ERROR, run_id, "late")
     told = tell_data_team(message, occasion, settings)
     return "The data team was told." if told else "Nobody is set up to be told; the triggerer's log has the message."
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
+def _moments(dag_run: Mapping[str, str | None]) -> SimpleNamespace:
     """What :func:`run_facts` asks of a run."""
-
-    run_after: datetime
-    logical_date: datetime | None = None
-    start_date: datetime | None = None
-
-    @classmethod
-    def of(cls, dag_run: Mapping[str, Any]) -> _Moments:
-        return cls(
-            logical_date=_moment(dag_run.get("logical_date")),
-            start_date=_moment(dag_run.get("start_date")),
-            run_after=_moment(dag_run["run_after"]) or datetime.now(UTC),
-        )
-
-
-def _facts(run_id: str, dag_run: Any) -> RunFacts:
-    return run_facts(cast("Context", {"run_id": run_id, "dag_run": dag_run}))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    moments = {
+        name: datetime.fromisoformat(text) if (text := dag_run.get(name)) else None
+        for name in ("logical_date", "start_date", "run_after")
+    }
+    return SimpleNamespace(**moments | {"run_after": moments["run_after"] or datetime.now(UTC)})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,30 +16,29 @@ if TYPE_CHECKING:
     from include.schema_sync.nouns.run import RunFacts
     from include.schema_sync.settings import Settings
 
-_from_terminal = False
+# True while ``airflow dags test`` runs: whoever typed it reads in the same place what was wrong with it.
+from_terminal = False
 
 
-def run_facts(context: Context) -> RunFacts:
+def run_facts(run_id: str, run: Any) -> RunFacts:
     """The run's id, its time and the link to it in the UI (None where Airflow's ``base_url`` is not set)."""
     from include.schema_sync.nouns.run import RunFacts
     from include.schema_sync.settings import results_url
     from schema_sync_airflow.airflow_versions import airflow_setting
 
-    base_url = (airflow_setting("api", "base_url") or "").rstrip("/")
-    run, run_id = context["dag_run"], context["run_id"]
+    base_url = airflow_setting("api", "base_url").rstrip("/")
     return RunFacts(
         run_id=run_id,
-        timestamp=run_timestamp(context, run.start_date),
+        timestamp=run_timestamp(run, run.start_date),
         run_url=f"{base_url}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}" if base_url else None,
         as_of=run.run_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         results_url=results_url() or (f"{base_url}/schema-sync" if base_url else None),
     )
 
 
-def run_timestamp(context: Context, started: datetime | None) -> str:
+def run_timestamp(run: Any, started: datetime | None) -> str:
     """The run's logical date, or its start where it has none (a REST trigger), in UTC: ``2026-01-15T07:00:00Z``."""
-    run = context["dag_run"]
-    moment = run.logical_date or started or run.run_after
+    moment: datetime = run.logical_date or started or run.run_after
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -84,18 +82,3 @@ def is_first_and_late(context: Context, started: datetime, settings: Settings) -
         return False
     previous = ti.get_previous_dagrun()
     return previous is None or previous.run_type != "scheduled"
-
-
-@contextmanager
-def started_from_terminal() -> Iterator[None]:
-    """Around ``airflow dags test``: whoever typed it reads in the same place what was wrong with it."""
-    global _from_terminal
-    _from_terminal = True
-    try:
-        yield
-    finally:
-        _from_terminal = False
-
-
-def is_from_terminal() -> bool:
-    return _from_terminal

@@ -25,34 +25,31 @@ def operator_lineage(organizations: Iterable[tuple[OrganizationReport, Organizat
     """:return: an ``OperatorLineage`` of at most 500 tables, those with problems first."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    inputs = [each for report, snapshot in organizations if report.error is None for each in _tables(report, snapshot)]
+    inputs = [
+        table
+        for report, snapshot in organizations
+        if report.error is None
+        for source in snapshot.sources
+        for table in _tables(source, report)
+    ]
     inputs.sort(key=lambda each: all(a.success for a in each.inputFacets["dataQualityAssertions"].assertions))
     return OperatorLineage(inputs=inputs[:_MOST_TABLES])
 
 
-def _tables(report: OrganizationReport, snapshot: OrganizationSnapshot) -> Iterator[Any]:
-    from include.schema_sync.nouns.report import LeftOut
-
-    unchecked = {each.data_source_id for each in report.unchecked}
-    for source in snapshot.sources:
-        own = source.data_source.id
-        whole = own not in unchecked and report.left_out == LeftOut()
-        found = [each for each in report.discrepancies if each.data_source_id == own]
-        ignored = [each for each in report.ignored if each.data_source_id == own]
-        yield from _of_source(source, found, ignored, whole)
-
-
-def _of_source(
-    source: SourceSnapshot, found: Sequence[Discrepancy], ignored: Sequence[Discrepancy], whole: bool
-) -> Iterator[Any]:
-    """:param whole: all of the source was checked, and all that was found is given."""
+def _tables(source: SourceSnapshot, report: OrganizationReport) -> Iterator[Any]:
     from openlineage.client.facet_v2 import schema_dataset
 
     from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
+    from include.schema_sync.nouns.report import LeftOut
 
-    silent, doubted = set(ignored), set()  # an info or an ignored finding may hide a fault
+    id_ = source.data_source.id
+    # All of the source was checked, and all that was found is in the report.
+    whole = id_ not in {each.data_source_id for each in report.unchecked} and report.left_out == LeftOut()
+    silent, doubted = set(report.ignored), set()  # an info or an ignored finding may hide a fault
     problems: dict[tuple[str, str], list[Discrepancy]] = defaultdict(list)
-    for each in (*found, *ignored):
+    for each in (*report.discrepancies, *report.ignored):
+        if each.data_source_id != id_:
+            continue
         if each.table is None:
             whole = False  # a YML that cannot be read may mean any of the tables
         elif each in silent or not each.severity.at_least(Severity.WARNING):
@@ -62,7 +59,7 @@ def _of_source(
             problems[_key(each.schema, each.table)].append(each)
     tables = [(group, table) for group in source.groups for table in group.tables]
     of_name = Counter(_key(group.schema, table.name) for group, table in tables)
-    namespace = f"{source.data_source.type}://{source.data_source.id}"
+    namespace = f"{source.data_source.type}://{id_}"
     for group, table in tables:
         key = _key(group.schema, table.name)
         if of_name[key] > 1:

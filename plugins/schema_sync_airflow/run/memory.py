@@ -29,11 +29,11 @@ def with_memory(snapshots: Sequence[OrganizationSnapshot], context: Context) -> 
     """These snapshots with what changed since the last good run. Never fails: without memory they are as they were."""
     from include.schema_sync.compare.history import Memory, is_remembered, remember
 
-    memories: dict[str, list[Memory]] = {each.organization_id: [] for each in snapshots if each.reached}
+    reached = [each for each in snapshots if each.reached]
+    memories: dict[str, list[Memory]] = {each.organization_id: [] for each in reached}
     try:
         for since, run_id in _earlier_runs(context):
-            wanted = [each for each in snapshots if (own := memories.get(each.organization_id)) is not None
-                      and not is_remembered(each, own)]  # fmt: skip
+            wanted = [each for each in reached if not is_remembered(each, memories[each.organization_id])]
             if not wanted:
                 break
             for found in _snapshots_of(run_id, {each.organization_id for each in wanted}, context):

@@ -1,19 +1,18 @@
 """What Schema Sync counts, through Airflow's own metrics: StatsD, Datadog or OpenTelemetry, whichever is switched on.
 
-docs/operations.md has the table of names.
-
-State and severity are part of the name, not a tag: plain StatsD has no tags, and a gauge would overwrite its sister.
-For the same reason nothing is counted per organization or per data source: the log lines and the run result tell that.
-A run that was restricted to some organizations leaves the gauges as the last full run set them.
+docs/operations.md has the table of names. State and severity are part of the name, not a tag: plain StatsD has no tags,
+and a gauge would overwrite its sister. For the same reason nothing is counted per organization or per data source: the
+log lines and the run result tell that. A run that was restricted to some organizations leaves the gauges as the last
+full run set them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING
 
 from schema_sync_airflow.airflow_versions import metrics
 
@@ -25,32 +24,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PREFIX = "schema_sync"
-_P = ParamSpec("_P")
 
 
-def _harmless(record: Callable[_P, None]) -> Callable[_P, None]:
+@contextmanager
+def _harmless() -> Iterator[None]:
     """Numbers are never worth a run: whatever goes wrong here is a warning."""
-
-    @wraps(record)
-    def recorded(*args: _P.args, **kwargs: _P.kwargs) -> None:
-        try:
-            record(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 (a metrics client raises what it likes)
-            log.warning(
-                "schema-sync metrics: not recorded, nothing else is affected (%s: %s). Check [metrics] of Airflow.",
-                type(error).__name__,
-                error,
-            )
-
-    return recorded
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 (a metrics client raises what it likes)
+        log.warning(
+            "schema-sync metrics: not recorded, nothing else is affected (%s: %s). Check [metrics] of Airflow.",
+            type(error).__name__,
+            error,
+        )
 
 
-@_harmless
+@_harmless()
 def record_run(result: RunResult, *, restricted: bool) -> None:
-    """Count a run when it ends.
-
-    :param restricted: the run checked some organizations only.
-    """
+    """Count a run when it ends. :param restricted: the run checked some organizations only."""
     stats, counts = metrics(), result.counts
     if not restricted:
         gauges = {
@@ -75,7 +66,7 @@ def record_run(result: RunResult, *, restricted: bool) -> None:
     stats.timing(f"{_PREFIX}.run.duration", result.execution_time_ms)
 
 
-@_harmless
+@_harmless()
 def record_introspection(introspection: Introspection) -> None:
     """Time every data source and group that was asked, on every try."""
     stats, unchecked = metrics(), 0
@@ -89,11 +80,9 @@ def record_introspection(introspection: Introspection) -> None:
         stats.incr(f"{_PREFIX}.introspect.groups.unchecked", unchecked)
 
 
-@_harmless
+@_harmless()
 def write_embedded_metrics(result: RunResult, *, settings: Settings, run_id: str, restricted: bool) -> None:
-    """Write the run's totals as one log line that CloudWatch makes metrics of.
-
-    :param settings: nothing is written without an ``emf_namespace``.
+    """Write the run's totals as one log line that CloudWatch makes metrics of, where there is an ``emf_namespace``.
 
     Airflow writes a task's log as one JSON object a line, and its CloudWatch handler sends the same object: what is
     logged as key and value is a member of its root, where the embedded metric format wants ``_aws``. A text, however

@@ -53,12 +53,6 @@ def push_totals(context: Context, key: str, values: Iterable[dict[str, Any]]) ->
     ti.xcom_push(key=key, value=[{**value, _INDEX: ti.map_index} for value in values])
 
 
-def pull_own(context: Context, task: str, key: str) -> Any:
-    """What this instance's sister left, or None."""
-    ti = context["ti"]
-    return ti.xcom_pull(task_ids=task, key=key, map_indexes=ti.map_index)
-
-
 def pull_totals(context: Context, task: str, key: str, states: States) -> dict[tuple[int, str], OrganizationTotals]:
     """What the instances of a task that have ended left, in one request: {(map index, organization id): totals}."""
     from include.schema_sync.nouns.wire import report_from_json, totals_from_json

@@ -28,8 +28,7 @@ _MOST_PATCHES = 50  # of one organization in the log; a thousand folded groups h
 class DatasetYmlDiffOperator(BaseOperator):
     """Compare every dataset of one batch of organizations with its warehouse.
 
-    :param batch: as for ``SchemaIntrospectionOperator``; names the instance in the grid.
-    :param snapshots: what ``SchemaIntrospectionOperator`` returned.
+    :param batch, snapshots: what ``SchemaIntrospectionOperator`` was given, and what it returned.
     :return: one report an organization, as plain JSON.
     """
 
@@ -62,11 +61,11 @@ class DatasetYmlDiffOperator(BaseOperator):
         with application_db(settings) as application:
             datasets = fetch_datasets(application, [snapshot.organization_id for snapshot in snapshots])
             whole = [self._report(snapshot, datasets[snapshot.organization_id], settings) for snapshot in snapshots]
+            whole = self._compiled(whole, snapshots, datasets, application, settings)
             charts = self._charts(whole, application, settings)
+        names = settings.impact == "names"
         self._reports = [
-            bounded(
-                with_impact(report, snapshot, charts.get(report.organization_id, ()), names=settings.impact == "names")
-            )
+            bounded(with_impact(report, snapshot, charts.get(report.organization_id, ()), names=names))
             for report, snapshot in zip(whole, snapshots, strict=True)
         ]
         for report in self._reports:
@@ -113,6 +112,36 @@ class DatasetYmlDiffOperator(BaseOperator):
                 "The log of the task diff says where; report it together with the run's id.",
             )
 
+    def _compiled(
+        self,
+        reports: Sequence[OrganizationReport],
+        snapshots: Sequence[OrganizationSnapshot],
+        datasets: Mapping[str, Sequence[Dataset]],
+        application: Connection,
+        settings: Settings,
+    ) -> list[OrganizationReport]:
+        """Without the patches that a warehouse refuses; nothing is connected to where nothing was renamed."""
+        if not settings.compile_expressions or not any(report.patches for report in reports):
+            return list(reports)
+        from include.schema_sync.introspect.organizations import introspect_organizations
+        from include.schema_sync.nouns.dataset import Organization
+        from include.schema_sync.repair.compiled import with_compiled_patches
+        from schema_sync_airflow.connections import source_opener
+
+        owners = {source.data_source.id: each.organization_id for each in snapshots for source in each.sources}
+        open_source = source_opener(application, owners, settings)
+
+        def ask(edited: Mapping[str, Sequence[Dataset]]) -> Sequence[OrganizationSnapshot]:
+            self.log.info("Compiling the datasets of %d organization(s) with their patches applied", len(edited))
+            organizations = [
+                Organization(each.organization_id, each.organization_name, tuple(s.data_source for s in each.sources))
+                for each in snapshots
+                if each.organization_id in edited
+            ]
+            return introspect_organizations(organizations, edited, open_source, settings, ends=self._ends).snapshots
+
+        return with_compiled_patches(reports, snapshots, datasets, ask)
+
     def _charts(
         self, reports: Sequence[OrganizationReport], application: Connection, settings: Settings
     ) -> Mapping[str, Sequence[Chart]]:
@@ -140,7 +169,8 @@ class DatasetYmlDiffOperator(BaseOperator):
         for patch in report.patches[:_MOST_PATCHES]:
             kind = "Probable" if patch.probable else "Suggested"
             self.log.info("::group::%s patch for the YML of dataset %s", kind, visible(patch.dataset_name))
-            self.log.info("It settles %d finding(s):\n%s", len(patch.fixes), patch_text(patch))
+            proof = ", and the warehouse compiles the dataset with it" if patch.compiled else ""
+            self.log.info("It settles %d finding(s)%s:\n%s", len(patch.fixes), proof, patch_text(patch))
             self.log.info("::endgroup::")
         if len(report.patches) > _MOST_PATCHES:
             self.log.info("…and patches for %d more datasets, in this task's XCom", len(report.patches) - _MOST_PATCHES)

@@ -28,8 +28,7 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
     """Read the active organizations and deal them out to mapped task instances.
 
     :return: ``[{"label": …, "organizations": "<id> <id> …"}]``, with ``"quiet": true`` where organizations are not to
-        be told. Every mapped instance reads this list whole, so it is small; names and data sources are in the XCom
-        ``organizations``, and each instance reads those of its batch from the application database.
+        be told. Every mapped instance reads this list whole, so names and data sources are not in it.
     :raises TerminalError: a backfill, unknown configuration keys, or organizations that cannot be checked.
     """
     from include.schema_sync.application.rows import fetch_organizations
@@ -57,12 +56,8 @@ def fetch_batches(context: Context) -> list[dict[str, Any]]:
     quiet = {"quiet": True} if is_first_and_late(context, started, settings) else {}
     dealt = deal_out(organizations, settings.max_mapped)
     ti.xcom_push(key=DIRECTORY, value=[organizations_to_text(own) for own in dealt])
-    log.info(
-        "schema-sync fetched organizations=%d data_sources=%d batches=%d",
-        len(organizations),
-        sum(len(organization.data_sources) for organization in organizations),
-        len(dealt),
-    )
+    sources = sum(len(organization.data_sources) for organization in organizations)
+    log.info("schema-sync fetched organizations=%d data_sources=%d batches=%d", len(organizations), sources, len(dealt))
     return [{"label": label(own), "organizations": " ".join(each.id for each in own), **quiet} for own in dealt]
 
 

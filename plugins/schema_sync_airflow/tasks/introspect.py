@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -40,7 +39,7 @@ class SchemaIntrospectionOperator(BaseOperator):
         from include.schema_sync.nouns.bounds import bounded
         from include.schema_sync.nouns.wire import report_to_json, snapshot_to_json
         from include.schema_sync.settings import Settings
-        from schema_sync_airflow.connections import Vault, application_db, source_access
+        from schema_sync_airflow.connections import application_db, source_opener
         from schema_sync_airflow.run.memory import with_memory
         from schema_sync_airflow.run.metrics import record_introspection
 
@@ -50,12 +49,8 @@ class SchemaIntrospectionOperator(BaseOperator):
             organizations = organizations_of_batch(application, ids)
             owners = {source.id: each.id for each in organizations for source in each.data_sources}
             datasets = fetch_datasets(application, ids)
-            introspection = introspect_organizations(
-                organizations,
-                datasets,
-                partial(source_access, owners=owners, vault=Vault(application, owners), settings=settings),
-                settings,
-            )
+            open_source = source_opener(application, owners, settings)
+            introspection = introspect_organizations(organizations, datasets, open_source, settings)
         record_introspection(introspection)
         self._log_queries(introspection)
         self._raise_to_retry(introspection, context)
@@ -65,7 +60,7 @@ class SchemaIntrospectionOperator(BaseOperator):
 
     def _log_queries(self, introspection: Introspection) -> None:
         """Each distinct statement once, folded in the UI: every group of a dialect runs the same one."""
-        outcomes = [outcome for result in introspection.results for outcome in result.outcomes if outcome.statements]
+        outcomes = (outcome for result in introspection.results for outcome in result.outcomes if outcome.statements)
         for sql in dict.fromkeys(outcome.sql for outcome in outcomes):
             self.log.info("::group::The query, run once per group with its schema and tables as parameters")
             self.log.info("schema-sync query\n%s", sql)
@@ -74,15 +69,12 @@ class SchemaIntrospectionOperator(BaseOperator):
     def _raise_to_retry(self, introspection: Introspection, context: Context) -> None:
         from include.schema_sync.errors import TransientError
 
-        ti = context["ti"]
-        if introspection.transient and ti.try_number <= ti.max_tries:
-            names = ", ".join(
-                f"{result.organization.name!r}: {result.snapshot.data_source.name!r}"
-                for result in introspection.transient
-            )
+        ti, again = context["ti"], introspection.transient
+        if again and ti.try_number <= ti.max_tries:
+            names = ", ".join(f"{each.organization.name!r}: {each.snapshot.data_source.name!r}" for each in again)
             raise TransientError(
-                f"{len(introspection.transient)} of {len(introspection.results)} data sources gave no complete answer "
-                f"({names}); the reasons are above. The task is tried again."
+                f"{len(again)} of {len(introspection.results)} data sources gave no complete answer ({names}); "
+                "the reasons are above. The task is tried again."
             )
 
     def _fail(self, reports: list[dict[str, Any]], context: Context) -> None:

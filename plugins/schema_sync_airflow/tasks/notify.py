@@ -5,24 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from schema_sync_airflow.run import xcom
 from schema_sync_airflow.run.facts import is_dry, run_facts
 from schema_sync_airflow.run.params import MIN_SEVERITY
-from schema_sync_airflow.run.xcom import (
-    DIFF,
-    FAILURES,
-    FIRST_SEEN,
-    INTROSPECT,
-    OUTCOMES,
-    pull_own,
-    push_totals,
-    wait_until_ended,
-)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from slack_sdk import WebClient
 
-    from include.schema_sync.application.rows import Connection, SlackIntegration
+    from include.schema_sync.application.rows import Connection
     from include.schema_sync.notify.tell import Desk
     from include.schema_sync.nouns.report import OrganizationReport
     from include.schema_sync.settings import Settings
@@ -55,8 +45,8 @@ def notify_organizations(batch: dict[str, Any], reports: list[dict[str, Any]] | 
     why = "; ".join(map(str, account.errors))
     if account.is_transient and ti.try_number <= ti.max_tries:
         raise TransientError(f"Some organizations were not told; the task is tried again. {why}")
-    ti.xcom_push(key=FIRST_SEEN, value=account.first_seen)
-    push_totals(context, OUTCOMES, [totals_to_json(totals) for totals in account.outcomes])
+    ti.xcom_push(key=xcom.FIRST_SEEN, value=account.first_seen)
+    xcom.push_totals(context, xcom.OUTCOMES, [totals_to_json(totals) for totals in account.outcomes])
     if account.errors:
         raise TerminalError(f"Some organizations were not told. {why}")
 
@@ -67,9 +57,9 @@ def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, contex
     from include.schema_sync.nouns.wire import report_from_json
 
     if reports is None:
-        index = context["ti"].map_index
-        wait_until_ended(context, [(INTROSPECT, index), (DIFF, index)])
-        reports = pull_own(context, INTROSPECT, FAILURES) or []
+        ti = context["ti"]
+        xcom.wait_until_ended(context, [(xcom.INTROSPECT, ti.map_index), (xcom.DIFF, ti.map_index)])
+        reports = ti.xcom_pull(task_ids=xcom.INTROSPECT, key=xcom.FAILURES, map_indexes=ti.map_index) or []
     ids = batch["organizations"].split()
     known = {value["organization_id"]: report_from_json(value) for value in reports}
     return [
@@ -90,13 +80,12 @@ def _desk(application: Connection, settings: Settings, context: Context, *, quie
 
     shared = cache(slack_default)
 
-    def client_of(integration: SlackIntegration, organization_name: str) -> WebClient:
-        return organization_slack(integration.token_vault_key, organization_name, application, settings, shared)
-
     return Desk(
         application=application,
-        client_of=client_of,
-        run=run_facts(context),
+        client_of=lambda integration, name: organization_slack(
+            integration.token_vault_key, name, application, settings, shared
+        ),
+        run=run_facts(context["run_id"], context["dag_run"]),
         min_severity=Severity(context["params"][MIN_SEVERITY]),
         mentions=settings.mentions,
         dry=is_dry(context["params"], settings),

@@ -32,7 +32,7 @@ def request(schema: str, *tables: str, database: str | None = None) -> GroupRequ
 
 def outcome_of(connect: Connect | str, group: GroupRequest, **options: Any) -> GroupOutcome:
     ready = connects(connect) if isinstance(connect, str) else connect
-    (outcome,) = introspect_source(ready, POSTGRES, [group], **{"timeout_s": 30, **options}).groups
+    (outcome,) = introspect_source(ready, POSTGRES, [group], **{"timeout_s": 30, **options})
     return outcome
 
 

@@ -106,6 +106,6 @@ def test_a_schema_without_the_tables_is_there_and_empty(fresh_database: str) -> 
 def test_a_database_that_is_not_there_is_no_failure_and_leaves_the_others_alone(fresh_database: str) -> None:
     run(fresh_database, "CREATE TABLE orders (id int)")
     groups = [request("public", "orders", database="nowhere"), request("public", "orders")]
-    missing, own = introspect_source(connects(fresh_database), POSTGRES, groups, timeout_s=30).groups
+    missing, own = introspect_source(connects(fresh_database), POSTGRES, groups, timeout_s=30)
     assert (missing.snapshot.exists, missing.snapshot.database, missing.failure) == (False, "nowhere", None)
     assert names(own.snapshot.tables) == ["orders"]

@@ -229,7 +229,7 @@ def test_hostile_names_are_only_names(fresh_database: str, name: str) -> None:
 def test_names_that_cannot_be_asked_for_are_absent_and_disturb_nothing(fresh_database: str, name: str) -> None:
     run(fresh_database, "CREATE TABLE orders (id int)")
     groups = [request(name, "orders"), request("public", "orders", database=name), request("public", "orders", name)]
-    in_schema, in_database, beside = introspect_source(connects(fresh_database), POSTGRES, groups, timeout_s=30).groups
+    in_schema, in_database, beside = introspect_source(connects(fresh_database), POSTGRES, groups, timeout_s=30)
     for outcome in (in_schema, in_database):
         assert (outcome.snapshot.exists, outcome.snapshot.error, outcome.statements) == (False, None, 0)
     assert names(beside.snapshot.tables) == ["orders"]

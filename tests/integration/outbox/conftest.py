@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.schema_sync.notify.delivery.outbox import Delivery, Sender, deliver
+from include.schema_sync.notify.delivery.outbox import Sender, deliver
 from include.schema_sync.notify.delivery.outgoing import Addressee, Occasion
 from include.schema_sync.notify.messages.blocks import header, section
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
-from include.schema_sync.notify.slack.transports import WebApi
+from include.schema_sync.notify.slack.transports import Posted, WebApi
 from tests.slack_stand_in import SlackStandIn, running_slack
 
 TOKEN = "xoxb-very-secret-token"
@@ -56,7 +56,7 @@ def connect(application_db_uri: str) -> Iterator[Callable[[], psycopg.Connection
 Connect = Callable[[], psycopg.Connection[tuple[object, ...]]]
 
 
-def send(connect: Connect, slack: SlackStandIn, message: Message = MESSAGE, **changes: Any) -> Delivery:
+def send(connect: Connect, slack: SlackStandIn, message: Message = MESSAGE, **changes: Any) -> Posted:
     """One attempt of one task: its own connection, its own client."""
     options: dict[str, Any] = {"kind": MessageKind.SCHEMA_SYNC, "channel": "C1", "run_id": "scheduled__1", "to": ACME}
     options |= {"now": lambda: NOW, "sleep": lambda _: None} | changes

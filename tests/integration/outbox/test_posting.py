@@ -12,11 +12,12 @@ import pytest
 
 from include.schema_sync.errors import TransientError
 from include.schema_sync.notify.delivery import rows as tracking_rows
-from include.schema_sync.notify.delivery.outbox import Delivery, message_id
+from include.schema_sync.notify.delivery.outbox import message_id
 from include.schema_sync.notify.delivery.outgoing import DATA_TEAM
 from include.schema_sync.notify.messages.blocks import header, section
 from include.schema_sync.notify.messages.layout import Message, MessageKind
 from include.schema_sync.notify.slack.client import slack_client
+from include.schema_sync.notify.slack.transports import Posted
 from tests.integration.outbox.conftest import (
     ACME,
     INTEGRATION,
@@ -52,12 +53,13 @@ def dying_after(calls: int) -> Callable[[], datetime]:
 
 def test_message_is_posted_and_its_row_says_where_and_what(connect: Connect, slack: SlackStandIn) -> None:
     delivery = send(connect, slack)
+    id_ = message_id(ACME, MessageKind.SCHEMA_SYNC, "scheduled__1")
     (posted,) = slack.messages
     (row,) = rows(connect)
-    assert delivery == Delivery(delivery.internal_message_id, "C1", posted["ts"], already_sent=False, recorded=True)
+    assert delivery == Posted(posted["ts"], "C1")
     assert {key: row[key] for key in row if key not in ("id", "created_at")} == {
         "integration_id": UUID(INTEGRATION),
-        "internal_message_id": UUID(delivery.internal_message_id),
+        "internal_message_id": UUID(id_),
         "slack_channel_id": "C1",
         "slack_message_ts": posted["ts"],
         "slack_thread_ts": None,
@@ -78,8 +80,8 @@ def test_message_is_posted_and_its_row_says_where_and_what(connect: Connect, sla
         },
         "sent_at": NOW,
     }
-    assert posted["metadata"]["event_payload"] == {"internal_message_id": delivery.internal_message_id}
-    assert posted["blocks"][0] == {**MESSAGE.blocks[0], "block_id": f"schema_sync:{delivery.internal_message_id}"}
+    assert posted["metadata"]["event_payload"] == {"internal_message_id": id_}
+    assert posted["blocks"][0] == {**MESSAGE.blocks[0], "block_id": f"schema_sync:{id_}"}
     assert posted["unfurl_links"] is False
     # Nobody can have posted before: the ordinary case costs one call and needs no scope for history.
     assert slack.calls == ["chat.postMessage"]

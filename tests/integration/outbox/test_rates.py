@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from include.schema_sync.notify.delivery.outbox import Delivery, Sender, deliver
+from include.schema_sync.notify.delivery.outbox import Sender, deliver
 from include.schema_sync.notify.delivery.outgoing import Occasion
 from include.schema_sync.notify.messages.layout import MessageKind
 from include.schema_sync.notify.slack.client import slack_client
-from include.schema_sync.notify.slack.transports import WebApi
+from include.schema_sync.notify.slack.transports import Posted, WebApi
 from tests.integration.outbox.conftest import (
     ACME,
     LONG,
@@ -42,7 +42,7 @@ def test_a_thousand_alerts_from_sixteen_threads_meet_no_storm_of_429s(
     slack.calls_a_second = 250
     local = threading.local()
 
-    def alert(number: int) -> Delivery:
+    def alert(number: int) -> Posted:
         if not hasattr(local, "sender"):
             local.sender = Sender(connect(), WebApi(slack_client(TOKEN, base_url=slack.base_url)))
         return deliver(local.sender, ACME, MESSAGE, Occasion(MessageKind.SCHEMA_SYNC, f"run {number}"), f"C-{number}")

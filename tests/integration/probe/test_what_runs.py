@@ -138,7 +138,7 @@ def test_a_database_that_is_not_there_was_told_by_the_server_itself(fresh_databa
         return psycopg.connect(fresh_database, dbname=database)
 
     request = GroupRequest("s", "nowhere", "public", ("orders",))
-    (outcome,) = introspection.introspect_source(connect, POSTGRES, [request], timeout_s=30).groups
+    (outcome,) = introspection.introspect_source(connect, POSTGRES, [request], timeout_s=30)
     assert (outcome.snapshot.exists, outcome.probes) == (False, 0)
 
 

@@ -16,9 +16,8 @@ from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.errors import InvalidDatasetYml
 from include.schema_sync.introspect.organizations import unreachable_report
 from include.schema_sync.needs.placement import group_requests, place
-from include.schema_sync.notify.messages.conversation import drift_alert
+from include.schema_sync.notify.messages.conversation import drift_alert, error_notice
 from include.schema_sync.notify.messages.layout import Message, render_text
-from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.messages.summary import result_json, run_result, summary_message
 from include.schema_sync.nouns.dataset import Dataset, DataSource
 from include.schema_sync.nouns.discrepancy import Severity

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.schema_sync.needs.needs import Needs, needs_of
-from include.schema_sync.needs.qualifiers import DatasetNames, Meaning, Whereabouts, meaning_of
+from include.schema_sync.needs.qualifiers import DatasetNames, Meaning, Qualifiers, Whereabouts
 from include.schema_sync.yml.dataset import parse_dataset_yml
 
 AT = Whereabouts("Orders of today", "shop", "public")
@@ -225,8 +225,8 @@ words = st.from_regex(r"[A-Za-z_][A-Za-z0-9_ ]{0,8}", fullmatch=True)
 def test_quotes_around_a_qualifier_s_parts_change_nothing(parts):
     (definition,) = parse_dataset_yml("name: o\nrelationships: [{name: a b}, {name: c}]", name="row")
     quoted = ".".join(f'"{part}"' for part in parts)
-    plain = meaning_of(".".join(parts), definition, AT)
-    found = meaning_of(quoted, definition, AT)
+    plain = Qualifiers(definition, AT).meaning_of(".".join(parts))
+    found = Qualifiers(definition, AT).meaning_of(quoted)
     assert (plain is None) == (found is None)
     if plain is not None and found is not None:
         assert plain.targets == found.targets
@@ -236,14 +236,14 @@ def test_quotes_around_a_qualifier_s_parts_change_nothing(parts):
 @given(st.text(max_size=30))
 def test_any_qualifier_is_read_without_an_error(qualifier):
     (definition,) = parse_dataset_yml("name: o", name="row")
-    assert isinstance(meaning_of(qualifier, definition, AT), Meaning | None)
+    assert isinstance(Qualifiers(definition, AT).meaning_of(qualifier), Meaning | None)
 
 
 def test_a_dot_inside_of_quotes_parts_nothing():
     (definition,) = parse_dataset_yml("name: a.b", name="row")
-    assert meaning_of('"a.b"', definition, AT) == Meaning()
-    assert meaning_of("`a.b`", definition, AT) == Meaning()
-    assert meaning_of("a.b", definition, AT) is None
+    assert Qualifiers(definition, AT).meaning_of('"a.b"') == Meaning()
+    assert Qualifiers(definition, AT).meaning_of("`a.b`") == Meaning()
+    assert Qualifiers(definition, AT).meaning_of("a.b") is None
 
 
 def test_datasets_are_found_by_their_exact_name_before_any_other_case():

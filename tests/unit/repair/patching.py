@@ -13,6 +13,7 @@ from include.schema_sync.nouns.snapshot import Column, GroupSnapshot, Organizati
 from include.schema_sync.repair.before_and_after import Context
 from include.schema_sync.repair.patches import suggest_patches
 from include.schema_sync.repair.suggest import PatchOptions
+from include.schema_sync.repair.unified_diff import apply_diff
 from include.schema_sync.warehouses import dialect_for
 
 NO_NEWLINE = "\\ No newline at end of file"
@@ -78,7 +79,9 @@ def apply(text: str, patch: str) -> str:
             if mark in " +":
                 new.append(line)
                 counts["+"] -= 1
-    return "".join([*new, *old[at:]])
+    result = "".join([*new, *old[at:]])
+    assert apply_diff(text, patch) == result
+    return result
 
 
 def patched(yml: str, *columns: Column, source: str = "postgres", options: PatchOptions = EVERYTHING) -> str:

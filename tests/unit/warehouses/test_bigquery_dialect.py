@@ -175,7 +175,7 @@ def test_documented_tables_are_clean_nested_fields_included() -> None:
     connection = GoldenConnection(rows)
     report, outcome = check(BIGQUERY, connection, commits, population, **PLACE)
     assert found(report) == set()
-    assert [group.statements for group in outcome.groups] == [1]
+    assert [group.statements for group in outcome] == [1]
     assert connection.probes == []
     assert connection.catalogue[0][1] == {"schema": "sales", "tables": ["commits", "events_*"]}
 

@@ -152,7 +152,7 @@ def test_documented_tables_are_clean_in_any_letter_case() -> None:
                   Fare_Amount="float", pickup_zip="integer", dropoff_zip="int")  # fmt: skip
     report, outcome = check(DATABRICKS, connection, trips, **PLACE)
     assert found(report) == set()
-    assert [group.statements for group in outcome.groups] == [1]
+    assert [group.statements for group in outcome] == [1]
     assert connection.probes == []
 
 

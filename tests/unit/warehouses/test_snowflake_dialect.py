@@ -108,7 +108,7 @@ def test_documented_rows_are_clean_and_a_dropped_column_is_not() -> None:
     connection = GoldenConnection(table_rows("PUBLIC", "ORDERS", ORDERS), refuse)
     report, outcome = check(SNOWFLAKE, connection, declared, **PLACE)
     assert found(report) == {("missing_column", "ORDERS", "o_clerk")}
-    assert [group.statements for group in outcome.groups] == [1]
+    assert [group.statements for group in outcome] == [1]
     assert all('FROM SHOP."PUBLIC"."ORDERS"' in probe for probe in connection.probes)
 
 

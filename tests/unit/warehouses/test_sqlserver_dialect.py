@@ -162,7 +162,7 @@ def test_documented_tables_are_clean_alias_types_and_synonyms_included() -> None
                    ModifiedDate="datetime")  # fmt: skip
     report, outcome = check(SQLSERVER, connection, department, people, **PLACE)
     assert found(report) == set()
-    assert [group.statements for group in outcome.groups] == [1]
+    assert [group.statements for group in outcome] == [1]
     assert connection.probes == []
 
 

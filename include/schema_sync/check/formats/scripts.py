@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...nouns.discrepancy import Severity
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from ..run import CheckResult, Finding
 
 JSON_VERSION = 1
+_AS_FOUND = ("database", "schema", "table", "column", "declared", "actual", "suggestion")
 
 
 def json_report(result: CheckResult) -> str:
@@ -31,11 +31,14 @@ def json_report(result: CheckResult) -> str:
                 "unchecked": len(result.unchecked),
             },
             "findings": [_finding(finding) for finding in result.findings],
-            "unchecked": [{"file": note.path, "reason": note.text} for note in result.unchecked],
-            "skipped": [{"file": note.path, "reason": note.text} for note in result.skipped],
+            **{
+                key: [{"file": note.path, "reason": note.text} for note in notes]
+                for key, notes in (("unchecked", result.unchecked), ("skipped", result.skipped))
+            },
             "stale": [{"file": note.path, "finding": note.text} for note in result.stale],
             "patches": [
-                {"diff": patch.diff, "fixes": list(patch.fixes), "probable": patch.probable} for patch in result.patches
+                {"diff": patch.diff, "fixes": list(patch.fixes), "probable": patch.probable, "compiled": patch.compiled}
+                for patch in result.patches
             ],
         },
         indent=2,
@@ -51,15 +54,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": str(found.severity),
         "message": found.message,
         "dataset": finding.dataset or found.dataset_name,
-        "database": found.database,
-        "schema": found.schema,
-        "table": found.table,
-        "column": found.column,
-        "declared": found.declared,
-        "actual": found.actual,
-        "suggestion": found.suggestion,
+        **{key: getattr(found, key) for key in _AS_FOUND},
         "users": list(found.users),
-        "impact": None if found.impact is None else asdict(found.impact),
-        "changed": None if found.changed is None else asdict(found.changed),
+        "impact": None,  # only the daily run knows charts, and what was there before
+        "changed": None,
         "fingerprint": found.fingerprint,
     }

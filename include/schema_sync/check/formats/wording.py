@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...nouns.discrepancy import Discrepancy, Impact, Severity
+from ...nouns.discrepancy import Discrepancy, Severity
 from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import SuggestedPatch
 from ...text import counted, visible
@@ -35,7 +35,8 @@ def by_reason(notes: Sequence[Note]) -> dict[str, list[str]]:
 
 
 def patch_title(patch: SuggestedPatch) -> str:
-    return "Probable patch (look at each rename first)" if patch.probable else "Suggested patch"
+    title = "Probable patch (look at each rename first)" if patch.probable else "Suggested patch"
+    return f"{title}, compiled by the warehouse" if patch.compiled else title
 
 
 def place(found: Discrepancy) -> str:
@@ -43,11 +44,8 @@ def place(found: Discrepancy) -> str:
 
 
 def hit(found: Discrepancy) -> str:
-    """Who fails with it: ``metric revenue, metric aov and 3 more · 4 charts on 2 dashboards``; may be empty."""
-    parts = [_listed(found.users)] if len(found.users) > 1 else []
-    if found.impact is not None:
-        parts.append(_impact(found.impact))
-    return visible(" · ".join(part for part in parts if part), 1_000)
+    """Who fails with it: ``metric revenue, metric aov and 3 more``; empty where it is one, whom the message names."""
+    return visible(_listed(found.users), 1_000) if len(found.users) > 1 else ""
 
 
 def totals(result: CheckResult) -> str:
@@ -61,17 +59,6 @@ def totals(result: CheckResult) -> str:
 
 def files_against(result: CheckResult) -> str:
     return f"{counted(len(result.files), 'file', 'files')} against {result.warehouse}"
-
-
-def _impact(impact: Impact) -> str:
-    shown = [
-        counted(number, one, f"{one}s")
-        for number, one in ((impact.charts, "chart"), (impact.dashboards, "dashboard"), (impact.reports, "report"))
-        if number
-    ]
-    names = f" ({_listed(impact.names)})" if impact.names else ""
-    unread = f"; {counted(impact.unread, 'more chart', 'more charts')} could not be read" if impact.unread else ""
-    return f"{', '.join(shown)}{names}{unread}" if shown or unread else ""
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -1,4 +1,5 @@
 -- What the demo's customers really have in their warehouses today. `-- database NAME` starts a database.
+-- Customers let the role schema_sync_reader read, though not everything.
 
 -- database acme_shop
 CREATE TABLE customers (
@@ -15,6 +16,7 @@ CREATE TABLE orders (
     ordered_at  timestamptz NOT NULL
 );
 CREATE VIEW open_orders AS SELECT order_id, customer_id, amount FROM orders WHERE status = 'open';
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO schema_sync_reader;
 
 -- database bluebird
 CREATE SCHEMA sales;
@@ -32,7 +34,9 @@ CREATE MATERIALIZED VIEW sales.customer_value AS
 CREATE TABLE sales."Stores" (store_id integer, city text);
 CREATE TABLE sales.refunds_archive (refund_id bigint, order_id bigint);
 CREATE TABLE sales.payroll (employee text, salary numeric);
-REVOKE ALL ON sales.payroll FROM PUBLIC;
+GRANT USAGE ON SCHEMA sales TO schema_sync_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA sales TO schema_sync_reader;
+REVOKE ALL ON sales.payroll FROM schema_sync_reader;
 
 -- database cobalt
 CREATE SCHEMA fleet;
@@ -40,6 +44,8 @@ CREATE SCHEMA billing;
 CREATE TABLE fleet.trucks (truck_id integer PRIMARY KEY, plate text, bought_on date);
 CREATE TABLE fleet.trips (trip_id bigint, truck_id integer, distance_km double precision, started_at timestamptz);
 CREATE TABLE billing.invoices (invoice_id bigint, total integer, issued_on date);
+GRANT USAGE ON SCHEMA fleet, billing TO schema_sync_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA fleet, billing TO schema_sync_reader;
 
 -- database ember
 -- yesterday: `rentals.film_id` was an integer, `late` was a state, and `box_office` was filled
@@ -54,7 +60,10 @@ CREATE TABLE rentals (
 );
 CREATE MATERIALIZED VIEW box_office AS
     SELECT film_id, count(*) AS rentals FROM rentals GROUP BY film_id WITH NO DATA;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO schema_sync_reader;
 
 -- database harbor
 CREATE SCHEMA clinic;
 CREATE TABLE clinic.visits (visit_id bigint, patient_id bigint, visited_at timestamptz);
+GRANT USAGE ON SCHEMA clinic TO schema_sync_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA clinic TO schema_sync_reader;

@@ -11,16 +11,8 @@ from dataclasses import dataclass, replace
 from ...nouns.discrepancy import Severity
 from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
-from ..delivery.unfinished import Unfinished
-from ..incidents import (
-    IncidentChange,
-    IncidentState,
-    advance,
-    continues,
-    is_older,
-    run_moment,
-    time_between,
-)
+from ..delivery.rows import Unfinished
+from ..incidents import IncidentChange, IncidentState, advance, continues, is_older, run_moment, time_between
 from ..messages.conversation import REMIND_AFTER
 from .memory import Conversation, Memory, Remembered
 
@@ -31,11 +23,7 @@ LATER_RUN = "a later run has spoken already: this one says nothing"
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Begin a conversation.
-
-    :ivar previous: what was open before, and told elsewhere.
-    :ivar thread_ts: of the thread that it goes into (error notices only).
-    """
+    """Begin a conversation, an error notice perhaps in a thread; ``previous`` was open before, and told elsewhere."""
 
     change: IncidentChange
     previous: IncidentState | None = None
@@ -57,7 +45,6 @@ class Continue:
 
     :ivar previous: what people know.
     :ivar repeats: this run has said it, or began to.
-    :ivar revision: as of :class:`Memory`.
     :ivar moved: the organization has another channel now; this conversation is only brought to its end.
     """
 
@@ -71,10 +58,9 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Say nothing.
+    """Say nothing; ``note`` says why.
 
     :ivar change: what changed without anybody's being told; None: nothing, or a later run has spoken.
-    :ivar note: why.
     :ivar remembered: what the conversation's row is to say from now on, None: what it says.
     """
 
@@ -118,9 +104,8 @@ def decide(
 
 
 def decide_notice(notice: Conversation, drift: Conversation, run: RunFacts, channel: str, *, failed: bool) -> Decision:
-    """What a run says about its check: that it failed, once per streak of failing runs.
+    """What a run says about its check: that it failed, once per streak of failing runs, in the thread of what is open.
 
-    :param drift: a notice goes into the thread of what is open in the channel.
     :param failed: False: nothing is said, but the next failure is told anew.
     """
     memory = notice.memory

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..delivery.outgoing import json_content
-from ..delivery.unfinished import Unfinished, fetch_unfinished
+from ..delivery.rows import Unfinished, fetch_unfinished
 from ..incidents import IncidentState, state_from_json, state_to_json
 from ..messages.layout import MessageKind
 
@@ -66,8 +66,7 @@ class Memory:
     """The content of a conversation's first row.
 
     :ivar text, blocks: of the first message as it is to read.
-    :ivar state: after the run that spoke last, or is about to.
-    :ivar before: as that run found it.
+    :ivar state, before: after the run that spoke last, or is about to, and as that run found it.
     :ivar delivered: that run's main message is in Slack, or it had none to send.
     :ivar started_here: that run began the conversation.
     :ivar requested_channel: the channel as the integration named it; Slack may call it otherwise.
@@ -100,12 +99,6 @@ class Memory:
     def dates(self) -> dict[str, str]:
         """{fingerprint: since when it is known} of everything that is open, told or not."""
         return {problem.fingerprint: problem.first_seen for problem in self.state.problems}
-
-    def to_json(self) -> dict[str, Any]:
-        """What the row's content has beside what every message's has."""
-        own = {key: getattr(self, attribute) for key, attribute in _KEYS.items()}
-        before = None if self.before is None else state_to_json(self.before)
-        return {"version": VERSION, "state": state_to_json(self.state), "before": before, **own}
 
 
 def memory_of(content: object) -> Memory | None:
@@ -146,27 +139,20 @@ NO_CONVERSATION = Conversation()
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """All that is remembered of one integration.
-
-    :ivar unfinished: rows that were reserved, and of which it is not known whether their messages are in Slack.
-    """
+    """All that is remembered of one integration."""
 
     drift: Conversation = NO_CONVERSATION
     notice: Conversation = NO_CONVERSATION
     unfinished: tuple[Unfinished, ...] = ()
 
 
-def lock_integration(connection: Connection, integration_id: str) -> None:
-    """Until the transaction ends, nobody else decides about this integration's conversations."""
-    connection.execute(_LOCK_INTEGRATION, {"integration_id": integration_id})
-
-
 def recall(connection: Connection, integration_ids: Sequence[str], *, lock: bool = False) -> dict[str, Remembered]:
-    """Read what is remembered, in two statements.
+    """{integration id: what is remembered}, in two statements.
 
-    :param lock: keep the conversations' rows locked until the transaction ends.
-    :return: {integration id: what is remembered}, for each that was asked for.
+    :param lock: until the transaction ends, the rows are locked, and nobody else decides about these integrations.
     """
+    for id_ in integration_ids if lock else ():
+        connection.execute(_LOCK_INTEGRATION, {"integration_id": id_})
     ids = {"ids": list(integration_ids)}
     found: dict[str, dict[str, Conversation]] = {id_: {} for id_ in integration_ids}
     rows: Any = connection.execute(_NEWEST_LOCKED if lock else _NEWEST, ids).fetchall()
@@ -190,8 +176,10 @@ def lock_memory(connection: Connection, id_: str) -> Memory | None:
 
 
 def content_of(memory: Memory, kind: MessageKind) -> str:
-    """The whole content of the row of a conversation's first message."""
-    return json_content(kind, memory.state.run_id, memory.text, memory.blocks, memory.to_json())
+    own = {key: getattr(memory, attribute) for key, attribute in _KEYS.items()}
+    before = None if memory.before is None else state_to_json(memory.before)
+    remembered = {"version": VERSION, "state": state_to_json(memory.state), "before": before, **own}
+    return json_content(kind, memory.state.run_id, memory.text, memory.blocks, remembered)
 
 
 def remember(connection: Connection, id_: str, memory: Memory, kind: MessageKind) -> None:

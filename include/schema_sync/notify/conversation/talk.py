@@ -1,14 +1,10 @@
 """Conduct an organization's conversations: gather, decide, write, carry out; whatever crashes in between.
 
-A run
-
-1. gathers what the database remembers, and settles what earlier runs left unfinished;
-2. decides (:mod:`decide`) and writes down what it is about to say, under a lock on the integration and in one
-   transaction: for a new conversation as a reservation, else as the state together with the one before;
-3. says it without that lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and
-   sees that no other run has spoken since;
-4. has written "told" in the transaction that confirms its main message, so that a retry derives the same turn and finds
-   each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
+A run gathers what the database remembers, and settles what earlier runs left unfinished. It decides (:mod:`decide`) and
+writes down what it is about to say, under a lock on the integration and in one transaction. It says it without that
+lock (:mod:`carry_out`), each part in a transaction that first locks the conversation's row and sees that no other run
+has spoken since. In the transaction that confirms its main message it writes "told": so a retry derives the same turn
+and finds each part done, and the next run repeats what a dead one could not say, with the dates on which it was found.
 """
 
 from __future__ import annotations
@@ -17,39 +13,22 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ...errors import TransientError
 from ...nouns.discrepancy import Severity
 from ...nouns.report import OrganizationReport
 from ...nouns.run import RunFacts
 from ..delivery import rows
-from ..delivery.outbox import SETTLE_S, OvertakenError, Sender
+from ..delivery.outbox import SETTLE_S, OvertakenError, Sender, message_id
 from ..delivery.outgoing import Addressee
-from ..delivery.unfinished import Unfinished, settle
+from ..delivery.rows import Unfinished
 from ..incidents import IncidentChange, run_moment
-from ..messages.conversation import Turn, turn
+from ..messages.conversation import Turn, error_notice, turn
 from ..messages.layout import MessageKind
-from ..messages.organization import error_notice
 from .acknowledgements import Acknowledgement, acknowledged, quieted
-from .carry_out import ConversationGoneError, carry_out
+from .carry_out import ConversationGoneError, ConversationOutcome, Plan, Speaker
 from .decide import Continue, Decision, Open, Silent, TakeOver, decide, decide_notice, to_settle
-from .memory import (
-    Conversation,
-    Memory,
-    Remembered,
-    content_of,
-    digest,
-    lock_integration,
-    lock_memory,
-    recall,
-    remember,
-    unused_id,
-)
-from .plan import ConversationOutcome, Plan, Speech
-
-if TYPE_CHECKING:
-    pass
+from .memory import Conversation, Memory, Remembered, content_of, digest, lock_memory, recall, remember, unused_id
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +63,7 @@ class Talk:
         for _ in range(_ROUNDS):
             try:
                 plan = self._plan()
-                return plan if isinstance(plan, ConversationOutcome) else carry_out(self.sender, plan)
+                return plan if isinstance(plan, ConversationOutcome) else Speaker(self.sender, plan).carry_out()
             except ConversationGoneError as gone:
                 log.warning("The conversation of %s goes on in a new message: %s", self.to.whom, gone)
             except OvertakenError as overtaken:
@@ -115,10 +94,6 @@ class Talk:
     def _is_whole(self) -> bool:
         return self.report.error is None and not self.report.unchecked
 
-    @property
-    def _speech(self) -> Speech:
-        return Speech(self.to, self.run)
-
     def _plan(self) -> Plan | ConversationOutcome:
         known: dict[str, str] = {}
         notes: list[str] = []
@@ -128,7 +103,6 @@ class Talk:
         while True:
             with rows.row_errors("read a conversation from slack_message_tracking", whom=self.to.whom):
                 rows.begin(self.sender.database)
-                lock_integration(self.sender.database, integration_id)
                 remembered = recall(self.sender.database, [integration_id], lock=True)[integration_id]
                 left = self.to_settle(remembered)
                 may_ask = not asked and self._may_be_acknowledged(remembered.drift)
@@ -151,10 +125,7 @@ class Talk:
         return bool(memory.state.problems) and memory.state.as_of < run_moment(self.run)
 
     def _settle(self, row: Unfinished, remembered: Remembered, notes: list[str]) -> dict[str, str]:
-        """Is the message of a dead attempt in Slack? If not, its row is removed.
-
-        :return: {fingerprint: since when} of what it was to tell.
-        """
+        """Settle a row of a dead attempt. :return: {fingerprint: since when} of what it was to tell, and never did."""
         of_notice = row.id == remembered.notice.id
         owner = remembered.notice if of_notice else remembered.drift
         self.sender.sleep(max(SETTLE_S - row.age_s, 0.0))
@@ -162,7 +133,7 @@ class Talk:
             rows.begin(self.sender.database)
             # First the conversation, then the message: the order in which everybody locks them.
             memory = lock_memory(self.sender.database, owner.id) if owner.id else None
-            seen = settle(self.sender, row)
+            seen = self.sender.settle(row)
             if seen.ts is not None and memory is not None and row.id in (owner.id, memory.reply):
                 kind = MessageKind.SCHEMA_SYNC_ERROR if of_notice else MessageKind.SCHEMA_SYNC
                 remember(self.sender.database, owner.id, replace(memory, delivered=True), kind)
@@ -217,9 +188,10 @@ class Talk:
     def _reserve(self, kind: MessageKind, decision: Open | TakeOver, notes: list[str]) -> Plan:
         """Reserve the first message of a new conversation, or take over this run's own reservation."""
         if isinstance(decision, TakeOver):
-            row_id, thread_ts = decision.conversation.id, decision.conversation.thread_ts
+            about = replace(decision.conversation, channel=self.channel)
         else:
-            row_id, thread_ts = unused_id(self.sender.database, self._speech.id_of(kind)), decision.thread_ts
+            row_id = unused_id(self.sender.database, message_id(self.to, kind, self.run.run_id))
+            about = Conversation(row_id, self.channel, thread_ts=decision.thread_ts)
         said = self._turn(kind, decision.change)
         memory = Memory(
             text=said.parent.text,
@@ -231,12 +203,12 @@ class Talk:
             requested_channel=self.channel,
             digest=digest(said.parent),
         )
-        plan = Plan(self._speech, kind, row_id, self.channel, "", thread_ts, decision.change, said, memory)
+        plan = Plan(self.to, self.run.run_id, kind, about, decision.change, said, memory)
         facts = {"note": "; ".join(notes)} if notes else {}
         outgoing = replace(plan.first(), content=content_of(memory, kind), facts=facts)
         reservation = rows.insert_reservation(self.sender.database, outgoing, str(uuid.uuid4()), self.sender.now())
         if not reservation.made:
-            remember(self.sender.database, row_id, memory, kind)
+            remember(self.sender.database, about.id, memory, kind)
         return replace(plan, reservation=reservation)
 
     def _write_turn(self, kind: MessageKind, decision: Continue, reactions: list[tuple[str, str]] | None) -> Plan:
@@ -246,6 +218,7 @@ class Talk:
         known = None if memory.acknowledged is None else Acknowledgement(*memory.acknowledged)
         ack = acknowledged(reactions, known, self.run)
         said = self._turn(kind, decision.change, None if started_here else decision, ack)
+        reply_id = message_id(self.to, said.reply_kind, self.run.run_id, action="reply", revision=decision.revision)
         fresh = replace(
             memory,
             text=said.parent.text,
@@ -255,12 +228,9 @@ class Talk:
             delivered=said.reply is None or (decision.repeats and memory.delivered),
             started_here=started_here,
             revision=decision.revision,
-            reply=None if said.reply is None else self._speech.id_of(said.reply_kind, "reply", decision.revision),
+            reply=None if said.reply is None else reply_id,
             reply_kind=str(said.reply_kind),
             acknowledged=None if ack is None else (ack.reaction, ack.user, ack.since),
         )
         remember(self.sender.database, about.id, fresh, kind)
-        return Plan(
-            self._speech, kind, about.id, about.channel, about.ts, about.thread_ts, decision.change, said, fresh,
-            moved=decision.moved,
-        )  # fmt: skip
+        return Plan(self.to, self.run.run_id, kind, about, decision.change, said, fresh, moved=decision.moved)

@@ -27,23 +27,13 @@ AIRFLOW_TABLES = ("xcom", "task_instance", "task_instance_history", "dag_run", "
 # Airflow restricts by a column dag_id, also where a table has none (3.3.2): it then cleans the other tables and fails.
 # The rows of this one go with their runs.
 _GO_WITH_THEIR_RUNS = {"deadline"}
+# psycopg's words → those of `airflow connections get`.
+_CONNECTION = {"host": "host", "port": "port", "dbname": "schema", "user": "login", "password": "password"}
 _NOT_CLEANED = re.compile(r"did not clean them: \[([^\]]*)\]")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """:return: 0 done, 1 something could not be cleaned, 2 wrong arguments (argparse)."""
-    asked = _parser().parse_args(arguments)
-    before = datetime.now(UTC) - timedelta(days=asked.days)
-    done = "would be deleted" if asked.dry_run else "deleted"
-    failed = False
-    if not asked.only_airflow:
-        failed |= not _clean_messages(before, asked.dry_run, done)
-    if not asked.only_messages:
-        failed |= not _clean_airflow(before, asked.dry_run)
-    return int(failed)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clean-up",
         description="Deletes what Schema Sync and Airflow have recorded of old runs. Open conversations stay, and so "
@@ -55,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--only-messages", action="store_true", help="rows of slack_message_tracking only")
     only.add_argument("--only-airflow", action="store_true", help="Airflow's own tables only")
-    return parser
+    asked = parser.parse_args(arguments)
+    before = datetime.now(UTC) - timedelta(days=asked.days)
+    messages_cleaned = asked.only_airflow or _clean_messages(before, asked.dry_run)
+    airflow_cleaned = asked.only_messages or _clean_airflow(before, asked.dry_run)
+    return 0 if messages_cleaned and airflow_cleaned else 1
 
 
 def _days(text: str) -> int:
@@ -66,7 +60,7 @@ def _days(text: str) -> int:
     return int(text)
 
 
-def _clean_messages(before: datetime, dry_run: bool, done: str) -> bool:
+def _clean_messages(before: datetime, dry_run: bool) -> bool:
     import psycopg
 
     try:
@@ -79,6 +73,7 @@ def _clean_messages(before: datetime, dry_run: bool, done: str) -> bool:
         )
     except SchemaSyncError as error:
         return _failed(str(error))
+    done = "would be deleted" if dry_run else "deleted"
     _say(f"slack_message_tracking: {sum(deleted.values())} row(s) older than {before:%Y-%m-%d} {done}")
     for kind, number in deleted.items():
         _say(f"  {kind}: {number}")
@@ -86,29 +81,20 @@ def _clean_messages(before: datetime, dry_run: bool, done: str) -> bool:
 
 
 def _application_db() -> dict[str, Any]:
-    """What psycopg needs to connect: the Airflow connection ``app_db``, wherever it is kept.
-
-    :raises TerminalError: it does not exist.
-    """
+    """What psycopg needs to connect: the Airflow connection ``app_db``, wherever it is kept."""
     answer = _airflow("connections", "get", "app_db", "--output", "json")
     try:
         (found,) = json.loads(answer.stdout)
-        extra = found["extra_dejson"]
-        parameters = {
-            "host": found["host"],
-            "port": found["port"],
-            "dbname": found["schema"],
-            "user": found["login"],
-            "password": found["password"],
-            "connect_timeout": 10,
-            **{name: str(value) for name, value in extra.items() if name.startswith(("ssl", "keepalives", "options"))},
-        }
+        parameters = {name: found[key] for name, key in _CONNECTION.items()}
+        for name, value in found["extra_dejson"].items():
+            if name.startswith(("ssl", "keepalives", "options")):
+                parameters[name] = str(value)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise TerminalError(
             "The Airflow connection `app_db` was not found, so no message row was looked at. Create it, for instance "
             "with the environment variable AIRFLOW_CONN_APP_DB."
         ) from None
-    return {name: value for name, value in parameters.items() if value not in (None, "")}
+    return {"connect_timeout": 10, **{name: value for name, value in parameters.items() if value not in (None, "")}}
 
 
 def _clean_airflow(before: datetime, dry_run: bool) -> bool:

@@ -27,17 +27,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
-from ..slack import web_api
+from ..messages.layout import MessageKind
 from ..slack.history import LookUp
-from ..slack.transports import Slack
-from ..slack.web_api import Posted
+from ..slack.transports import Posted, Slack, kept_of, rest
 from . import rows as tracking_rows
-from .outgoing import Addressee, Occasion, Outgoing
-from .rows import MIGRATION, Reservation, Row
+from .outgoing import DATA_TEAM, Addressee, Occasion, Outgoing
+from .rows import MIGRATION, Reservation, Row, Unfinished
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..messages.layout import Message, MessageKind
+    from ..messages.blocks import Block
+    from ..messages.layout import Message
+
+    Step = Callable[[Connection], None]
 
 log = logging.getLogger(__name__)
 
@@ -52,80 +54,48 @@ SETTLE_S = 5.0
 _ROUNDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message that is in Slack.
-
-    :ivar ts: Slack's id of the message within ``channel``.
-    :ivar already_sent: an earlier attempt had posted it; this one did not.
-    :ivar recorded: False when an older database cannot hold its row.
-    :ivar replies: pages of the thread that are in Slack.
-    :ivar thread_error: why the rest of the thread will not follow, or None.
-    :ivar kept: how many blocks of its body it has, None: all; the others are a page of the thread.
-    """
-
-    internal_message_id: str
-    channel: str
-    ts: str
-    already_sent: bool
-    recorded: bool
-    replies: int = 0
-    thread_error: str | None = None
-    kept: int | None = None
-
-
 class ThreadIncompleteError(TransientError):
-    """The message is in Slack (``delivery``), the rest of its thread is not; another attempt continues there."""
-
-    def __init__(self, message: str, *, delivery: Delivery) -> None:
-        super().__init__(message)
-        self.delivery = delivery
+    """The message is in Slack, the rest of its thread is not; another attempt continues there."""
 
 
 class OvertakenError(SchemaSyncError):
     """Another run has spoken since, or another attempt of this one: what was to be said is out of date."""
 
 
-def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion, channel: str) -> Delivery:
+def deliver(sender: Sender, to: Addressee, message: Message, occasion: Occasion, channel: str) -> Posted:
     """Send ``message`` and its replies, each once and each with its row, however often this is called.
 
     What was sent before, and reads differently now, is brought up to date. A webhook changes nothing that was said,
     names no message and shows no history: its row's ts is ``webhook``, its pages have none, and an attempt that died
     between posting and confirming posts again.
 
-    :param sender: its connection is not in autocommit mode and in no transaction: this commits. Without one (the
-        database cannot be reached) the message is sent all the same, and not recorded.
-    :raises TerminalError: Slack refused the message and nothing was posted; the message says what to do.
+    :param sender: its connection is in no transaction and not in autocommit mode: this commits. Without one the message
+        is sent all the same, and not recorded.
+    :raises TerminalError: Slack refused the message and nothing was posted.
     :raises TransientError: it is not known whether the message was posted; the next attempt finds out.
     :raises ThreadIncompleteError: the message was posted, a reply met a transient error.
     """
     tracking_rows.refuse_autocommit(sender.connection)
     kind, run_id = occasion.kind, occasion.run_id
-
-    def id_of(page: int) -> str:
-        return message_id(to, kind, run_id, page=page, action=occasion.about)
-
-    first = Outgoing(id_of(0), kind, to, channel, None, run_id, message.text, message.blocks)
-    delivery = sender.send(first)
+    id_of = partial(message_id, to, kind, run_id, action=occasion.about)
+    first = Outgoing(id_of(), kind, to, channel, None, run_id, message.text, message.blocks)
+    posted = sender.send(first)
     if not sender.slack.has_threads:
-        return delivery
-    pages = [
-        replace(
-            first,
-            id=id_of(page),
-            channel=delivery.channel,
-            thread_ts=delivery.ts,
-            text=reply.text,
-            blocks=reply.blocks,
-            action="page",
-        )
-        for page, reply in enumerate(message.replies, start=1)
-    ]
-    delivered = sender.send_pages(first, delivery, pages)
-    if delivery.already_sent:
+        return posted
+    pages = pages_of(first, posted, message, id_of)
+    delivered = sender.send_pages(first, posted, pages)
+    if posted.already_sent:
         for outgoing in (first, *pages):
             sender.refresh(outgoing)
     return delivered
+
+
+def pages_of(parent: Outgoing, posted: Posted, message: Message, id_of: Callable[..., str]) -> list[Outgoing]:
+    """What follows a message in its thread. :param id_of: ``page`` → id; pages are counted from 1."""
+    return [
+        _page(parent, posted, id_of(page=number), reply.text, reply.blocks)
+        for number, reply in enumerate(message.replies, start=1)
+    ]
 
 
 def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> bool:
@@ -138,22 +108,18 @@ def is_delivered(connection: Connection, to: Addressee, occasion: Occasion) -> b
     return row is not None and bool(row.ts)
 
 
-def message_id(to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "") -> str:
-    """The UUIDv5 that stands for one message of one run in the database and in Slack.
-
-    :param page: 0 is the message itself.
-    :param action: tells apart what a run says of one kind; empty for a message of its own.
-    """
+def message_id(
+    to: Addressee, kind: MessageKind, run_id: str, *, page: int = 0, action: str = "", revision: int = 0
+) -> str:
+    """The UUIDv5 that stands for one message of one run in the database and in Slack; page 0 is the message itself."""
+    action = f"{action}:{revision}" if revision else action
     about = [to.organization_id, to.integration_id, str(kind), run_id, *([action] if action else [])]
     return str(uuid.uuid5(NAMESPACE, json.dumps([*about, page] if page else about)))
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends messages once each.
-
-    :ivar connection: None when the application database cannot be reached.
-    """
+    """Sends messages once each. :ivar connection: None when the application database cannot be reached."""
 
     connection: Connection | None
     slack: Slack
@@ -162,7 +128,6 @@ class Sender:
 
     @property
     def database(self) -> Connection:
-        """The connection, for callers who cannot do without."""
         assert self.connection is not None  # noqa: S101 - for the type checker
         return self.connection
 
@@ -171,13 +136,12 @@ class Sender:
         outgoing: Outgoing,
         *,
         reservation: Reservation | None = None,
-        guard: Callable[[Connection], None] | None = None,
-        also: Callable[[Connection], None] | None = None,
-    ) -> Delivery:
+        guard: Step | None = None,
+        also: Step | None = None,
+    ) -> Posted:
         """Send one message.
 
-        :param reservation: the row as the caller has reserved it, in one transaction with its reasons. If it is gone,
-            so are they.
+        :param reservation: the row as the caller has reserved it with its reasons. If it is gone, so are they.
         :param guard: called in the transaction that posts, before the message's own row is locked; raises
             :class:`OvertakenError` when it must not be posted any more.
         :param also: what becomes true in the transaction that confirms.
@@ -200,7 +164,6 @@ class Sender:
                     turn_taken = True
                 with tracking_rows.row_errors("lock a row of slack_message_tracking", whom=outgoing.whom):
                     tracking_rows.begin(connection)
-                row: Row | None
                 try:
                     if guard is not None:
                         guard(connection)
@@ -215,56 +178,41 @@ class Sender:
                     continue
                 if row.ts:
                     log.info("Slack message %s was sent before: nothing is posted", outgoing.id)
-                    return Delivery(outgoing.id, row.channel, row.ts, already_sent=True, recorded=True, kept=row.kept)
+                    return Posted(row.ts, row.channel, row.kept, already_sent=True)
                 fresh = row.attempt == reservation.attempt
                 if not fresh and not settled and (left := _unsettled_s(row)) > 0:
                     settled = True
                     tracking_rows.roll_back(connection)
                     self.sleep(left)
                     continue
-                return self._send_locked(connection, outgoing, row, fresh, also)
+                return self._send_locked(outgoing, row, fresh, also)
             finally:
                 # Gives the lock back on every path; after a commit there is nothing to roll back.
                 tracking_rows.roll_back(connection)
         raise TransientError(f"Several workers at once failed to send message {outgoing.id} for {outgoing.whom}.")
 
     def send_pages(
-        self,
-        parent: Outgoing,
-        delivery: Delivery,
-        pages: list[Outgoing],
-        *,
-        guard: Callable[[Connection], None] | None = None,
-    ) -> Delivery:
-        """Send what follows a message in its thread.
-
-        :raises ThreadIncompleteError: a page met a transient error.
-        """
-        thread_ts = parent.thread_ts or delivery.ts
-        queue = [*_remainder(parent, delivery, thread_ts), *pages]
-        total = len(queue)
+        self, parent: Outgoing, posted: Posted, pages: list[Outgoing], *, guard: Step | None = None
+    ) -> Posted:
+        """:raises ThreadIncompleteError: a page met a transient error."""
+        queue = [*_remainder(parent, posted), *pages]
+        number = 0
         while queue:
             outgoing = queue.pop(0)
-            number = delivery.replies + 1
-            failed = f"The message is in Slack, page {number} of {total} of its thread is not"
+            number += 1
+            failed = f"The message is in Slack, page {number} of {number + len(queue)} of its thread is not"
             try:
-                sent = self.send(outgoing, guard=guard)
+                page = self.send(outgoing, guard=guard)
             except TransientError as error:
-                raise ThreadIncompleteError(f"{failed}. {error}", delivery=delivery) from None
+                raise ThreadIncompleteError(f"{failed}. {error}") from None
             except TerminalError as error:
                 log.warning("%s. %s", failed, error)
-                return replace(delivery, thread_error=str(error))
-            more = _remainder(outgoing, sent, thread_ts)
-            queue[:0] = more
-            total += len(more)
-            delivery = replace(delivery, replies=number)
-        return delivery
+                return replace(posted, thread_error=str(error))
+            queue[:0] = _remainder(outgoing, page)
+        return posted
 
     def update(self, outgoing: Outgoing, *, ts: str, row_id: str) -> None:
-        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction.
-
-        :param row_id: of the message's row, whose marker it keeps.
-        """
+        """Let the message ``ts`` read as ``outgoing`` does, in the caller's transaction, and keep its row's marker."""
         check = partial(tracking_rows.still_held, self.database, whom=outgoing.whom)
         self.slack.update(outgoing, ts, f"schema_sync:{row_id}", check)
 
@@ -285,48 +233,57 @@ class Sender:
         finally:
             tracking_rows.roll_back(connection)
 
-    def _send_locked(
-        self,
-        connection: Connection,
-        outgoing: Outgoing,
-        row: Row,
-        fresh: bool,
-        also: Callable[[Connection], None] | None,
-    ) -> Delivery:
+    def settle(self, unfinished: Unfinished) -> LookUp:
+        """Confirm a row when its message is in Slack, else remove it; part of the caller's transaction.
+
+        Where history cannot tell, the row is removed as well (the result's ``note`` says why): the message may stay in
+        Slack without one, but a row without a message would be in the way of every later run.
+        """
+        connection = self.database
+        tracking_rows.take_over(connection, unfinished.id, str(uuid.uuid4()))
+        row = tracking_rows.lock(connection, unfinished.id, whom="an earlier run")
+        if row is None or row.ts:  # somebody else was faster
+            return LookUp(None if row is None else row.ts)
+        sought = Outgoing(unfinished.id, MessageKind.SCHEMA_SYNC, DATA_TEAM, row.channel, row.thread_ts, "", "", ())
+        seen = self.slack.look_up(sought, row.posted_between)
+        if seen.ts is None:
+            tracking_rows.release(connection, unfinished.id)
+        else:
+            tracking_rows.confirm_found(connection, unfinished.id, seen.ts, self.now())
+        return seen
+
+    def _send_locked(self, outgoing: Outgoing, row: Row, fresh: bool, also: Step | None) -> Posted:
         # An earlier attempt may have been told another channel, or thread.
         earlier = replace(outgoing, channel=row.channel, thread_ts=row.thread_ts)
         seen = LookUp() if fresh else self.slack.look_up(earlier, row.posted_between)
         if seen.ts is not None:
             log.info("Slack message %s was posted by an attempt that did not finish: confirming it", outgoing.id)
-            posted = Posted(seen.ts, row.channel, web_api.kept_of(outgoing.blocks, seen.blocks))
+            posted = Posted(seen.ts, row.channel, kept_of(outgoing.blocks, seen.blocks), already_sent=True)
             outgoing = earlier
         else:
             if not fresh:
                 self.slack.take_turn(outgoing)
-            posted = self._post(connection, outgoing, seen)
+            posted = self._post(outgoing, seen)
         try:
-            tracking_rows.confirm(connection, outgoing, posted, note=seen.note, now=self.now(), also=also)
+            tracking_rows.confirm(self.database, outgoing, posted, note=seen.note, now=self.now(), also=also)
         except SchemaSyncError:
             # Whoever cannot confirm has lost its row, perhaps before Slack took the message.
             if seen.ts is None:
                 self.slack.withdraw_second(replace(outgoing, channel=posted.channel), posted.ts)
             raise
-        return Delivery(
-            outgoing.id, posted.channel, posted.ts, already_sent=seen.ts is not None, recorded=True, kept=posted.kept
-        )
+        return posted
 
-    def _post(self, connection: Connection, outgoing: Outgoing, seen: LookUp) -> Posted:
-        failure: SchemaSyncError | None = None
+    def _post(self, outgoing: Outgoing, seen: LookUp) -> Posted:
         try:
-            return self.slack.post(outgoing, lambda: tracking_rows.still_held(connection, whom=outgoing.whom))
-        except SchemaSyncError as error:
-            failure = error
-        if isinstance(failure, TransientError):
-            tracking_rows.note_unanswered(connection, outgoing.id)
-        elif seen.note is None:
+            return self.slack.post(outgoing, lambda: tracking_rows.still_held(self.database, whom=outgoing.whom))
+        except TransientError:
+            tracking_rows.note_unanswered(self.database, outgoing.id)
+            raise
+        except SchemaSyncError:
             # An attempt that history could not tell about may have posted: then the row must stay.
-            self._release(outgoing)
-        raise failure
+            if seen.note is None:
+                self._release(outgoing)
+            raise
 
     def _release(self, outgoing: Outgoing, *, made_by: str | None = None) -> None:
         """Remove the reservation. What the caller raises matters more than a failure of this."""
@@ -338,7 +295,7 @@ class Sender:
         except psycopg.Error as error:
             log.warning("The reservation of message %s could not be removed: %s", outgoing.id, type(error).__name__)
 
-    def _send_unrecorded(self, outgoing: Outgoing, why: str) -> Delivery:
+    def _send_unrecorded(self, outgoing: Outgoing, why: str) -> Posted:
         log.warning(
             "Message %s for %s is sent but not recorded in slack_message_tracking: %s.", outgoing.id, outgoing.whom, why
         )
@@ -346,11 +303,9 @@ class Sender:
         now = self.now().timestamp()
         seen = self.slack.look_up(outgoing, (now - _UNRECORDED_LOOK_BACK_S, now + tracking_rows.CLOCK_DIFFERENCE_S))
         if seen.ts is not None:
-            kept = web_api.kept_of(outgoing.blocks, seen.blocks)
-            return Delivery(outgoing.id, outgoing.channel, seen.ts, already_sent=True, recorded=False, kept=kept)
+            return Posted(seen.ts, outgoing.channel, kept_of(outgoing.blocks, seen.blocks), already_sent=True)
         self.slack.take_turn(outgoing)
-        posted = self.slack.post(outgoing, lambda: None)
-        return Delivery(outgoing.id, posted.channel, posted.ts, already_sent=False, recorded=False, kept=posted.kept)
+        return self.slack.post(outgoing, lambda: None)
 
 
 def _unsettled_s(row: Row) -> float:
@@ -360,20 +315,22 @@ def _unsettled_s(row: Row) -> float:
     return 0.0 if row.quiet_s is None else max(SETTLE_S - row.quiet_s, 0.0)
 
 
-def _remainder(outgoing: Outgoing, delivery: Delivery, thread_ts: str) -> list[Outgoing]:
+def _remainder(outgoing: Outgoing, posted: Posted) -> list[Outgoing]:
     """What Slack did not take of a message that was too long, as one more page of its thread."""
-    blocks = () if delivery.kept is None else web_api.rest(outgoing.blocks, delivery.kept)
-    if not blocks:
-        return []
-    return [
-        replace(
-            outgoing,
-            id=str(uuid.uuid5(NAMESPACE, json.dumps([outgoing.id, "rest"]))),
-            channel=delivery.channel,
-            thread_ts=thread_ts,
-            blocks=blocks,
-            action="page",
-            broadcast=False,
-            content=None,
-        )
-    ]
+    blocks = () if posted.kept is None else rest(outgoing.blocks, posted.kept)
+    id_ = str(uuid.uuid5(NAMESPACE, json.dumps([outgoing.id, "rest"])))
+    return [_page(outgoing, posted, id_, outgoing.text, blocks)] if blocks else []
+
+
+def _page(parent: Outgoing, posted: Posted, id_: str, text: str, blocks: tuple[Block, ...]) -> Outgoing:
+    return replace(
+        parent,
+        id=id_,
+        channel=posted.channel,
+        thread_ts=parent.thread_ts or posted.ts,
+        text=text,
+        blocks=blocks,
+        action="page",
+        broadcast=False,
+        content=None,
+    )

@@ -30,10 +30,7 @@ DATA_TEAM = Addressee()
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a message is said for, once.
-
-    :ivar about: tells apart what is said of one kind in one run ("late"), empty for a message of its own.
-    """
+    """What a message is said for, once; ``about`` tells apart what is said of one kind in one run ("late")."""
 
     kind: MessageKind
     run_id: str
@@ -44,8 +41,7 @@ class Occasion:
 class Outgoing:
     """A message on its way.
 
-    :ivar channel: where it goes; an id, or a name that Slack resolves.
-    :ivar text, blocks: as of :class:`Message`.
+    :ivar channel: an id, or a name that Slack resolves.
     :ivar content: what its row keeps, None: what every message's row does.
     :ivar facts: more for ``sender_info``, JSON values.
     """

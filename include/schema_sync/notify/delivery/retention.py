@@ -73,9 +73,7 @@ def delete_old_messages(
 
     :param connection: in autocommit mode.
     :param before: with time zone.
-    :param dry_run: only count.
     :return: {message type: rows deleted, or that would be}.
-    :raises TransientError, TerminalError: the database refused; earlier batches are deleted.
     """
     if not connection.autocommit:
         raise ValueError("each batch is a transaction: the connection must be in autocommit mode")

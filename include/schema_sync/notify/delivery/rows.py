@@ -8,15 +8,14 @@ connection, and the server ends it when the worker is silent for ``LEASE_S``.
 ``content`` is JSON: text, blocks, messageType, runId, and beside them what a conversation remembers. ``sender_info``
 says in JSON: sentBy, organizationId, organizationName, state (reserved, sent), action (post, reply, broadcast,
 update…), run_id, attempt (the one that reserved, or took over), since and earlier (when this attempt and the one before
-began), unanswered (when Slack last owed an answer), kept (blocks that Slack took of a longer message),
-note.
+began), unanswered (when Slack last owed an answer), kept (blocks that Slack took of a longer message), note.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +27,7 @@ from .outgoing import Outgoing, content_of, sender_info
 
 if TYPE_CHECKING:
     from ...application.rows import Connection
-    from ..slack.web_api import Posted
+    from ..slack.transports import Posted
 
 MIGRATION = "include/sql/migrations/001_integration_id_nullable.sql"
 
@@ -104,8 +103,25 @@ ON CONFLICT (internal_message_id) DO UPDATE
        sent_at = EXCLUDED.sent_at
 """
 
-
 _CONTENT = "SELECT content FROM slack_message_tracking WHERE internal_message_id = %(id)s"
+
+_UNFINISHED = """
+SELECT integration_id::text, internal_message_id::text, sender_info ->> 'run_id',
+       extract(epoch FROM clock_timestamp() - greatest(coalesce(created_at, sent_at),
+                                                       (sender_info ->> 'since')::timestamptz,
+                                                       (sender_info ->> 'unanswered')::timestamptz))::float8
+  FROM slack_message_tracking
+ WHERE integration_id = ANY (%(ids)s::uuid[]) AND slack_message_ts = ''
+ ORDER BY created_at
+"""
+
+_FOUND = """
+UPDATE slack_message_tracking
+   SET slack_message_ts = %(ts)s, sent_at = %(now)s,
+       sender_info = (coalesce(sender_info, '{}'::jsonb) - '{attempt,since,earlier,unanswered}'::text[])
+           || '{"state": "sent", "note": "found by a later run"}'::jsonb
+ WHERE internal_message_id = %(id)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +136,11 @@ class Reservation:
 class Row:
     """What a message's row says.
 
+    :ivar waited: another worker held the row.
     :ivar ts: empty while it is not known to be in Slack.
-    :ivar kept: how many blocks of its body Slack took, None: all.
     :ivar reserved_at, tried_at: when the first attempt reserved it, and when the last earlier one began; seconds since
         the epoch.
     :ivar quiet_s: since when no earlier attempt can have begun to post, in seconds; None: there was none.
-    :ivar waited: another worker held the row.
     """
 
     waited: bool
@@ -144,6 +159,15 @@ class Row:
         return self.reserved_at - CLOCK_DIFFERENCE_S, self.tried_at + 2 * LEASE_S + CLOCK_DIFFERENCE_S
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A reserved row; ``age_s``: since when no attempt can have begun to post, in seconds."""
+
+    id: str
+    run_id: str | None
+    age_s: float
+
+
 def refuse_autocommit(connection: Connection | None) -> None:
     if connection is not None and connection.autocommit:
         raise ValueError("a row is locked across statements: the connection must not be in autocommit mode")
@@ -155,7 +179,7 @@ def begin(connection: Connection) -> None:
 
 
 def roll_back(connection: Connection) -> None:
-    """Give every lock back. After a commit there is nothing to do."""
+    """Give every lock back."""
     import psycopg
 
     # On a lost connection the server has rolled back already, and the error that told is on its way.
@@ -165,44 +189,30 @@ def roll_back(connection: Connection) -> None:
 
 @contextmanager
 def row_errors(what: str, *, whom: str) -> Iterator[None]:
-    """As :func:`application_errors`, and says what it means that somebody else holds the row.
-
-    :param whom: whose message it is about.
-    """
+    """As :func:`application_errors`, and says what it means that somebody else holds the row."""
     from psycopg.errors import LockNotAvailable
 
-    busy = False
-    try:
-        with application_errors(what):
-            try:
-                yield
-            except LockNotAvailable:
-                busy = True
-    finally:
-        if busy:
+    with application_errors(what):
+        try:
+            yield
+        except LockNotAvailable:
             raise TransientError(
                 f"Another worker has been sending to {whom} for more than {LOCK_WAIT_S} s and holds the message's row "
                 f"in slack_message_tracking. It loses it after {LEASE_S} s of silence; the task is tried again."
-            )
+            ) from None
 
 
 def still_held(connection: Connection, *, whom: str) -> None:
-    """Any statement proves that the transaction, and with it the lock, is still there.
-
-    :raises TransientError: it is not; then another worker may be posting the same.
-    """
+    """Any statement proves that the transaction, and with it the lock, is there. :raises TransientError: it is not."""
     import psycopg
 
-    lost: str | None = None
     try:
         connection.execute("SELECT 1")
     except psycopg.Error as error:
-        lost = type(error).__name__
-    if lost is not None:
         raise TransientError(
-            f"The lock on the message for {whom} was lost ({lost}), so it is not posted by this attempt: another one "
-            "may be doing it. The task is tried again."
-        )
+            f"The lock on the message for {whom} was lost ({type(error).__name__}), so it is not posted by this "
+            "attempt: another one may be doing it. The task is tried again."
+        ) from None
 
 
 def reserve(connection: Connection, outgoing: Outgoing, attempt: str, now: datetime) -> Reservation | None:
@@ -254,7 +264,7 @@ def confirm(
     now: datetime,
     also: Callable[[Connection], None] | None,
 ) -> None:
-    """The message is in Slack. ``also`` is what becomes true in the same transaction. Commits."""
+    """The message is in Slack, and ``also`` becomes true in the same transaction. Commits."""
     info = sender_info(outgoing, "sent", note=note, kept=posted.kept)
     values = _values(outgoing, info, now) | {"ts": posted.ts, "channel": posted.channel}
     with application_errors(f"record message {outgoing.id}, which is in Slack"):
@@ -265,7 +275,6 @@ def confirm(
 
 
 def says(connection: Connection, outgoing: Outgoing) -> bool:
-    """Whether the message's row says what ``outgoing`` does."""
     found = connection.execute(_CONTENT, {"id": outgoing.id}).fetchone()
     return found is not None and found[0] == content_of(outgoing)
 
@@ -290,10 +299,7 @@ def _values(outgoing: Outgoing, sender: str, now: datetime) -> dict[str, Any]:
 
 
 def note_unanswered(connection: Connection, id_: str) -> None:
-    """Slack may still take the message: whoever looks for it next must not look too early. Commits.
-
-    What the caller is about to raise matters more than a failure of this.
-    """
+    """Slack may still take the message: whoever looks for it next must not look too early. Commits, if it can."""
     import psycopg
 
     with contextlib.suppress(psycopg.Error):
@@ -307,3 +313,17 @@ def release(connection: Connection, id_: str, *, made_by: str | None = None) -> 
     :param made_by: only if this attempt made it, and no other one has touched it since.
     """
     connection.execute(_RELEASE, {"id": id_, "made_by": made_by})
+
+
+def fetch_unfinished(connection: Connection, integration_ids: Sequence[str]) -> dict[str, list[Unfinished]]:
+    """{integration id: its unfinished rows}; one without any is absent."""
+    found: Any = connection.execute(_UNFINISHED, {"ids": list(integration_ids)}).fetchall()
+    unfinished: dict[str, list[Unfinished]] = {}
+    for integration_id, *row in found:
+        unfinished.setdefault(integration_id, []).append(Unfinished(*row))
+    return unfinished
+
+
+def confirm_found(connection: Connection, id_: str, ts: str, now: datetime) -> None:
+    """A message of an earlier run is in Slack after all; part of the caller's transaction."""
+    connection.execute(_FOUND, {"id": id_, "ts": ts, "now": now})

@@ -36,36 +36,19 @@ MARKER_RESERVE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One line of a listing. Consecutive lines with an equal heading share a section below it."""
-
-    line: str
-    heading: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """Any number of lines, formatted only when they are shown.
 
-    :ivar size: number of lines.
-    :ivar item: index → line, already escaped, at most about 2 000 units long together with its heading.
+    :ivar line: row → line, already escaped, at most about 2 000 units long together with the heading.
     :ivar noun: what one line stands for, (singular, plural).
     :ivar in_thread: it stands in the thread alone, behind what did not fit; such listings are the last ones.
     """
 
-    size: int
-    item: Callable[[int], Item]
+    rows: Sequence[Any]
+    line: Callable[[Any], str]
     noun: tuple[str, str]
+    heading: str = ""
     in_thread: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """The part of a listing that went into one page; ``end`` is the index of the first line that did not."""
-
-    blocks: tuple[Block, ...]
-    end: int
-    cost: int
 
 
 def name(text: str | None, limit: int = NAME_LENGTH) -> str:
@@ -81,17 +64,17 @@ def prose(text: str | None, limit: int = PROSE_LENGTH) -> str:
 
 
 def header(text: str) -> Block:
-    """A header block. ``text`` is escaped here and cut to Slack's 150 characters."""
+    """``text`` is escaped here and cut to Slack's 150 characters."""
     return {"type": "header", "text": {"type": "plain_text", "text": prose(text, MAX_HEADER) or "…", "emoji": True}}
 
 
 def section(text: str) -> Block:
-    """A section block of text that is already escaped and within Slack's 3 000 characters."""
+    """Of text that is already escaped and within Slack's 3 000 characters."""
     return {"type": "section", "text": _mrkdwn(text)}
 
 
 def context(text: str) -> Block:
-    """A context block (small print) of text that is already escaped."""
+    """Small print, of text that is already escaped."""
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
 
@@ -114,19 +97,18 @@ def date(timestamp: str, *, time: bool = False) -> str:
     except ValueError:
         return prose(timestamp, 40)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    tokens, plain = (
-        ("{date_short_pretty} {time}", "%Y-%m-%d %H:%M UTC") if time else ("{date_short_pretty}", "%Y-%m-%d")
-    )
+    tokens = "{date_short_pretty}" + (" {time}" if time else "")
+    plain = "%Y-%m-%d %H:%M UTC" if time else "%Y-%m-%d"
     return f"<!date^{int(moment.timestamp())}^{tokens}|{moment.astimezone(UTC):{plain}}>"
 
 
-def without_dates(text: str) -> str:
-    """Dates as those read them whose program knows no Slack."""
-    return _DATE.sub(r"\1", text)
+def fallback_text(text: str) -> str:
+    """Without Slack's dates, which only blocks show; and cut, as a caller's slip must not make Slack refuse it."""
+    text = _DATE.sub(r"\1", text)
+    return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"
 
 
 def units(text: str) -> int:
-    """Length in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -135,37 +117,25 @@ def cost(blocks: Sequence[Block]) -> int:
     return sum(units(json.dumps(block, ensure_ascii=False)) for block in blocks)
 
 
-def fill(listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000) -> Filled:
-    """Put as many lines of ``listing`` from ``start`` on as fit into sections, in order."""
-    lines = 0
-    finished: list[Block] = []
-    finished_cost = 0
-    text, heading = "", ""
-    index = start
-    while index < listing.size:
-        item = listing.item(index)
-        lines += item.line.count("\n") + (2 if item.heading and item.heading != heading else 1)
-        if lines > max_lines:
-            break
-        longer = f"{text}\n{item.line}"
-        if text and item.heading == heading and units(longer) <= MAX_SECTION:
-            if finished_cost + cost([section(longer)]) > max_cost:
-                break
-            text = longer
-        else:
-            done = [section(text)] if text else []
-            fresh = f"{item.heading}\n{item.line}" if item.heading else item.line
-            spent = finished_cost + cost(done)
-            if len(finished) + len(done) + 1 > max_blocks or spent + cost([section(fresh)]) > max_cost:
-                break
-            finished += done
-            finished_cost = spent
-            text, heading = fresh, item.heading
-        index += 1
-    if text:
-        finished.append(section(text))
-        finished_cost += cost(finished[-1:])
-    return Filled(tuple(finished), index, finished_cost)
+def fill(
+    listing: Listing, start: int, *, max_blocks: int, max_cost: int, max_lines: int = 10_000
+) -> tuple[list[Block], int]:
+    """As many lines from ``start`` on as fit, in sections, and the index of the first line that is in none of them."""
+    heading = f"{listing.heading}\n" if listing.heading else ""
+    blocks: list[Block] = []
+    text, finished_cost, lines = "", 0, int(bool(heading))
+    for index in range(start, len(listing.rows)):
+        line = listing.line(listing.rows[index])
+        lines += line.count("\n") + 1
+        longer, finished = f"{text}\n{line}", len(blocks) - 1
+        if not text or units(longer) > MAX_SECTION:
+            longer, finished = heading + line, len(blocks)
+            finished_cost += cost(blocks[-1:])
+        if lines > max_lines or finished >= max_blocks or finished_cost + cost([section(longer)]) > max_cost:
+            return blocks, index
+        blocks[finished:] = [section(longer)]
+        text = longer
+    return blocks, len(listing.rows)
 
 
 def plain_text(block: Block) -> str:
@@ -217,10 +187,8 @@ def _fitting(characters: str, room: int) -> list[str]:
 
 
 def _escaped(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
     if character.isprintable() or character in _JOINERS:
-        return character
+        return _ESCAPES.get(character, character)
     return _visible(character)
 
 
@@ -237,7 +205,7 @@ _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 
 
 def _read(text: str) -> str:
-    text = without_dates(_LINK.sub(r"\2 (\1)", text))
+    text = _DATE.sub(r"\1", _LINK.sub(r"\2 (\1)", text))
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     # Blocks are safe already unless somebody else built them; a log line must be in any case.
     return "".join(c if c == "\n" or c.isprintable() or c in _JOINERS else _visible(c) for c in text)

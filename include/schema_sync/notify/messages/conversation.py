@@ -15,24 +15,16 @@ from ...compare.history import words
 from ...nouns.discrepancy import Discrepancy, Severity
 from ...nouns.report import OrganizationReport, TableChanges
 from ...nouns.run import RunFacts
+from ...nouns.snapshot import ColumnChange
 from ...text import counted
-from ..incidents import (
-    IncidentChange,
-    IncidentState,
-    OpenProblem,
-    advance,
-    continues,
-    run_moment,
-    time_between,
-)
-from .blocks import Block, Item, Listing, date, header, name, prose, section
+from ..incidents import IncidentChange, IncidentState, OpenProblem, advance, continues, run_moment, time_between
+from .blocks import Block, Listing, date, header, name, prose, section
 from .layout import MAX_LINES, Message, MessageKind, compose, details
 from .wording import (
-    EMOJI,
     PROBLEMS,
     called_by_name,
     datasets_line,
-    finding_item,
+    finding_line,
     first_of,
     in_order,
     problem_line,
@@ -54,7 +46,6 @@ class Turn:
 
     :ivar parent: how the conversation's first message reads after this run. Only a first post has replies.
     :ivar reply: what goes into the thread now (its ``replies`` are further pages), None for nothing.
-    :ivar broadcast: the reply is shown in the channel as well.
     :ivar state: the incident's, with ``spoke`` as this turn leaves it.
     """
 
@@ -77,9 +68,8 @@ def turn(
 
     :param previous: what the conversation's parent stands for; None: there is no conversation yet, or its message is
         gone. Then everything that is open is told in a first post, with pages in its thread, and there is no reply.
-    :param mention: who is called by name for what is new, in Slack's own markup; never in an edited or resolved
-        message.
-    :param acknowledged: who wants to hear less, and until when, in Slack's own markup; for the first message.
+    :param mention: who is called for what is new, in Slack's markup; never in an edited or resolved message.
+    :param acknowledged: who wants to hear less, and until when, in Slack's markup; for the first message.
     """
     if previous is not None and not continues(previous, run):
         previous = None
@@ -90,7 +80,7 @@ def turn(
     if previous is None and not all_gone:
         return Turn(said.open(paged=True), None, MessageKind.SCHEMA_SYNC, False, replace(change.state, spoke=now))
     if all_gone:
-        parent, reply = said.resolved(), said.resolved_notice()
+        parent, reply = said.resolved(is_reply=False), said.resolved(is_reply=True)
     else:
         parent = replace(said, mention=acknowledged).open(paged=False)
         if change.new or change.resolved or change.ignored:
@@ -106,16 +96,38 @@ def turn(
     )
 
 
-def drift_alert(
-    report: OrganizationReport, *, min_severity: Severity, run: RunFacts, mention: str = ""
-) -> Message | None:
-    """What an organization reads that never heard of its problems.
+def drift_alert(report: OrganizationReport, *, min_severity: Severity, run: RunFacts) -> Message | None:
+    """What an organization reads that never heard of its problems; None: none is at or above ``min_severity``.
 
-    :return: None when no discrepancy is at or above ``min_severity``. Unchecked data sources alone make no
-        drift alert: they are an :func:`error_notice`.
+    Unchecked data sources alone make no drift alert: they are an :func:`error_notice`.
     """
     change = advance(None, report, min_severity=min_severity, run=run)
-    return None if change is None else turn(None, change, report, run, mention).parent
+    return None if change is None else turn(None, change, report, run).parent
+
+
+def error_notice(report: OrganizationReport, run: RunFacts) -> Message:
+    """Tell an organization that its check failed, as a whole or in part. Why, the data team's summary says.
+
+    It is no drift report, calls nothing clean, and reads right in a channel and in an incident's thread.
+    """
+    if report.error is None:
+        title = f"⚠️ Schema check incomplete: {report.organization_name}"
+        happened = f"{counted(len(report.unchecked), 'data source was', 'data sources were')} not checked."
+    else:
+        title = f"⚠️ Schema check failed: {report.organization_name}"
+        happened = "Nothing was checked this time."
+    facts = [
+        f"{happened} This is *not* a drift report: whether the datasets still match their warehouse is not known.",
+        "There is nothing that you need to do: the data team looks into it, and the next check tries again.",
+    ]
+    small_print = f"{date(run.timestamp, time=True)} · {datasets_line(report)} · what was found before stays open"
+    return compose(
+        text=f"{prose(title, 200)}. {happened} This is not a drift report.",
+        title=f"Not checked: {name(report.organization_name)}",
+        head=(header(title), section("\n".join(facts))),
+        listings=(unchecked_listing(report.unchecked),),
+        foot=details(run, report.organization_id, "See what is known", small_print),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,7 @@ class _Said:
 
     def open(self, *, paged: bool) -> Message:
         change, shown = self.change, self._shown([*self.change.new, *self.change.ongoing])
-        worst = EMOJI[change.state.problems[0].severity]
+        worst = change.state.problems[0].severity.sign
         older = len(change.ongoing) + len(change.kept)
         if change.new:
             again = " again" if change.reopened else ""
@@ -141,29 +153,22 @@ class _Said:
         if gone := len(change.resolved) + len(change.ignored):
             words.append(f"{gone} fixed or silenced" if change.ignored else f"{gone} fixed")
         title = f"{worst} {' · '.join(words)}"
-        return compose(
-            text=f"{prose(title, 200)}. {first_of(shown)}",
-            title=f"Schema drift: {name(self.report.organization_name)}",
-            head=self._head(title, shown),
-            listings=(
-                self._findings(shown),
-                _memories(change.kept, "⚪", "*Still open*, not checked this time"),
-                unchecked_listing(self.report.unchecked),
-                self._also_changed(shown),
-            ),
-            foot=self._foot(shown),
-            paged=paged,
-            max_lines=MAX_LINES,
+        listings = (
+            self._findings(shown),
+            _memories(change.kept, "⚪", "*Still open*, not checked this time"),
+            unchecked_listing(self.report.unchecked),
+            self._also_changed(shown),
         )
+        text = f"{prose(title, 200)}. {first_of(shown)}"
+        return self._compose(text, self._head(title, shown), listings, shown, paged=paged)
 
-    def resolved(self) -> Message:
+    def resolved(self, *, is_reply: bool) -> Message:
         title = f"✅ Nothing is open any more in {self.report.organization_name}"
         since = f"Open since {date(self.change.state.opened)}, over since {date(self.run.timestamp)}."
-        return self._goodbye(title, (header(title), section(since)), paged=False)
-
-    def resolved_notice(self) -> Message:
-        title = f"✅ Nothing is open any more in {self.report.organization_name}"
-        return self._goodbye(title, (section(f"*{prose(title, 200)}*"),), paged=True)
+        head = (section(f"*{prose(title, 200)}*"),) if is_reply else (header(title), section(since))
+        listings = *self._gone(), unchecked_listing(self.report.unchecked)
+        text = f"{prose(title, 200)}. {datasets_line(self.report)}."
+        return self._compose(text, head, listings, (), paged=is_reply)
 
     def news(self) -> Message:
         """What is new and what is gone, for the thread; complete in itself, because the channel may see it as well."""
@@ -171,7 +176,7 @@ class _Said:
         words = []
         if new:
             again = " again" if change.reopened else ""
-            words.append(f"{EMOJI[new[0].severity]} {what_broke(new, new=not change.reopened)}{again}")
+            words.append(f"{new[0].severity.sign} {what_broke(new, new=not change.reopened)}{again}")
         if change.resolved:
             words.append(f"✅ {len(change.resolved)} fixed")
         if change.ignored:
@@ -179,14 +184,8 @@ class _Said:
         title = f"{' · '.join(words)} in {prose(self.report.organization_name, 128)}"
         if left := len(change.ongoing) + len(change.kept):
             title += f" · {counted(left, 'older problem', 'older problems')} open"
-        return compose(
-            text=f"{title}. {first_of(new)}",
-            title=f"Schema drift: {name(self.report.organization_name)}",
-            head=self._head(title, new, is_reply=True),
-            listings=(self._findings(new, alone=True), *self._gone(), self._also_changed(new)),
-            foot=self._foot(new),
-            max_lines=MAX_LINES,
-        )
+        listings = self._findings(new, alone=True), *self._gone(), self._also_changed(new)
+        return self._compose(f"{title}. {first_of(new)}", self._head(title, new, is_reply=True), listings, new)
 
     def reminder(self) -> Message:
         change, shown = self.change, self._shown(self.change.ongoing)
@@ -197,25 +196,23 @@ class _Said:
         )
         worst = shown[:_REMINDED]
         kept = change.kept[: _REMINDED - len(worst)]
-        return compose(
-            text=f"⏳ Still open: {counted(number, *PROBLEMS)}. {first_of(shown)}",
-            title=f"Schema drift: {name(self.report.organization_name)}",
-            head=self._head(title, shown, is_reply=True),
-            listings=(self._findings(worst), _memories(kept, "⚪", "*Still open*, not checked this time")),
-            foot=self._foot(shown),
-            paged=False,
-            max_lines=MAX_LINES,
-        )
+        listings = self._findings(worst), _memories(kept, "⚪", "*Still open*, not checked this time")
+        text = f"⏳ Still open: {counted(number, *PROBLEMS)}. {first_of(shown)}"
+        return self._compose(text, self._head(title, shown, is_reply=True), listings, shown, paged=False)
 
-    def _goodbye(self, title: str, head: Sequence[Block], *, paged: bool) -> Message:
+    def _compose(
+        self,
+        text: str,
+        head: Sequence[Block],
+        listings: Sequence[Listing],
+        shown: Sequence[Discrepancy],
+        *,
+        paged: bool = True,
+    ) -> Message:
+        subject = "Schema drift" if self.change.state.problems else "Schema drift resolved"
+        title, foot = f"{subject}: {name(self.report.organization_name)}", self._foot(shown)
         return compose(
-            text=f"{prose(title, 200)}. {datasets_line(self.report)}.",
-            title=f"Schema drift resolved: {name(self.report.organization_name)}",
-            head=head,
-            listings=(*self._gone(), unchecked_listing(self.report.unchecked)),
-            foot=self._foot(()),
-            paged=paged,
-            max_lines=MAX_LINES,
+            text=text, title=title, head=head, listings=listings, foot=foot, paged=paged, max_lines=MAX_LINES
         )
 
     def _head(self, title: str, shown: Sequence[Discrepancy], *, is_reply: bool = False) -> tuple[Block, ...]:
@@ -241,13 +238,12 @@ class _Said:
         new = {id(found) for found in self.change.new}
         mixed = not alone and 0 < len(new) < len(self.change.state.problems)
 
-        def item(index: int) -> Item:
-            found = shown[index]
+        def line(found: Discrepancy) -> str:
             since = "" if id(found) in new else f"since {date(self.change.first_seen[found.fingerprint])}"
             since = "*new*" if mixed and id(found) in new else since
-            return finding_item(found, fixed=found.fingerprint in self._fixes, since=since)
+            return finding_line(found, fixed=found.fingerprint in self._fixes, since=since)
 
-        return Listing(len(shown), item, PROBLEMS)
+        return Listing(shown, line, PROBLEMS)
 
     def _gone(self) -> tuple[Listing, Listing]:
         return (
@@ -272,14 +268,11 @@ class _Said:
             and (rest := [change for change in of.columns if (*table_of(of), change.name) not in told])
         ]
 
-        def item(index: int) -> Item:
-            table, rest = others[index]
-            return Item(
-                f"{name(table)}: {words(rest[:_CHANGES], name, partial(prose, limit=100))}",
-                "*Also changed in these tables*",
-            )
+        def line(other: tuple[str, Sequence[ColumnChange]]) -> str:
+            table, rest = other
+            return f"{name(table)}: {words(rest[:_CHANGES], name, partial(prose, limit=100))}"
 
-        return Listing(len(others), item, ("table", "tables"), in_thread=True)
+        return Listing(others, line, ("table", "tables"), "*Also changed in these tables*", in_thread=True)
 
     def _shown(self, found: Sequence[Discrepancy]) -> list[Discrepancy]:
         return in_order(found, self.change.first_seen)
@@ -291,4 +284,4 @@ class _Said:
 
 
 def _memories(problems: Sequence[OpenProblem], sign: str, heading: str, noun: tuple[str, str] = PROBLEMS) -> Listing:
-    return Listing(len(problems), lambda index: Item(problem_line(problems[index], sign), heading), noun)
+    return Listing(problems, partial(problem_line, sign=sign), noun, heading)

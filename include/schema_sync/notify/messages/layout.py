@@ -12,7 +12,6 @@ from ...nouns.run import RunFacts
 from .blocks import (
     MARKER_RESERVE,
     MAX_BLOCKS,
-    MAX_TEXT,
     MAX_TOTAL,
     Block,
     Listing,
@@ -20,13 +19,12 @@ from .blocks import (
     context,
     cost,
     date,
+    fallback_text,
     fill,
     is_web_address,
     plain_text,
     prose,
     section,
-    units,
-    without_dates,
 )
 
 # A thread longer than this is not read. What is left is counted; the next run lists it.
@@ -93,25 +91,25 @@ def compose(
     blocks_left = MAX_BLOCKS - len(head) - len(foot) - len(listings)
     cost_left = MAX_TOTAL - MARKER_RESERVE - cost(head) - cost(foot) - _NOTE_COST * len(listings)
     lines_left = max_lines - _lines(head) - sum(map(_fewest_lines, listings))
-    shares = [fill(listing, 0, max_blocks=_SHARE_BLOCKS, max_cost=_SHARE_COST) for listing in listings]
+    shares = [fill(listing, 0, max_blocks=_SHARE_BLOCKS, max_cost=_SHARE_COST)[0] for listing in listings]
     body: list[Block] = []
     ends: list[int] = []
     for number, listing in enumerate(listings):
-        later = shares[number + 1 :]
-        filled = fill(
+        later = [block for share in shares[number + 1 :] for block in share]
+        filled, end = fill(
             listing,
             0,
-            max_blocks=blocks_left - sum(len(share.blocks) for share in later),
-            max_cost=cost_left - sum(share.cost for share in later),
+            max_blocks=blocks_left - len(later),
+            max_cost=cost_left - cost(later),
             max_lines=lines_left + max(_fewest_lines(listing) - 1, 0),  # the last line is for what does not fit
         )
-        lines_left -= max(_lines(filled.blocks) + 1 - _fewest_lines(listing), 0) if filled.blocks else 0
-        blocks_left -= len(filled.blocks)
-        cost_left -= filled.cost
-        body += [*filled.blocks, *_notes([listing], [filled.end], " in the thread")]
-        ends.append(filled.end)
+        lines_left -= max(_lines(filled) + 1 - _fewest_lines(listing), 0) if filled else 0
+        blocks_left -= len(filled)
+        cost_left -= cost(filled)
+        body += [*filled, *_notes([listing], [end], " in the thread")]
+        ends.append(end)
     return Message(
-        text=_bounded(text),
+        text=fallback_text(text),
         blocks=(*head, *body, *foot),
         replies=_replies(title, everywhere, [*ends, *([0] * (len(everywhere) - len(ends)))]) if paged else (),
     )
@@ -123,14 +121,11 @@ def _lines(blocks: Sequence[Block]) -> int:
 
 def _fewest_lines(listing: Listing) -> int:
     """Of a listing that is cut short: its heading, its first line, and the note of what is left."""
-    if not listing.size:
-        return 0
-    item = listing.item(0)
-    return item.line.count("\n") + 1 + bool(item.heading) + 1
+    return listing.line(listing.rows[0]).count("\n") + 2 + bool(listing.heading) if listing.rows else 0
 
 
 def run_context(run: RunFacts) -> Block:
-    """The small print: which run this is, with a link to it where one is known."""
+    """The small print: which run this is, with a link where one is known."""
     label = f"run {prose(run.run_id, 250)}"
     if is_web_address(run.run_url):
         label = f"<{_address(str(run.run_url)).replace('&', '&amp;')}|{label}>"
@@ -148,27 +143,27 @@ def _address(url: str) -> str:
     return quote(url, safe=":/?#[]@!$&()*+,;=%~")
 
 
-def _replies(title: str, listings: Sequence[Listing], ends: Sequence[int]) -> tuple[Message, ...]:
-    ends = list(ends)
+def _replies(title: str, listings: Sequence[Listing], ends: list[int]) -> tuple[Message, ...]:
     pages: list[list[Block]] = []
-    while len(pages) < MAX_REPLIES and any(end < listing.size for listing, end in zip(listings, ends, strict=True)):
+    while len(pages) < MAX_REPLIES and any(
+        end < len(listing.rows) for listing, end in zip(listings, ends, strict=True)
+    ):
         blocks_left = MAX_BLOCKS - 1 - len(listings)
         cost_left = MAX_TOTAL - MARKER_RESERVE - _TITLE_COST - _NOTE_COST * len(listings)
         page: list[Block] = []
         for number, listing in enumerate(listings):
-            filled = fill(listing, ends[number], max_blocks=blocks_left, max_cost=cost_left)
-            blocks_left -= len(filled.blocks)
-            cost_left -= filled.cost
-            page += filled.blocks
-            ends[number] = filled.end
-            if filled.end < listing.size:
+            filled, ends[number] = fill(listing, ends[number], max_blocks=blocks_left, max_cost=cost_left)
+            blocks_left -= len(filled)
+            cost_left -= cost(filled)
+            page += filled
+            if ends[number] < len(listing.rows):
                 break
         pages.append(page)
     if pages:
         pages[-1] += _notes(listings, ends, ", not listed. The next run lists what is left then.")
     return tuple(
         Message(
-            text=_bounded(f"{title}, continued ({number} of {len(pages)})"),
+            text=fallback_text(f"{title}, continued ({number} of {len(pages)})"),
             blocks=(section(f"*{title}*, continued ({number} of {len(pages)})"), *page),
         )
         for number, page in enumerate(pages, start=1)
@@ -179,11 +174,5 @@ def _notes(listings: Sequence[Listing], ends: Sequence[int], where: str) -> list
     return [
         context(f"…and {left} more {listing.noun[left != 1]}{where}")
         for listing, end in zip(listings, ends, strict=True)
-        if (left := listing.size - end)
+        if (left := len(listing.rows) - end)
     ]
-
-
-def _bounded(text: str) -> str:
-    """Texts are short by construction; a caller's slip must not make Slack refuse the message."""
-    text = without_dates(text)  # which only blocks show
-    return text if units(text) <= MAX_TEXT else text[: MAX_TEXT // 2 - 1] + "…"

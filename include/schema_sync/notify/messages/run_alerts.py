@@ -1,10 +1,16 @@
-"""What the data team hears when a run itself goes wrong: late, or ended without a summary (pure)."""
+"""What the data team hears when a run itself goes wrong: failed at its start, late, or without a summary (pure)."""
 
 from __future__ import annotations
 
 from ...nouns.run import RunFacts
-from .blocks import header, section
+from .blocks import header, prose, section
 from .layout import Message, compose, run_context
+
+
+def fetch_failed_message(error: str, *, run: RunFacts) -> Message:
+    """The list of organizations could not be made: nothing was checked."""
+    happened = f"No organization was checked. Reason: {prose(error, 2_000)}"
+    return _alert("🔴 Schema Sync: the run failed at its start", happened, run=run)
 
 
 def late_message(*, late_after_min: int, run_timeout_min: int, run: RunFacts) -> Message:
@@ -15,15 +21,12 @@ def late_message(*, late_after_min: int, run_timeout_min: int, run: RunFacts) ->
         "are told nothing until then.",
         "Look in the grid for tasks that stay queued (workers, the pool's slots, another run) or that run long (a slow "
         "warehouse: the task's log names it).",
-        run,
+        run=run,
     )
 
 
 def ended_without_summary_message(*, timed_out: bool, run_timeout_min: int, run: RunFacts) -> Message:
-    """A run is over and nobody was told what it found.
-
-    :param timed_out: Airflow stopped it; otherwise its last task did not get as far as the summary.
-    """
+    """A run is over and nobody was told what it found: Airflow stopped it, or its last task did not get that far."""
     if timed_out:
         title = f"🔴 Schema Sync: the run was stopped after {run_timeout_min} minutes"
         happened = "Airflow skipped what had not finished: those organizations were not checked or not told."
@@ -35,14 +38,14 @@ def ended_without_summary_message(*, timed_out: bool, run_timeout_min: int, run:
         title = "🔴 Schema Sync: the run failed and has no summary"
         happened = "Its last task ended before it could tell what was found; organizations may have been told."
         next_step = "The log of the task `summarize` says why. Clear that task to have the summary sent."
-    return _alert(title, happened, next_step, run)
+    return _alert(title, happened, next_step, run=run)
 
 
-def _alert(title: str, happened: str, next_step: str, run: RunFacts) -> Message:
+def _alert(title: str, *sentences: str, run: RunFacts) -> Message:
     return compose(
-        text=f"{title}. {happened} {next_step}",
+        text=f"{title}. {' '.join(sentences)}",
         title="Schema Sync alert",
-        head=(header(title), section(f"{happened}\n{next_step}")),
+        head=(header(title), section("\n".join(sentences))),
         listings=(),
         foot=(run_context(run),),
     )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from ...nouns.discrepancy import Severity
-from ...nouns.report import OrganizationState, OrganizationTotals, UncheckedSource
+from ...nouns.report import OrganizationState, OrganizationTotals, SourceTiming, UncheckedSource
 from ...nouns.run import RunError, RunFacts, RunResult
 from ...text import counted
-from .blocks import Item, Listing, header, name, prose, section
+from .blocks import Listing, header, name, prose, section
 from .layout import Message, compose, run_context
-from .wording import EMOJI, severity_counts
-
-_Row = TypeVar("_Row")
+from .wording import severity_counts
 
 FAILED = "SCHEMA_SYNC_FAILED"  # what monitors of failed runs look for
 # How many of the slowest sources are named.
-_SLOWEST = 5
+_SLOWEST, _SLOW_MS = 5, 1_000
 
 _STATE_WORDS = {
     OrganizationState.FAILED: "failed",
@@ -33,28 +31,23 @@ def run_result(
     *,
     timestamp: str,
     execution_time_ms: int,
-    delivered: bool = True,
     run_error: str | None = None,
 ) -> RunResult:
     """Sum up a run.
 
     :param timestamp: the run's logical date or start, ISO 8601, UTC.
-    :param delivered: whether the data team got its summary.
     :param run_error: what went wrong with the run itself, beyond any organization.
-    :return: ``success`` is False exactly when every organization failed outright (and there is one), when the
-        summary was not delivered, or when there is a ``run_error``.
+    :return: ``success`` is False exactly when every organization failed outright (and there is one), or when there is a
+        ``run_error``.
     """
     errors = [RunError("", "", None, run_error)] if run_error is not None else []
     for of in totals:
-        if of.error is not None:
-            errors.append(RunError(of.organization_id, of.organization_name, None, of.error))
-        errors += [
-            RunError(of.organization_id, of.organization_name, source.data_source_id, source.error)
-            for source in of.unchecked
-        ]
+        reasons: list[tuple[str | None, str]] = [(None, of.error)] if of.error is not None else []
+        reasons += [(source.data_source_id, source.error) for source in of.unchecked]
+        errors += [RunError(of.organization_id, of.organization_name, *reason) for reason in reasons]
     all_failed = bool(totals) and all(of.state is OrganizationState.FAILED for of in totals)
     return RunResult(
-        success=delivered and run_error is None and not all_failed,
+        success=run_error is None and not all_failed,
         timestamp=timestamp,
         execution_time_ms=execution_time_ms,
         organizations=tuple(totals),
@@ -63,11 +56,7 @@ def run_result(
 
 
 def result_json(result: RunResult, *, failure: str = "") -> dict[str, Any]:
-    """The run result in the contract's words and key order (section 2), plain JSON values only.
-
-    :param failure: why a run failed.
-    An error of the run itself has ``organizationId`` and ``organizationName`` null.
-    """
+    """The run result in the contract's words and key order (section 2); an error of the run itself has null for ids."""
     counts = result.counts
     value: dict[str, Any] = {
         "success": result.success,
@@ -100,24 +89,21 @@ def result_json(result: RunResult, *, failure: str = "") -> dict[str, Any]:
 
 
 def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) -> Message:
-    """The data team's message: totals and what changed, failures and gaps with their reasons, drift with what is new
-    and critical first, alerts that did not arrive, and which sources took longest.
-
-    :param quiet: the installation was just switched on, so that no organization was told.
-    """
+    """The data team's message; ``quiet``: the installation was just switched on, so that no organization was told."""
     failed = [of for of in result.organizations if of.error is not None]
     gaps = [(of, source) for of in result.organizations for source in of.unchecked]
+    by_name = sorted(result.organizations, key=lambda of: (of.organization_name, of.organization_id))
     drifted = sorted(
-        (of for of in result.organizations if of.critical or of.warnings),
-        key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings, of.organization_name, of.organization_id),
+        (of for of in by_name if of.critical or of.warnings),
+        key=lambda of: (-(of.new_critical or 0), -of.critical, -of.warnings),
     )
     slowest = sorted(
-        (of for of in result.organizations if of.slowest_source is not None),
-        key=lambda of: (-_elapsed_ms(of), of.organization_name, of.organization_id),
+        ((of, source) for of in by_name if (source := of.slowest_source) and source.elapsed_ms >= _SLOW_MS),
+        key=lambda row: -row[1].elapsed_ms,
     )[:_SLOWEST]
     untold = sorted(
-        (of for of in result.organizations if of.untold is not None or of.notification_error is not None),
-        key=lambda of: (-of.critical, -of.warnings, of.organization_name, of.organization_id),
+        (of for of in by_name if of.untold is not None or of.notification_error is not None),
+        key=lambda of: (-of.critical, -of.warnings),
     )
     title = _headline(result)
     facts = [*([_quiet(result)] if quiet else []), *_facts(result)]
@@ -126,40 +112,12 @@ def summary_message(result: RunResult, *, run: RunFacts, quiet: bool = False) ->
         title="Schema Sync summary",
         head=(header(title), section("\n".join(facts))),
         listings=(
-            _listing(
-                untold,
-                "*Not told*: nobody there knows of this",
-                _untold_line,
-                ("organization not told", "organizations not told"),
-            ),
-            _listing(
-                failed,
-                "*Failed*",
-                lambda of: f"🔴 {name(of.organization_name)}: {prose(of.error)}",
-                ("failed organization", "failed organizations"),
-            ),
-            _listing(
-                gaps,
-                "*Not checked*",
-                lambda gap: f"⚪ {name(gap[0].organization_name)}, {_unchecked_line(gap[1])}",
-                ("unchecked data source", "unchecked data sources"),
-            ),
-            _listing(drifted, "*Drift*", _drift_line, ("organization with drift", "organizations with drift")),
-            _listing(slowest, "*Slowest sources*", _slowest_line, ("slow source", "slow sources")),
+            Listing(untold, _untold_line, _nouns("organization{} not told"), "*Not told*: nobody there knows of this"),
+            Listing(failed, _failed_line, _nouns("failed organization{}"), "*Failed*"),
+            Listing(gaps, _unchecked_line, _nouns("unchecked data source{}"), "*Not checked*"),
+            Listing(drifted, _drift_line, _nouns("organization{} with drift"), "*Drift*"),
+            Listing(slowest, _slowest_line, _nouns("slow source{}"), "*Slowest sources*"),
         ),
-        foot=(run_context(run),),
-    )
-
-
-def fetch_failed_message(error: str, *, run: RunFacts) -> Message:
-    """The data team's message when the list of organizations could not be made: nothing was checked."""
-    title = "🔴 Schema Sync: the run failed at its start"
-    happened = f"No organization was checked. Reason: {prose(error, 2_000)}"
-    return compose(
-        text=f"{title}. {happened}",
-        title="Schema Sync failure",
-        head=(header(title), section(happened)),
-        listings=(),
         foot=(run_context(run),),
     )
 
@@ -171,24 +129,19 @@ def _headline(result: RunResult) -> str:
         for state in (OrganizationState.FAILED, OrganizationState.PARTIAL, OrganizationState.CLEAN)
     )
     of_all = f"of {counted(counts.organizations, 'organization', 'organizations')}"
-    if not counts.organizations:
-        said = "⚪ Schema Sync: no active organization exists, nothing was checked"
-    elif failed:
-        said = f"🔴 Schema Sync: {failed} {of_all} failed"
-    elif partial:
-        said = f"⚠️ Schema Sync: {partial} {of_all} checked only in part"
-    elif counts.drifted:
-        worst = Severity.CRITICAL if counts.critical else Severity.WARNING
-        said = f"{EMOJI[worst]} Schema Sync: drift in {counts.drifted} {of_all}"
-    elif clean:
-        said = f"✅ Schema Sync: no drift in {counted(clean, 'organization', 'organizations')}"
-    else:
-        said = f"⚪ Schema Sync: none {of_all} has a dataset to check"
-    return said
+    worst = Severity.CRITICAL if counts.critical else Severity.WARNING
+    sayings = (
+        (not counts.organizations, "⚪ Schema Sync: no active organization exists, nothing was checked"),
+        (failed, f"🔴 Schema Sync: {failed} {of_all} failed"),
+        (partial, f"⚠️ Schema Sync: {partial} {of_all} checked only in part"),
+        (counts.drifted, f"{worst.sign} Schema Sync: drift in {counts.drifted} {of_all}"),
+        (clean, f"✅ Schema Sync: no drift in {counted(clean, 'organization', 'organizations')}"),
+        (True, f"⚪ Schema Sync: none {of_all} has a dataset to check"),
+    )
+    return next(saying for applies, saying in sayings if applies)
 
 
 def _facts(result: RunResult) -> list[str]:
-    """Sentences of totals, escaped."""
     of_run = [error for error in result.errors if not error.organization_id][:1]  # a run has one error of its own
     facts = [f"*This run failed:* {prose(error.error, 1_000)}" for error in of_run]
     if not result.organizations:
@@ -220,17 +173,12 @@ def _quiet(result: RunResult) -> str:
 
 
 def _changes(result: RunResult) -> list[str]:
-    """What is not as the run before left it, where somebody keeps that account; an organization without one is not
-    unchanged, but not known.
-    """
+    """What is not as the run before left it, where somebody keeps that account."""
     followed = [of for of in result.organizations if of.new is not None]
     if not followed:
         return []
     new, critical, ongoing, resolved = (
-        sum(numbers)
-        for numbers in zip(
-            *((of.new or 0, of.new_critical or 0, of.ongoing or 0, of.resolved or 0) for of in followed), strict=True
-        )
+        sum(getattr(of, number) or 0 for of in followed) for number in ("new", "new_critical", "ongoing", "resolved")
     )
     line = f"Problems: {new} new, {critical} of them critical; {ongoing} ongoing, {resolved} resolved"
     if len(followed) < len(result.organizations):
@@ -239,32 +187,33 @@ def _changes(result: RunResult) -> list[str]:
 
 
 def _untold_line(of: OrganizationTotals) -> str:
-    sign = EMOJI[Severity.CRITICAL] if of.critical else "⚠️"
+    sign = Severity.CRITICAL.sign if of.critical else "⚠️"
     found = f" ({severity_counts(of.critical, of.warnings, of.infos)})" if of.critical or of.warnings else ""
     return f"{sign} {name(of.organization_name)}{found}: {prose(of.untold or of.notification_error)}"
 
 
-def _unchecked_line(source: UncheckedSource) -> str:
+def _failed_line(of: OrganizationTotals) -> str:
+    return f"🔴 {name(of.organization_name)}: {prose(of.error)}"
+
+
+def _unchecked_line(gap: tuple[OrganizationTotals, UncheckedSource]) -> str:
+    of, source = gap
     datasets = counted(source.datasets, "dataset", "datasets")
-    return f"{name(source.data_source_name)} ({datasets}): {prose(source.error)}"
+    return f"⚪ {name(of.organization_name)}, {name(source.data_source_name)} ({datasets}): {prose(source.error)}"
 
 
 def _drift_line(of: OrganizationTotals) -> str:
     worst = Severity.CRITICAL if of.critical else Severity.WARNING
-    line = f"{EMOJI[worst]} {name(of.organization_name)}: {severity_counts(of.critical, of.warnings, of.infos)}"
+    line = f"{worst.sign} {name(of.organization_name)}: {severity_counts(of.critical, of.warnings, of.infos)}"
     if of.new:
         line += f" · *{of.new} new{f', {of.new_critical} of them critical' if of.new_critical else ''}*"
     return f"{line} (checked only in part)" if of.unchecked else line
 
 
-def _slowest_line(of: OrganizationTotals) -> str:
-    source = name(of.slowest_source.data_source_name if of.slowest_source is not None else None)
-    return f"⏱️ {name(of.organization_name)}, {source}: {_elapsed_ms(of) / 1000:.1f} s"
+def _slowest_line(row: tuple[OrganizationTotals, SourceTiming]) -> str:
+    of, source = row
+    return f"⏱️ {name(of.organization_name)}, {name(source.data_source_name)}: {source.elapsed_ms / 1000:.1f} s"
 
 
-def _elapsed_ms(of: OrganizationTotals) -> int:
-    return 0 if of.slowest_source is None else of.slowest_source.elapsed_ms
-
-
-def _listing(rows: Sequence[_Row], heading: str, line: Callable[[_Row], str], noun: tuple[str, str]) -> Listing:
-    return Listing(len(rows), lambda index: Item(line(rows[index]), heading), noun)
+def _nouns(pattern: str) -> tuple[str, str]:
+    return pattern.format(""), pattern.format("s")

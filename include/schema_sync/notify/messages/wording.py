@@ -12,9 +12,8 @@ from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import OrganizationReport, UncheckedSource
 from ...text import counted
 from ..incidents import OpenProblem
-from .blocks import Item, Listing, date, name, prose, units
+from .blocks import Listing, date, name, prose, units
 
-EMOJI = {severity: severity.sign for severity in Severity}
 PROBLEMS = ("problem", "problems")
 
 _KINDS = DiscrepancyType
@@ -31,10 +30,7 @@ _USERS_NAMED = _SOURCES_NAMED = 3
 
 
 def in_order(found: Sequence[Discrepancy], first_seen: Mapping[str, str] | None = None) -> list[Discrepancy]:
-    """As people are to read them, each dataset once: most severe first, then most hit, then newest.
-
-    :param first_seen: {fingerprint: timestamp} of each; None: all are as old.
-    """
+    """As people are to read them, each dataset once: most severe first, then most hit, then newest (``first_seen``)."""
     dates = first_seen or {}
     ordered = sorted(found, key=lambda each: each.sort_key)
     ordered.sort(key=lambda each: dates.get(each.fingerprint, ""), reverse=True)
@@ -45,13 +41,9 @@ def in_order(found: Sequence[Discrepancy], first_seen: Mapping[str, str] | None 
     return sorted(ordered, key=lambda each: datasets[_dataset_of(each)])
 
 
-def finding_item(found: Discrepancy, *, fixed: bool = False, since: str = "") -> Item:
-    """One finding in a line, and a second one where that adds something.
-
-    :param fixed: a patch repairs it.
-    :param since: how long it has been there, escaped; empty: is not said.
-    """
-    parts = [f"{EMOJI[found.severity]} {_bold(found.dataset_name or found.table or found.schema)}"]
+def finding_line(found: Discrepancy, *, fixed: bool = False, since: str = "") -> str:
+    """One finding in a line, and a second one where that adds something; ``since`` is escaped, ``fixed`` by a patch."""
+    parts = [f"{found.severity.sign} {_bold(found.dataset_name or found.table or found.schema)}"]
     parts.append(_happened(found) + _hit(found))
     if fixed:
         parts.append("the fix is ready")
@@ -60,7 +52,7 @@ def finding_item(found: Discrepancy, *, fixed: bool = False, since: str = "") ->
     if since:
         parts.append(since)
     line = " · ".join(parts)
-    return Item(f"{line}\n{prose(found.message)}" if found.type in _NEEDS_ITS_MESSAGE and found.message else line)
+    return f"{line}\n{prose(found.message)}" if found.type in _NEEDS_ITS_MESSAGE and found.message else line
 
 
 def problem_line(problem: OpenProblem, sign: str) -> str:
@@ -107,7 +99,7 @@ def unchecked_line(unchecked: Sequence[UncheckedSource]) -> str:
 
 
 def unchecked_listing(unchecked: Sequence[UncheckedSource]) -> Listing:
-    return Listing(int(bool(unchecked)), lambda _: Item(unchecked_line(unchecked)), ("line", "lines"))
+    return Listing([unchecked] if unchecked else (), unchecked_line, ("line", "lines"))
 
 
 def first_of(shown: Sequence[Discrepancy]) -> str:

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.error import URLError
 
 from ...errors import SchemaSyncError, TerminalError, TransientError
 from . import rate_limits as turns
-from .rate_limits import LONGEST_WAIT_S, SECONDS_PER_MESSAGE
+from .rate_limits import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
-    from slack_sdk.http_retry import RetryHandler
-    from slack_sdk.http_retry.response import HttpResponse
+    from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryHandler, RetryState
 
     from ..messages.layout import Message
 
 log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 TIMEOUT_S = 15
 # HTTP 429: how often a request waits for Retry-After; longer waits are the scheduler's.
@@ -78,29 +77,23 @@ _WORDS_OF_STEP = {
     ),
 }
 _NEXT_STEP = {word: step for step, words in _WORDS_OF_STEP.items() for word in words.split()}
-_TRANSIENT_CODES = frozenset(
-    {
-        "ratelimited",
-        "rate_limited",
-        "message_limit_exceeded",
-        "internal_error",
-        "fatal_error",
-        "service_unavailable",
-        "request_timeout",
-        "rollup_error",
-        "team_added_to_org",
-        "external_channel_migrating",
-    }
+_UNKNOWN_WORD = (
+    "Look the word up at https://docs.slack.dev/reference/methods/chat.postMessage, or try another channel; the next "
+    "run tells what was not told."
 )
+_TRANSIENT_WORDS = (
+    "ratelimited rate_limited message_limit_exceeded internal_error fatal_error service_unavailable request_timeout "
+    "rollup_error team_added_to_org external_channel_migrating"
+)
+_TRANSIENT_CODES = frozenset(_TRANSIENT_WORDS.split())
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 _TOKEN = re.compile(r"[!-~]+")
+# Outside the hierarchy, so that no configuration makes it speak.
+_SILENT = logging.Logger("slack_sdk, silenced", level=logging.CRITICAL + 1)
 
 
 class SlackRefusedError(TerminalError):
-    """Slack refused a call for certain: nothing happened.
-
-    :ivar code: Slack's own word, such as ``not_in_channel``.
-    """
+    """Slack refused a call for certain, and nothing happened; ``code`` is its own word, such as ``not_in_channel``."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
@@ -114,9 +107,7 @@ def slack_client(
 
     The SDK's default handler repeats a request whose connection was lost, although Slack may have accepted it.
 
-    :param base_url: Web API address, None means Slack's own.
     :param timeout_s: for connecting and for each read, seconds.
-    :param proxy: None: what the environment says.
     :raises TerminalError: the token cannot be one; the message does not show it.
     """
     from slack_sdk import WebClient
@@ -137,39 +128,22 @@ def slack_client(
         base_url=base_url or WebClient.BASE_URL,
         timeout=timeout_s,
         proxy=proxy,
-        logger=_silent_logger(),
+        logger=_SILENT,
         retry_handlers=[_rate_limit_handler()],
     )
 
 
-def post_webhook(
-    url: str,
-    message: Message,
-    *,
-    timeout_s: int = TIMEOUT_S,
-    proxy: str | None = None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Post to an incoming webhook. It knows no threads, so replies follow as messages of their own.
-
-    A reply that fails is logged, not raised: repeating would post the first message again.
-
-    :param url: a secret: whoever knows it can post.
-    :raises TransientError: rate limit, HTTP 5xx, timeout, connection lost.
-    :raises TerminalError: refused.
-    """
-    _post_webhook_once(url, message, timeout_s, proxy)
-    for number, reply in enumerate(message.replies, start=1):
-        sleep(SECONDS_PER_MESSAGE)
-        try:
-            _post_webhook_once(url, reply, timeout_s, proxy)
-        except SchemaSyncError as error:
-            log.warning("Page %d of %d was not posted: %s", number, len(message.replies), error)
-            break
+def ask(request: Callable[[], _Answer], *, what: str) -> _Answer:
+    """The request's answer, or its error as :func:`translate` has it: without context, which may hold the token."""
+    try:
+        return request()
+    except Exception as error:  # noqa: BLE001 - translated, never swallowed
+        failure = translate(error, what=what)
+    raise failure
 
 
 def translate(error: Exception, *, what: str) -> SchemaSyncError:
-    """What an error of the SDK means for us. Raise the result outside the ``except``, so that it has no context.
+    """What an error of the SDK means for us.
 
     :param what: what failed and for whom, as the beginning of a sentence: "The message to … was not posted".
     :return: TerminalError only for a definite refusal: nothing was posted. Everything else is a TransientError.
@@ -198,15 +172,7 @@ def _answered(response: Any, what: str) -> SchemaSyncError:
         return TerminalError(f"{what}: HTTP {status}. {_CHECK_ADDRESS}")
     needed = response.get("needed") if code == "missing_scope" else None
     said = f"{code}: {needed}" if isinstance(needed, str) and re.fullmatch(r"[a-z:.,_ ]{1,100}", needed) else code
-    return SlackRefusedError(f"{what}: Slack refused it ({said}). {_next_step(code)}", code=code)
-
-
-def _next_step(code: str) -> str:
-    unknown = (
-        "Look the word up at https://docs.slack.dev/reference/methods/chat.postMessage, or try another channel; the "
-        "next run tells what was not told."
-    )
-    return _NEXT_STEP.get(code, unknown)
+    return SlackRefusedError(f"{what}: Slack refused it ({said}). {_NEXT_STEP.get(code, _UNKNOWN_WORD)}", code=code)
 
 
 def _code(response: Any) -> str | None:
@@ -214,78 +180,50 @@ def _code(response: Any) -> str | None:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
-def _post_webhook_once(url: str, message: Message, timeout_s: int, proxy: str | None) -> None:
-    from slack_sdk.webhook import WebhookClient
+def post_webhook(url: str, message: Message, *, timeout_s: int = TIMEOUT_S, proxy: str | None = None) -> None:
+    """Post to an incoming webhook. :param url: a secret: whoever knows it can post."""
+    from slack_sdk.webhook import WebhookClient, WebhookResponse
 
     what = "The message to the data team's webhook was not posted"
     # Anything else in an address makes urllib raise an error that quotes it.
     if not re.fullmatch(r"https?://[!-~]+", url):
         raise TerminalError(f"{what}: DATA_TEAM_SLACK_WEBHOOK_URL is not a web address. Copy it again from Slack.")
-    failure: SchemaSyncError | None = None
-    try:
-        client = WebhookClient(
-            url, timeout_s, proxy=proxy, logger=_silent_logger(), retry_handlers=[_rate_limit_handler()]
-        )
-        response = client.send(text=message.text, blocks=list(message.blocks), unfurl_links=False, unfurl_media=False)
-    except Exception as error:  # noqa: BLE001 - its text may hold the address; translated, never swallowed
-        failure = translate(error, what=what)
-    else:
-        # A webhook answers in plain text: "ok", or its word for a refusal.
-        code = response.body if _CODE.fullmatch(response.body or "") else None
-        if response.status_code in (408, 429) or response.status_code >= 500:
-            failure = TransientError(f"{what}: Slack answered HTTP {response.status_code}.")
-        elif response.status_code >= 300:
-            said = f"HTTP {response.status_code}, {code}" if code else f"HTTP {response.status_code}"
-            failure = TerminalError(f"{what}: Slack refused it ({said}). {_next_step(code or 'no_service')}")
-    if failure is not None:
-        raise failure
 
+    def request() -> WebhookResponse:
+        client = WebhookClient(url, timeout_s, proxy=proxy, logger=_SILENT, retry_handlers=[_rate_limit_handler()])
+        return client.send(text=message.text, blocks=list(message.blocks), unfurl_links=False, unfurl_media=False)
 
-def _silent_logger() -> logging.Logger:
-    """A logger outside the hierarchy, so that no configuration makes it speak."""
-    return logging.Logger("slack_sdk, silenced", level=logging.CRITICAL + 1)
+    response = ask(request, what=what)
+    # A webhook answers in plain text: "ok", or its word for a refusal.
+    code = response.body if _CODE.fullmatch(response.body or "") else None
+    if response.status_code in (408, 429) or response.status_code >= 500:
+        raise TransientError(f"{what}: Slack answered HTTP {response.status_code}.")
+    if response.status_code >= 300:
+        said = f"HTTP {response.status_code}, {code}" if code else f"HTTP {response.status_code}"
+        step = _NEXT_STEP.get(code or "no_service", _UNKNOWN_WORD)
+        raise TerminalError(f"{what}: Slack refused it ({said}). {step}")
 
 
 def _rate_limit_handler() -> RetryHandler:
-    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
-    from slack_sdk.http_retry.request import HttpRequest
-    from slack_sdk.http_retry.state import RetryState
+    from slack_sdk.http_retry import RetryHandler
 
-    class BoundedRateLimitHandler(RateLimitErrorRetryHandler):
+    class RateLimits(RetryHandler):
         """Waits as Slack asks, unless that takes longer than a task should hold its worker."""
 
-        def _can_retry(
-            self,
-            *,
-            state: RetryState,  # noqa: ARG002 - the SDK's signature
-            request: HttpRequest,
-            response: HttpResponse | None = None,
-            error: Exception | None = None,  # noqa: ARG002
+        def can_retry(
+            self, *, state: RetryState, request: HttpRequest, response: HttpResponse | None = None, **_: Any
         ) -> bool:
-            if response is None or response.status_code != 429:
+            seconds = _retry_after(response) if response is not None and response.status_code == 429 else None
+            if seconds is None:
                 return False
             # Also when this request is given up: the others need not find out for themselves.
-            seconds = _retry_after(response)
-            if seconds is not None:
-                turns.pause(_key_of(request), seconds)
-            return seconds is not None and seconds <= LONGEST_WAIT_S
+            turns.pause(_key_of(request), seconds)
+            if seconds > LONGEST_WAIT_S or state.current_attempt >= self.max_retry_count:
+                return False
+            log.info("Slack asks to wait %s s (HTTP 429)", seconds)
+            return True
 
-        def can_retry(self, **arguments: Any) -> bool:
-            # The SDK counts attempts first; the pause holds for the other threads even after the last one.
-            wanted = self._can_retry(**arguments)
-            return bool(wanted and super().can_retry(**arguments))
-
-        def prepare_for_next_attempt(
-            self,
-            *,
-            state: RetryState,
-            request: HttpRequest,
-            response: HttpResponse | None = None,
-            error: Exception | None = None,
-        ) -> None:
-            if response is None:
-                raise error or RuntimeError("a rate limit without an answer")
-            log.info("Slack asks to wait %s s (HTTP 429)", _retry_after(response))
+        def prepare_for_next_attempt(self, *, state: RetryState, request: HttpRequest, **_: Any) -> None:
             state.next_attempt_requested = True
             turns.wait_out_pause(_key_of(request))
             turns.pass_gate()
@@ -296,7 +234,7 @@ def _rate_limit_handler() -> RetryHandler:
         sent = authorization if isinstance(authorization, str) else (authorization or [""])[0]
         return turns.limit_key(str(sent).partition(" ")[2], request.url)
 
-    return BoundedRateLimitHandler(max_retry_count=RATE_LIMIT_RETRIES)
+    return RateLimits(max_retry_count=RATE_LIMIT_RETRIES)
 
 
 def _retry_after(response: HttpResponse) -> int | None:

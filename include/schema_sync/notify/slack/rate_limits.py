@@ -28,7 +28,7 @@ LONGEST_WAIT_S = 60
 _lock = threading.Lock()
 _channel_turns: dict[str, float] = {}
 _pauses: dict[str, float] = {}
-_gate: ContextVar[Callable[[], None] | None] = ContextVar("slack_gate", default=None)
+_gate: ContextVar[Callable[[], None]] = ContextVar("slack_gate", default=lambda: None)
 
 
 def wait_for_channel(channel: str, sleep: Callable[[float], None]) -> None:
@@ -53,10 +53,7 @@ def pause(key: str, seconds: float) -> None:
 
 
 def wait_out_pause(key: str) -> None:
-    """Wait as long as Slack told any thread to, and a moment more, so that not all of them come back at once.
-
-    :raises TransientError: that is longer than a worker should be held.
-    """
+    """Wait as long as Slack told any thread to. :raises TransientError: that is longer than a worker should be held."""
     with _lock:
         left = _pauses.get(key, 0.0) - time.monotonic()
         if left <= 0:
@@ -64,15 +61,13 @@ def wait_out_pause(key: str) -> None:
             return
     if left > LONGEST_WAIT_S:
         raise TransientError(f"Slack asks to try again later: its rate limit holds for another {left:.0f} s.")
+    # A moment more, so that not all of them come back at once.
     _sleep(left + random.uniform(0.05, 0.5))  # noqa: S311 - no secret
 
 
 @contextmanager
 def gate(check: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, ``check`` is called directly before each request of this thread, after all waiting.
-
-    What it raises ends the call before anything is sent.
-    """
+    """While the block runs, ``check`` is called directly before each request of this thread; what it raises ends it."""
     token = _gate.set(check)
     try:
         yield
@@ -82,9 +77,7 @@ def gate(check: Callable[[], None]) -> Iterator[None]:
 
 def pass_gate() -> None:
     """Called by the client directly before a request goes out."""
-    check = _gate.get()
-    if check is not None:
-        check()
+    _gate.get()()
 
 
 def _sleep(seconds: float) -> None:

@@ -19,7 +19,7 @@ from include.schema_sync.notify.conversation.decide import (
     to_settle,
 )
 from include.schema_sync.notify.conversation.memory import NO_CONVERSATION, Conversation, Memory, Remembered
-from include.schema_sync.notify.delivery.unfinished import Unfinished
+from include.schema_sync.notify.delivery.rows import Unfinished
 from include.schema_sync.notify.incidents import IncidentState, advance
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
 from include.schema_sync.nouns.report import OrganizationReport, UncheckedSource

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.schema_sync.notify.incidents import IncidentChange, IncidentState, advance
-from include.schema_sync.notify.messages.conversation import Turn, drift_alert, turn
+from include.schema_sync.notify.messages.conversation import Turn, drift_alert, error_notice, turn
 from include.schema_sync.notify.messages.layout import MAX_LINES, MAX_REPLIES, Message, render_text
-from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.messages.summary import run_result, summary_message
 from include.schema_sync.nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Impact, Severity
 from include.schema_sync.nouns.report import OrganizationReport, OrganizationTotals, SourceTiming, UncheckedSource

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from include.schema_sync.notify.incidents import advance
 from include.schema_sync.notify.messages import blocks
-from include.schema_sync.notify.messages.conversation import drift_alert, turn
+from include.schema_sync.notify.messages.conversation import drift_alert, error_notice, turn
 from include.schema_sync.notify.messages.layout import Message, render_text
-from include.schema_sync.notify.messages.organization import error_notice
 from include.schema_sync.notify.messages.run_alerts import late_message
 from include.schema_sync.notify.messages.wording import in_order, what_to_do
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Impact, Severity
@@ -182,10 +181,10 @@ def test_what_the_datasets_authors_ignore_is_counted() -> None:
 
 
 def test_mention_is_live_and_cut_between_two_names_when_it_is_long() -> None:
-    alert = drift_alert(
-        report_of_every_type(), min_severity=Severity.WARNING, run=RUN, mention=" ".join(["<@U0123456789>"] * 100)
-    )
-    assert alert is not None
+    report = report_of_every_type()
+    change = advance(None, report, min_severity=Severity.WARNING, run=RUN)
+    assert change is not None
+    alert = turn(None, change, report, RUN, mention=" ".join(["<@U0123456789>"] * 100)).parent
     called = texts_of(alert)[1].splitlines()[-1]
     assert set(called.split()) == {"<@U0123456789>"}
     assert blocks.units(called) <= 500
