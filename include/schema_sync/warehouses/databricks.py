@@ -134,19 +134,17 @@ def classify(code: str | None, text: str) -> Failure:
     unchecked, never missing.
     """
     condition, state = _CONDITION.search(text), _SQLSTATE.search(text)
-    failure = _FAILURES.get(condition[1]) if condition else None
+    sqlstate = state[1] if state else code or ""
+    failure = _FAILURES.get(condition[1] if condition else "") or _FAILURES.get(sqlstate)
     if failure is None:
-        sqlstate = state[1] if state else code or ""
-        failure = _FAILURES.get(sqlstate)
-        if failure is None and sqlstate[:2] in _TERMINAL_CLASSES:
-            failure = Failure.DENIED if _DENIED.search(text) else Failure.TERMINAL
-    if failure in (Failure.MISSING_TABLE, Failure.MISSING_DATABASE) and _is_of_the_catalogue(text, condition):
-        return Failure.TERMINAL
-    if failure is not None:
-        return failure
-    if _DENIED.search(text):
-        return Failure.DENIED
-    return Failure.TERMINAL if _REFUSED_LOGIN.search(text) else Failure.TRANSIENT
+        if _DENIED.search(text):
+            return Failure.DENIED
+        is_terminal = sqlstate[:2] in _TERMINAL_CLASSES or _REFUSED_LOGIN.search(text)
+        return Failure.TERMINAL if is_terminal else Failure.TRANSIENT
+    said = text[condition.end() if condition else 0 :][:400]
+    if failure in (Failure.MISSING_TABLE, Failure.MISSING_DATABASE) and _OF_THE_CATALOGUE.search(said):
+        return Failure.TERMINAL  # the view that was asked is what is not there, not a table of the customer's
+    return failure
 
 
 def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
@@ -162,12 +160,6 @@ def _path(column: str) -> str:
     return quote(name) if quoted else ".".join(map(quote, name.split(".")))
 
 
-def _is_of_the_catalogue(text: str, condition: re.Match[str] | None) -> bool:
-    """The view that was asked is what is not there, not a table of the customer's."""
-    said = text[condition.end() :] if condition else text
-    return _OF_THE_CATALOGUE.search(said[:400]) is not None
-
-
 # --- Sign-in: access token, or OAuth machine-to-machine ---
 
 
@@ -178,12 +170,10 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         "catalog": secret.get("default_catalog"),
         "schema": secret.get("default_schema"),
     }
-    client_id = secret.get("client_id")
-    if client_id or secret.get("client_secret"):
-        credentials: dict[str, Any] = _client_credentials(secret["host"], secret["client_id"], secret["client_secret"])
-    else:
-        credentials = {"access_token": secret.one_of("access_token", "api_key", "client_id")}
-    return _sign_in({**options, **credentials})
+    if secret.get("client_id") or secret.get("client_secret"):
+        service = ServicePrincipal(secret["host"], secret["client_id"], secret["client_secret"])
+        return _sign_in({**options, "credentials_provider": service})
+    return _sign_in({**options, "access_token": secret.one_of("access_token", "api_key", "client_id")})
 
 
 def _sign_in_from_uri(uri: Uri) -> SignIn:
@@ -193,17 +183,14 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
     client_id, client_secret = options.pop("client_id", uri.user), options.pop("client_secret", uri.password)
     token = options.pop("access_token", uri.password if uri.user in ("", "token") else None)
     options.setdefault("catalog", uri.database)
-    credentials = {"access_token": token} if token else _client_credentials(uri.host, client_id, client_secret)
-    return _sign_in({**options, "server_hostname": uri.host, **credentials})
+    if not token:
+        options["credentials_provider"] = ServicePrincipal(uri.host, client_id, client_secret)
+    return _sign_in({**options, "server_hostname": uri.host, "access_token": token})
 
 
 def _sign_in(options: Mapping[str, Any]) -> SignIn:
     kept = {key: value for key, value in options.items() if value}
     return SignIn(kept, kept.get("catalog"), kept.get("schema") or "default", kept["server_hostname"])
-
-
-def _client_credentials(host: str, client_id: str, client_secret: str) -> dict[str, Any]:
-    return {"credentials_provider": ServicePrincipal(host, client_id, client_secret)}
 
 
 class ServicePrincipal:

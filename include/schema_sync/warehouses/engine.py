@@ -13,8 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from ..nouns.snapshot import GroupRequest
-from .names import NameCase as NameCase
-from .names import fold, unquote
+from .names import NameCase, fold, unquote
 from .proofs import Compiler
 from .sign_in import Driver
 from .sql_words import RESERVED_SOMEWHERE, SqlWords

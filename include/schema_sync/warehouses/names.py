@@ -11,8 +11,8 @@ from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
 
-_ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-_ASCII_UPPER = {lower: upper for upper, lower in _ASCII_LOWER.items()}
+ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_ASCII_UPPER = {lower: upper for upper, lower in ASCII_LOWER.items()}
 _QUOTED = re.compile(r'"(?P<double>.+)"|`(?P<back>.+)`|\[(?P<square>.+)\]', re.DOTALL)
 
 
@@ -146,7 +146,7 @@ class NameIndex:
 
 def _fold_ascii(name: str, case: NameCase) -> str:
     if case is NameCase.LOWER:
-        return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
+        return name.lower() if name.isascii() else name.translate(ASCII_LOWER)
     if case is NameCase.UPPER:
         return name.upper() if name.isascii() else name.translate(_ASCII_UPPER)
     return name

@@ -322,13 +322,11 @@ def _tls(ssl: object) -> dict[str, Any]:
     """
     if not isinstance(ssl, Mapping):
         return {"sslmode": "require"} if ssl is True else {}
-    options: dict[str, Any] = {"sslmode": "require" if ssl.get("rejectUnauthorized") is False else "verify-full"}
-    for key, option in (("ca", "sslrootcert"), ("cert", "sslcert"), ("key", "sslkey")):
-        if text := ssl.get(key):
-            options[option] = Pem(text)
-    if options["sslmode"] == "verify-full":
-        options.setdefault("sslrootcert", "system")
-    return options
+    files = (("ca", "sslrootcert"), ("cert", "sslcert"), ("key", "sslkey"))
+    options = {option: Pem(ssl[key]) for key, option in files if ssl.get(key)}
+    if ssl.get("rejectUnauthorized") is False:
+        return {"sslmode": "require", **options}
+    return {"sslmode": "verify-full", "sslrootcert": "system", **options}
 
 
 def _sign_in_from_uri(uri: Uri) -> SignIn:

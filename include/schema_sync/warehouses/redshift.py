@@ -18,14 +18,13 @@ from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, by_code, in_schema, quote_with, zero_row_select
-from .names import NameCase, fold
+from .names import ASCII_LOWER, NameCase, fold
 from .postgres import TYPE_WORDS
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family
 
 _MAX_NAME_BYTES = 127
-_TO_LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 
 # The catalogue tables of PostgreSQL 8, because they list what the role may not read, and because whatever calls a
 # function of the leader node (privileges, late-binding views) cannot also read a system view of the compute nodes
@@ -146,9 +145,9 @@ def columns_query(request: GroupRequest) -> Query:
     """
     meant = fold(request.schema, NameCase.LOWER, _MAX_NAME_BYTES)
     exact = fold(request.schema, NameCase.SENSITIVE, _MAX_NAME_BYTES)
-    schemas = sorted({exact, exact.translate(_TO_LOWER)})
+    schemas = sorted({exact, exact.translate(ASCII_LOWER)})
     exact_tables = (fold(table, NameCase.SENSITIVE, _MAX_NAME_BYTES) for table in request.tables)
-    keys = sorted({table.translate(_TO_LOWER) for table in exact_tables})
+    keys = sorted({table.translate(ASCII_LOWER) for table in exact_tables})
     placeholders = {
         "schemas": ", ".join(["%s"] * len(schemas)),
         "keys": ", ".join(["%s"] * len(keys)) or "NULL",
@@ -173,7 +172,7 @@ def classify(code: str | None, text: str) -> Failure:
 def _quote(name: str) -> str:
     """A name between quotes. Redshift folds it all the same; where ``enable_case_sensitive_identifier`` is on, it is
     the name that people mean who write it without quotes."""
-    return _quoted(name.translate(_TO_LOWER))
+    return _quoted(name.translate(ASCII_LOWER))
 
 
 _quoted = quote_with('"')

@@ -9,6 +9,7 @@ the connector itself raises (``snowflake.connector.errorcode``, ``network``).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import TerminalError
@@ -209,10 +210,7 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
         "user": secret["username"],
     }
     if pem := secret.get("private_key"):
-        try:
-            options["private_key"] = private_key(pem, secret.get("private_key_passphrase"))
-        except ValueError as error:
-            raise secret.invalid(str(error)) from None
+        options["private_key"] = _private_key(pem, secret.get("private_key_passphrase"), secret.invalid)
     elif token := secret.get("token"):
         options.update(token_options(token))
     else:
@@ -221,10 +219,14 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
     return SignIn(options, options["database"], options.get("schema") or "PUBLIC", options["account"])
 
 
-def private_key(pem: str, passphrase: str | None) -> bytes:
+def _uri_error(problem: str) -> TerminalError:
+    return TerminalError(f"The connection URI cannot be used: {problem}.")
+
+
+def _private_key(pem: str, passphrase: str | None, invalid: Callable[[str], Exception]) -> bytes:
     """A key as PEM → PKCS#8 as the connector wants it.
 
-    :raises ValueError: it cannot be read; without a word of the key.
+    :param invalid: a problem, told without a word of the key → the error to raise.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -236,7 +238,7 @@ def private_key(pem: str, passphrase: str | None) -> bytes:
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: a passphrase too many, or too few
         key = None
     if key is None:
-        raise ValueError("its `private_key` is no PEM text of a private key, or its `private_key_passphrase` is wrong")
+        raise invalid("its `private_key` is no PEM text of a private key, or its `private_key_passphrase` is wrong")
     return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -258,10 +260,7 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
     options.update({"account": uri.host, "user": uri.user, **path})
     passphrase = options.pop("private_key_passphrase", None)
     if pem := options.pop("private_key", None):
-        try:
-            options["private_key"] = private_key(pem, passphrase)
-        except ValueError as error:
-            raise TerminalError(f"The connection URI cannot be used: {error}.") from None
+        options["private_key"] = _private_key(pem, passphrase, _uri_error)
     elif "private_key_file" in options:
         options["private_key_file_pwd"] = passphrase or options.get("private_key_file_pwd")
     elif token := options.pop("token", None):

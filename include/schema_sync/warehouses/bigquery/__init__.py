@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ...nouns.snapshot import GroupRequest
 from .. import type_vocabulary as types
-from ..engine import Dialect, Failure, Query
+from ..engine import Dialect, Failure, Query, by_text
 from ..names import NameCase, unquote
 from ..sql_words import SqlWords, word_set
 from ..type_vocabulary import Family, Zone
@@ -98,12 +98,14 @@ _ESCAPED = re.compile(r"[\\`\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # the server's text in some versions. A name comes after the words that are looked for, never before.
 _STATUS = re.compile(r"\s*(\d{3}) ")
 _OF_THE_CALL = re.compile(r"/projects/([^/?\s]+)/[^\s]*: Not found: Project ([^\s,;]+)")
-_MISSING_COLUMN = re.compile(
-    r"^[^`\"']*?(?:Unrecognized name: |Name .+? not found inside |Field name .+? does not exist in |"
-    r"Cannot access field .+? on a value with type )"
+_missing = by_text(
+    None,
+    (Failure.MISSING_COLUMN, r"[^`\"']*?(?:Unrecognized name: |Name .+? not found inside )"),
+    (Failure.MISSING_COLUMN, r"[^`\"']*?Field name .+? does not exist in "),
+    (Failure.MISSING_COLUMN, r"[^`\"']*?Cannot access field .+? on a value with type "),
+    (Failure.MISSING_TABLE, r"[^`\"']*?(?:Not found: Table |\S+ does not match any table)"),
+    (Failure.MISSING_DATABASE, r"[^`\"']*?(?:Not found: (?:Dataset|Project) |Invalid (?:project|dataset) ID )"),
 )
-_MISSING_TABLE = re.compile(r"^[^`\"']*?(?:Not found: Table |\S+ does not match any table)")
-_MISSING_DATABASE = re.compile(r"^[^`\"']*?(?:Not found: (?:Dataset|Project) |Invalid (?:project|dataset) ID )")
 _DENIED = re.compile(r"Access Denied: (?!Project )")
 _BUSY = re.compile(
     r"rateLimitExceeded|quotaExceeded|Exceeded rate limits|Quota exceeded|exceeded quota|backendError|jobRateLimit"
@@ -148,13 +150,10 @@ def classify(code: str | None, text: str) -> Failure:
             return Failure.TRANSIENT
         return Failure.DENIED if _DENIED.search(text) else Failure.TERMINAL
     if status in ("400", "404"):
-        for pattern, failure in (
-            (_MISSING_COLUMN, Failure.MISSING_COLUMN),
-            (_MISSING_TABLE, Failure.MISSING_TABLE),
-            (_MISSING_DATABASE, Failure.MISSING_DATABASE),
-        ):
-            if pattern.search(text):
-                return Failure.TERMINAL if _is_the_callers_project(text) else failure
+        if missing := _missing(None, text):
+            # The project that runs and pays for the job is not there: that says nothing about the group's.
+            call = _OF_THE_CALL.search(text)
+            return Failure.TERMINAL if call and call[1] == call[2].rstrip(".") else missing
         return Failure.TRANSIENT if _BUSY.search(text) else Failure.TERMINAL
     return Failure.TRANSIENT
 
@@ -177,12 +176,6 @@ def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
 
 def _path(column: str) -> str:
     return ".".join(map(quote, unquote(column)[0].split(".")))
-
-
-def _is_the_callers_project(text: str) -> bool:
-    """The project that runs and pays for the job is not there: that says nothing about the group's."""
-    match = _OF_THE_CALL.search(text)
-    return match is not None and match[1] == match[2].rstrip(".")
 
 
 BIGQUERY = Dialect(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ContextDecorator, contextmanager
 from typing import Any
 
 from ...settings import Settings
@@ -105,21 +105,11 @@ class SqlServerConnection(AutocommitConnection):
 
 
 class _Cursor:
-    def __init__(self, connection: Any, errors: Callable[[], AbstractContextManager[None]]) -> None:
-        self._errors = errors
-        with errors():
-            self._raw = connection.cursor()
+    """A driver's cursor whose errors are made for people."""
 
-    def execute(self, sql: str, *parameters: Any) -> None:
-        with self._errors():
-            self._raw.execute(sql, *parameters)
-
-    def fetchmany(self, size: int) -> Any:
-        with self._errors():
-            return self._raw.fetchmany(size)
-
-    def close(self) -> None:
-        self._raw.close()
+    def __init__(self, connection: Any, errors: Callable[[], ContextDecorator]) -> None:
+        raw = errors()(connection.cursor)()
+        self.execute, self.fetchmany, self.close = errors()(raw.execute), errors()(raw.fetchmany), raw.close
 
 
 @contextmanager
@@ -173,22 +163,20 @@ def _braced(value: str) -> str:
 
 class _OdbcConnection(AutocommitConnection):
     def cursor(self) -> Any:
-        return _OdbcCursor(self.raw, _odbc_errors)
+        cursor = _Cursor(self.raw, _odbc_errors)
+        execute = cursor.execute
+        cursor.execute = lambda sql, *parameters: execute(*declared(sql, *parameters))
+        return cursor
 
     @property
     def closed(self) -> bool:
         return bool(self.raw.closed)
 
 
-class _OdbcCursor(_Cursor):
-    def execute(self, sql: str, *parameters: Any) -> None:
-        super().execute(*declared(sql, parameters[0] if parameters else {}))
-
-
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-def declared(sql: str, parameters: Mapping[str, object]) -> tuple[str, list[object]]:
+def declared(sql: str, parameters: Mapping[str, object] | None = None) -> tuple[str, list[object]]:
     """A statement for ODBC: each value bound once, to a variable of a known type.
 
     ODBC would ask the server for the type of every placeholder, which it cannot tell of a bare NULL.
