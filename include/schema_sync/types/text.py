@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ..warehouses.sql_words import word_set
+
 MAX_LENGTH = 20_000
 """Characters. Real nested structs stay below it (BigQuery: 15 levels); memory and time stay small."""
 
@@ -76,20 +78,15 @@ _NAME_STARTS = frozenset({"word", "quoted", "["})
 _TEMPLATE_MARKS = frozenset("{}%?")
 _CLOSING = frozenset(",)>]")
 
-_NAMED_MEMBERS = frozenset({"struct", "row", "record", "object", "tuple", "union", "nested"})
-_CONTAINERS = _NAMED_MEMBERS | {
-    "array", "list", "map", "dict", "range", "multirange", "nullable", "optional", "lowcardinality",
-}  # fmt: skip
+_NAMED_MEMBERS = word_set("struct row record object tuple union nested")
+_CONTAINERS = _NAMED_MEMBERS | word_set("array list map dict range multirange nullable optional lowcardinality")
 
 # Column clauses that may follow a type in DDL. Nothing behind them belongs to the type.
-_CLAUSES = frozenset(
-    {
-        "not", "null", "nullable", "default", "primary", "unique", "key", "references", "check", "constraint",
-        "generated", "identity", "autoincrement", "auto_increment", "collate", "charset", "comment", "encode",
-        "distkey", "sortkey", "options", "on", "as", "invisible", "visible", "virtual", "stored", "persisted",
-        "sparse", "rowguidcol", "compressed", "masked", "hidden", "encrypted", "storage", "compression",
-    }
-)  # fmt: skip
+_CLAUSES = word_set("""
+    not null nullable default primary unique key references check constraint generated identity autoincrement
+    auto_increment collate charset comment encode distkey sortkey options on as invisible visible virtual stored
+    persisted sparse rowguidcol compressed masked hidden encrypted storage compression
+    """)
 _ZONE_WORDS = frozenset({"time", "timezone", "local", "tz"})
 
 

@@ -252,13 +252,10 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return DatabricksConnection(sql.connect(**options))
 
 
-_VAULT_KEYS = (
-    "host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? default_schema?"
-)
 _DRIVER = Driver(
     "databricks-sql-connector",
     "databricks.sql",
-    _VAULT_KEYS,
+    "host http_path|warehouse_id access_token|api_key|client_id client_secret? default_catalog? default_schema?",
     _sign_in_from_vault,
     _sign_in_from_uri,
     _connect,
@@ -278,11 +275,9 @@ DATABRICKS = Dialect(
     quote=quote,
     probe=probe,
     # https://docs.databricks.com/sql/language-manual/sql-ref-datatypes: TIMESTAMP is TIMESTAMP_LTZ.
-    vocabulary=types.Vocabulary(
-        *types.sides(
-            {**types.BIT_IS_BOOLEAN, **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL)},
-            types.FLOAT_32,
-        ),
+    vocabulary=types.vocabulary(
+        {**types.BIT_IS_BOOLEAN, **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL)},
+        types.FLOAT_32,
         carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,

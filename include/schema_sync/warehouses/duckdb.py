@@ -207,11 +207,10 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return DuckDBConnection(duckdb.connect(**options))
 
 
-_VAULT_KEYS = "path|default_database token?"
 _DRIVER = Driver(
     "duckdb",
     "duckdb",
-    _VAULT_KEYS,
+    "path|default_database token?",
     _sign_in_from_vault,
     _sign_in_from_uri,
     _connect,
@@ -230,11 +229,9 @@ DUCKDB = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, in_database),
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
-    vocabulary=types.Vocabulary(
-        *types.sides(
-            types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
-            types.FLOAT_32,
-        ),
+    vocabulary=types.vocabulary(
+        types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
+        types.FLOAT_32,
         carriers=(
             types.JSON_IN_TEXT,
             types.VECTOR_IN_ARRAY,

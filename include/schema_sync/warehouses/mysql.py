@@ -285,15 +285,13 @@ MYSQL = Dialect(
     probe=zero_row_select(_quote, _in_place),
     # https://dev.mysql.com/doc/refman/8.4/en/data-types.html, https://mariadb.com/kb/en/data-types/: JSON is LONGTEXT
     # on MariaDB, REAL is DOUBLE, TIMESTAMP is stored in UTC, booleans are TINYINT(1) or BIT(1).
-    vocabulary=types.Vocabulary(
-        *types.sides(
-            {
-                **types.words(Family.FLOAT, "real", bits=64),
-                **types.words(Family.INTEGER, "serial", bits=64),
-                **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
-            },
-            types.FLOAT_32,
-        ),
+    vocabulary=types.vocabulary(
+        {
+            **types.words(Family.FLOAT, "real", bits=64),
+            **types.words(Family.INTEGER, "serial", bits=64),
+            **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
+        },
+        types.FLOAT_32,
         carriers=(
             Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"}), lengths=frozenset({1})),
             Carrier(Family.BOOLEAN, Family.BIT, lengths=frozenset({1, None})),

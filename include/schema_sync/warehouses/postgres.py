@@ -367,8 +367,8 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, in_schema),
-    vocabulary=types.Vocabulary(
-        *types.sides(TYPE_WORDS),
+    vocabulary=types.vocabulary(
+        TYPE_WORDS,
         # pgvector casts these to real[] implicitly.
         carriers=(types.Carrier(Family.ARRAY, Family.VECTOR, kinds=frozenset({"", "halfvec"})),),
         flat_arrays=True,

@@ -279,8 +279,9 @@ REDSHIFT = Dialect(
     probe=zero_row_select(_quote, in_schema),
     # https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html; no bit strings. FLOAT is 64 bits wide
     # in a local table and 32 in a Spectrum (Hive) one: no width.
-    vocabulary=types.Vocabulary(
-        *types.sides({**TYPE_WORDS, **types.BIT_IS_BOOLEAN}, types.words(Family.FLOAT, "float", kind="float")),
+    vocabulary=types.vocabulary(
+        {**TYPE_WORDS, **types.BIT_IS_BOOLEAN},
+        types.words(Family.FLOAT, "float", kind="float"),
         carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.JSON_IN_TEXT),
     ),
     driver=_DRIVER,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -257,11 +258,11 @@ def pem_files(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(options)
         return
     with tempfile.TemporaryDirectory(prefix="schema-sync-") as folder:
-        paths = {key: Path(folder) / f"{key}.pem" for key in pems}
+        paths = {key: f"{folder}/{key}.pem" for key in pems}
         for key, path in paths.items():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            with open(path, "w", opener=partial(os.open, mode=0o600)) as file:
                 file.write(pems[key])
-        yield {**options, **{key: str(path) for key, path in paths.items()}}
+        yield {**options, **paths}
 
 
 _SENSITIVE = re.compile(r"pass|pwd|secret|token|key|credential|cert", re.IGNORECASE)

@@ -291,14 +291,11 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return connector.connect(**options)
 
 
-_VAULT_KEYS = (
-    "account_id warehouse_id username password|private_key|token private_key_passphrase? role? "
-    "default_database default_schema?"
-)
 _DRIVER = Driver(
     "snowflake-connector-python",
     "snowflake.connector",
-    _VAULT_KEYS,
+    "account_id warehouse_id username password|private_key|token private_key_passphrase? role? "
+    "default_database default_schema?",
     _sign_in_from_vault,
     _sign_in_from_uri,
     _connect,
@@ -319,14 +316,12 @@ SNOWFLAKE = Dialect(
     probe=zero_row_select(_quote, in_database),
     # https://docs.snowflake.com/en/sql-reference/intro-summary-data-types: all integers are NUMBER(38,0), all floats
     # are 64 bits wide.
-    vocabulary=types.Vocabulary(
-        *types.sides(
-            {
-                **types.BIT_IS_BOOLEAN,
-                **types.words(Family.FLOAT, "real, float4, float8, double, double precision", bits=64),
-            },
-            types.FLOAT_64,
-        ),
+    vocabulary=types.vocabulary(
+        {
+            **types.BIT_IS_BOOLEAN,
+            **types.words(Family.FLOAT, "real, float4, float8, double, double precision", bits=64),
+        },
+        types.FLOAT_64,
         carriers=types.UUID_AND_ENUM_IN_OTHERS,
         integer_precision=38,
         has_local_zone=True,

@@ -147,8 +147,8 @@ _COMPILER = Compiler(
 
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
-_VOCABULARY = types.Vocabulary(
-    *types.sides(types.BIT_IS_BOOLEAN),
+_VOCABULARY = types.vocabulary(
+    types.BIT_IS_BOOLEAN,
     carriers=(
         *(
             Carrier(declared, actual)
@@ -201,11 +201,10 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
     return sqlite3.connect(**{**options, "database": f"{path.absolute().as_uri()}?mode=ro", "uri": True})
 
 
-_VAULT_KEYS = "path|database|default_database"
 _DRIVER = Driver(
     "(nothing: the driver is Python's own)",
     "sqlite3",
-    _VAULT_KEYS,
+    "path|database|default_database",
     _sign_in_from_vault,
     _sign_in_from_uri,
     _connect,

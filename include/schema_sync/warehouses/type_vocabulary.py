@@ -277,19 +277,17 @@ _GENERIC_NUMBERS: dict[str, Word] = {
 }
 
 
-def sides(
-    words: Mapping[str, Word], catalogue: Mapping[str, Word] | None = None
-) -> tuple[Mapping[str, Word], Mapping[str, Word]]:
-    """The first two fields of a :class:`Vocabulary`: the general words and an engine's own.
+def vocabulary(words: Mapping[str, Word], catalogue: Mapping[str, Word] | None = None, **facts: Any) -> Vocabulary:
+    """The general words and an engine's own.
 
-    :param words: hold in the catalogue and in a YML.
-    :param catalogue: hold only for what the engine says.
+    :param words: hold in the catalogue and in a YML; ``catalogue`` only for what the engine says.
+    :param facts: as in :class:`Vocabulary`.
     """
     both = {**_COMMON, **words}
-    return {**both, **(catalogue or {})}, {**both, **_GENERIC_NUMBERS}
+    return Vocabulary({**both, **(catalogue or {})}, {**both, **_GENERIC_NUMBERS}, **facts)
 
 
-GENERAL = Vocabulary(*sides({}))
+GENERAL = vocabulary({})
 """For a dialect that nobody knows."""
 
 # What several engines have in common.

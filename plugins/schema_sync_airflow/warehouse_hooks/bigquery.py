@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses.bigquery.connection import located
+from include.schema_sync.warehouses.bigquery import located, service_account_key
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
@@ -31,10 +30,7 @@ def _own_database(connection: Connection) -> str | None:
     key = extra.get("keyfile_dict") or extra.get("extra__google_cloud_platform__keyfile_dict")
     if named or not key:
         return str(named) if named else None
-    try:
-        project = dict(json.loads(key) if isinstance(key, str) else key).get("project_id")
-    except (ValueError, TypeError):
-        return None  # opening the connection will say what is wrong with it
+    project = service_account_key(key).get("project_id")  # opening the connection will say what is wrong with it
     return str(project) if project else None
 
 

@@ -217,11 +217,9 @@ SQLSERVER = Dialect(
     quote=quote,
     probe=probe,
     # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
-    vocabulary=types.Vocabulary(
-        *types.sides(
-            {**types.BIT_IS_BOOLEAN, **types.words(Family.OTHER, "sql_variant, variant", kind="sqlvariant")},
-            {**types.FLOAT_64, **types.words(Family.BINARY, "timestamp", kind="rowversion")},
-        ),
+    vocabulary=types.vocabulary(
+        {**types.BIT_IS_BOOLEAN, **types.words(Family.OTHER, "sql_variant, variant", kind="sqlvariant")},
+        {**types.FLOAT_64, **types.words(Family.BINARY, "timestamp", kind="rowversion")},
         carriers=(Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})), types.ENUM_IN_TEXT),
         money_is_decimal=True,
         boolean_is_number=True,

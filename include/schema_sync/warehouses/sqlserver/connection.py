@@ -218,14 +218,11 @@ def _odbc_errors() -> Iterator[None]:
         raise SqlServerError(_number_of(None, text), text) from None
 
 
-_VAULT_KEYS = (
-    "server port? database username|client_id password? tenant_id? client_secret? domain? instance? "
-    "encrypt? trust_server_certificate?"
-)
 DRIVER = Driver(
     "pymssql (or mssql-python, for a service principal)",
     "pymssql mssql_python",
-    _VAULT_KEYS,
+    "server port? database username|client_id password? tenant_id? client_secret? domain? instance? "
+    "encrypt? trust_server_certificate?",
     _sign_in_from_vault,
     _sign_in_from_uri,
     _connect,
