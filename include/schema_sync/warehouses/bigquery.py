@@ -20,13 +20,21 @@ from typing import Any
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .autocommit import AutocommitConnection
 from .engine import Dialect, Failure, Query, by_text
 from .names import NameCase, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family, Zone
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    FLOAT_64,
+    UUID_AND_ENUM_IN_OTHERS,
+    VECTOR_IN_ARRAY,
+    Family,
+    Zone,
+    vocabulary,
+    words,
+)
 
 # The dataset's own INFORMATION_SCHEMA, because the one of a region lists one region only and needs rights on the
 # project. A dataset that is not there is an error (404), so the first row says that it is.
@@ -126,11 +134,8 @@ _REFUSED_LOGIN = re.compile(
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one dataset in one statement.
-
-    The project and the dataset cannot be bound; they have few characters to choose from, so what has others is not
-    formatted into the SQL at all.
-    """
+    """The project and the dataset cannot be bound; they have few characters to choose from, so what has others is not
+    formatted into the SQL at all."""
     dataset, _ = unquote(request.schema)
     project = None if request.database is None else unquote(request.database)[0]
     parameters: dict[str, object] = {
@@ -145,10 +150,7 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means by its HTTP status and the server's text; the drivers' errors carry no code.
-
-    "Access Denied … or perhaps it does not exist" counts as denied: nobody can tell, so nothing is called missing.
-    """
+    """Access is denied too where "perhaps it does not exist": nobody can tell, so nothing is called missing."""
     match = _STATUS.match(text)
     status = match[1] if match else code
     if status == "401" or _REFUSED_LOGIN.search(text):
@@ -353,16 +355,16 @@ BIGQUERY = Dialect(
     probe=probe,
     # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types; schema files still say INTEGER, FLOAT,
     # RECORD. TIMESTAMP is a point in time, DATETIME is not.
-    vocabulary=types.vocabulary(
+    vocabulary=vocabulary(
         {
-            **types.BIT_IS_BOOLEAN,
-            **types.words(Family.INTEGER, "int64, int, integer, smallint, bigint, tinyint, byteint", bits=64),
-            **types.words(Family.DECIMAL, "numeric, decimal", bits=128, scale=9),
-            **types.words(Family.DECIMAL, "bignumeric, bigdecimal", bits=256, scale=38),
-            **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.OFFSET),
+            **BIT_IS_BOOLEAN,
+            **words(Family.INTEGER, "int64, int, integer, smallint, bigint, tinyint, byteint", bits=64),
+            **words(Family.DECIMAL, "numeric, decimal", bits=128, scale=9),
+            **words(Family.DECIMAL, "bignumeric, bigdecimal", bits=256, scale=38),
+            **words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.OFFSET),
         },
-        types.FLOAT_64,
-        carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.VECTOR_IN_ARRAY),
+        FLOAT_64,
+        carriers=(*UUID_AND_ENUM_IN_OTHERS, VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,
     sql=SqlWords(

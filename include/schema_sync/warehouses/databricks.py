@@ -16,13 +16,22 @@ from typing import Any
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .autocommit import AutocommitConnection
 from .engine import Dialect, Failure, Query, by_code, quote_with
 from .names import NameCase, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family, Zone
+from .type_vocabulary import (
+    BIT_IS_BOOLEAN,
+    FLOAT_32,
+    JSON_IN_TEXT,
+    UUID_AND_ENUM_IN_OTHERS,
+    VECTOR_IN_ARRAY,
+    Family,
+    Zone,
+    vocabulary,
+    words,
+)
 
 # The catalog's own information_schema, because the one of ``system`` does not know catalogs without one and would
 # call their schemas missing. IDENTIFIER takes the catalog's name as a parameter (Runtime 13.3, SQL warehouses).
@@ -112,7 +121,7 @@ quote = quote_with("`")
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one schema in one statement. Every name is bound, the catalog's too."""
+    """Every name is bound, the catalog's too."""
     catalog = None if request.database is None else unquote(request.database)[0]
     if catalog is not None and catalog.lower() in _WITHOUT_CATALOGUE:
         return Query(_WITHOUT_CATALOGUE_SQL, {})
@@ -128,11 +137,8 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means by its condition, else by its SQLSTATE, both of which stand in the text.
-
-    A catalog whose information_schema cannot be found may be missing, or may have none (hive_metastore): that is
-    unchecked, never missing.
-    """
+    """A catalog whose information_schema cannot be found may be missing, or may have none (hive_metastore): that is
+    unchecked, never missing."""
     condition, state = _CONDITION.search(text), _SQLSTATE.search(text)
     sqlstate = state[1] if state else code or ""
     failure = _FAILURES.get(condition[1] if condition else "") or _FAILURES.get(sqlstate)
@@ -275,10 +281,10 @@ DATABRICKS = Dialect(
     quote=quote,
     probe=probe,
     # https://docs.databricks.com/sql/language-manual/sql-ref-datatypes: TIMESTAMP is TIMESTAMP_LTZ.
-    vocabulary=types.vocabulary(
-        {**types.BIT_IS_BOOLEAN, **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL)},
-        types.FLOAT_32,
-        carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.JSON_IN_TEXT, types.VECTOR_IN_ARRAY),
+    vocabulary=vocabulary(
+        {**BIT_IS_BOOLEAN, **words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL)},
+        FLOAT_32,
+        carriers=(*UUID_AND_ENUM_IN_OTHERS, JSON_IN_TEXT, VECTOR_IN_ARRAY),
     ),
     driver=_DRIVER,
     sql=SqlWords(

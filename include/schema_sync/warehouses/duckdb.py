@@ -15,14 +15,13 @@ from typing import Any
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .autocommit import AutocommitConnection
 from .engine import Dialect, Failure, Query, by_text, in_database, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Compiler
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family
+from .type_vocabulary import FLOAT_32, JSON_IN_TEXT, VECTOR_IN_ARRAY, Carrier, Family, kinds, vocabulary
 
 # The duckdb_…() functions, because they list what can be queried with full types. They list every attached database
 # (on MotherDuck all of the account), so database and schema are compared everywhere. DuckDB has no grants: whoever
@@ -84,7 +83,6 @@ classify = by_text(
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one schema in one statement. Names are bound."""
     database = None if request.database is None else unquote(request.database)[0]
     tables = [unquote(table)[0] for table in request.tables]
     return Query(_COLUMNS_SQL, (database, unquote(request.schema)[0], tables))
@@ -175,10 +173,8 @@ def own_database(place: str) -> str | None:
 
 
 class DuckDBConnection(AutocommitConnection):
-    """DuckDB's own ``cursor()`` is one more connection, and its ``rollback()`` fails outside of a transaction.
-
-    Here the connection keeps its latest result, one at a time, and is its own cursor.
-    """
+    """DuckDB's own ``cursor()`` is one more connection, and its ``rollback()`` fails outside of a transaction: here the
+    connection keeps its latest result, one at a time, and is its own cursor."""
 
     def cursor(self) -> _DuckDBCursor:
         return _DuckDBCursor(self.raw)
@@ -189,13 +185,7 @@ class DuckDBConnection(AutocommitConnection):
 
 class _DuckDBCursor:
     def __init__(self, raw: Any) -> None:
-        self._raw = raw
-
-    def execute(self, sql: str, parameters: Any = None) -> None:
-        self._raw.execute(sql, parameters)
-
-    def fetchmany(self, size: int) -> Any:
-        return self._raw.fetchmany(size)
+        self.execute, self.fetchmany = raw.execute, raw.fetchmany
 
     def close(self) -> None:
         """Nothing is held that the next statement does not replace."""
@@ -229,14 +219,14 @@ DUCKDB = Dialect(
     quote=_quote,
     probe=zero_row_select(_quote, in_database),
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
-    vocabulary=types.vocabulary(
-        types.kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
-        types.FLOAT_32,
+    vocabulary=vocabulary(
+        kinds(Family.GEO, "point_2d, point_3d, point_4d, linestring_2d, polygon_2d, box_2d, box_2df"),
+        FLOAT_32,
         carriers=(
-            types.JSON_IN_TEXT,
-            types.VECTOR_IN_ARRAY,
-            types.Carrier(Family.STRING, Family.JSON),
-            types.Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"})),
+            JSON_IN_TEXT,
+            VECTOR_IN_ARRAY,
+            Carrier(Family.STRING, Family.JSON),
+            Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"})),
         ),
     ),
     driver=_DRIVER,

@@ -163,11 +163,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str], str]:
     """A quoting function: the closing quote is doubled inside the name."""
     close = close_quote or open_quote
-
-    def quote(name: str) -> str:
-        return f"{open_quote}{name.replace(close, close * 2)}{close}"
-
-    return quote
+    return lambda name: f"{open_quote}{name.replace(close, close * 2)}{close}"
 
 
 def in_schema(request: GroupRequest) -> tuple[str, ...]:

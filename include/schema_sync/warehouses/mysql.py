@@ -18,13 +18,12 @@ from typing import Any
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, by_code, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Compiler
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Carrier, Family, Zone
+from .type_vocabulary import ENUM_IN_TEXT, FLOAT_32, Carrier, Family, Zone, vocabulary, words
 
 # information_schema, because it is the only catalogue that both MySQL and MariaDB have.
 #
@@ -126,7 +125,6 @@ _NUMBER = re.compile(r"\s*\(?(\d{4})\b")
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one MySQL database in one statement. Names are bound."""
     spelling_of: dict[str, str] = {}
     for table in request.tables:
         bare, _ = unquote(table)
@@ -285,19 +283,19 @@ MYSQL = Dialect(
     probe=zero_row_select(_quote, _in_place),
     # https://dev.mysql.com/doc/refman/8.4/en/data-types.html, https://mariadb.com/kb/en/data-types/: JSON is LONGTEXT
     # on MariaDB, REAL is DOUBLE, TIMESTAMP is stored in UTC, booleans are TINYINT(1) or BIT(1).
-    vocabulary=types.vocabulary(
+    vocabulary=vocabulary(
         {
-            **types.words(Family.FLOAT, "real", bits=64),
-            **types.words(Family.INTEGER, "serial", bits=64),
-            **types.words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
+            **words(Family.FLOAT, "real", bits=64),
+            **words(Family.INTEGER, "serial", bits=64),
+            **words(Family.TIMESTAMP, "timestamp", kind="timestamp", zone=Zone.LOCAL),
         },
-        types.FLOAT_32,
+        FLOAT_32,
         carriers=(
             Carrier(Family.BOOLEAN, Family.INTEGER, kinds=frozenset({"tinyint"}), lengths=frozenset({1})),
             Carrier(Family.BOOLEAN, Family.BIT, lengths=frozenset({1, None})),
             Carrier(Family.JSON, Family.STRING, kinds=frozenset({"longtext"})),
             Carrier(Family.UUID, Family.STRING, lengths=frozenset({32, 36})),
-            types.ENUM_IN_TEXT,
+            ENUM_IN_TEXT,
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
     ),

@@ -16,13 +16,12 @@ from typing import Any
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, in_schema, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
 from .proofs import Compiler
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family
+from .type_vocabulary import Carrier, Family, kinds, vocabulary, words
 
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1
 
@@ -198,7 +197,6 @@ _MEANS = {
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one schema in one statement. Names are bound, never formatted into SQL."""
     other_upper, other_lower = _other_letters((request.schema, *request.tables))
     without_case = str.maketrans(ascii_uppercase + other_upper, ascii_lowercase + other_lower)
     exact_schema = fold(request.schema, NameCase.SENSITIVE, _MAX_NAME_BYTES)
@@ -221,7 +219,6 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means, by its SQLSTATE, or by the server's English text where there is none."""
     if code is not None and _SQLSTATE.fullmatch(code):
         if code == "42501" and text.startswith("permission denied for schema"):
             return Failure.SCHEMA_DENIED
@@ -283,15 +280,13 @@ _COMPILER = Compiler(
 
 # https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
 TYPE_WORDS = {
-    **types.kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
-    **types.kinds(
-        Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"
-    ),
-    **types.kinds(
+    **kinds(Family.GEO, "line, lseg, box, path, circle, box2d, box3d, raster, topogeometry"),
+    **kinds(Family.TEXTUAL, "regclass, regtype, regproc, regprocedure, regoper, regoperator, regrole, regnamespace"),
+    **kinds(
         Family.TEXTUAL, "regconfig, regdictionary, regcollation, isbn, isbn13, issn, issn13, ismn, ismn13, ean13, upc"
     ),
-    **types.words(Family.FLOAT, "float", kind="float", bits=64),
-    **types.words(Family.STRING, "name, sql_identifier, character_data, cstring"),
+    **words(Family.FLOAT, "float", kind="float", bits=64),
+    **words(Family.STRING, "name, sql_identifier, character_data, cstring"),
 }
 
 
@@ -367,10 +362,10 @@ POSTGRES = Dialect(
     classify=classify,
     quote=_quote,
     probe=zero_row_select(_quote, in_schema),
-    vocabulary=types.vocabulary(
+    vocabulary=vocabulary(
         TYPE_WORDS,
         # pgvector casts these to real[] implicitly.
-        carriers=(types.Carrier(Family.ARRAY, Family.VECTOR, kinds=frozenset({"", "halfvec"})),),
+        carriers=(Carrier(Family.ARRAY, Family.VECTOR, kinds=frozenset({"", "halfvec"})),),
         flat_arrays=True,
     ),
     driver=_DRIVER,

@@ -16,13 +16,12 @@ from typing import Any
 
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, by_code, in_schema, quote_with, zero_row_select
 from .names import ASCII_LOWER, NameCase, fold
 from .postgres import TYPE_WORDS
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
-from .type_vocabulary import Family
+from .type_vocabulary import BIT_IS_BOOLEAN, JSON_IN_TEXT, UUID_AND_ENUM_IN_OTHERS, Family, vocabulary, words
 
 _MAX_NAME_BYTES = 127
 
@@ -139,10 +138,7 @@ _REFUSED = re.compile(
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one schema in one statement.
-
-    Names are bound in the driver's own style (``format``): one placeholder each, in the order of the text.
-    """
+    """Names are bound in the driver's own style (``format``): one placeholder each, in the order of the text."""
     meant = fold(request.schema, NameCase.LOWER, _MAX_NAME_BYTES)
     exact = fold(request.schema, NameCase.SENSITIVE, _MAX_NAME_BYTES)
     schemas = sorted({exact, exact.translate(ASCII_LOWER)})
@@ -157,7 +153,6 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means, by the SQLSTATE that is part of the driver's text, or by the text."""
     match = _SQLSTATE.search(text)
     state = match[1] if match else code
     if state == "42501" and "permission denied for schema" in text:
@@ -279,10 +274,10 @@ REDSHIFT = Dialect(
     probe=zero_row_select(_quote, in_schema),
     # https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html; no bit strings. FLOAT is 64 bits wide
     # in a local table and 32 in a Spectrum (Hive) one: no width.
-    vocabulary=types.vocabulary(
-        {**TYPE_WORDS, **types.BIT_IS_BOOLEAN},
-        types.words(Family.FLOAT, "float", kind="float"),
-        carriers=(*types.UUID_AND_ENUM_IN_OTHERS, types.JSON_IN_TEXT),
+    vocabulary=vocabulary(
+        {**TYPE_WORDS, **BIT_IS_BOOLEAN},
+        words(Family.FLOAT, "float", kind="float"),
+        carriers=(*UUID_AND_ENUM_IN_OTHERS, JSON_IN_TEXT),
     ),
     driver=_DRIVER,
     sql=SqlWords(

@@ -15,12 +15,11 @@ from typing import Any
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, by_code, in_database, quote_with, zero_row_select
 from .names import NameCase, fold, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
-from .type_vocabulary import Family
+from .type_vocabulary import BIT_IS_BOOLEAN, FLOAT_64, UUID_AND_ENUM_IN_OTHERS, Family, vocabulary, words
 
 # INFORMATION_SCHEMA, because it is up to date (ACCOUNT_USAGE is up to two hours late) and needs no grant of its own.
 #
@@ -134,10 +133,7 @@ _REFUSED = re.compile(
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one schema in one statement.
-
-    Names are bound in the connector's own style (pyformat); only the database is an identifier, quoted.
-    """
+    """Names are bound in the connector's own style (pyformat); only the database is an identifier, quoted."""
     schema = fold(request.schema, NameCase.SENSITIVE)
     folded_schema = fold(request.schema, NameCase.UPPER)
     schemas = sorted({schema, folded_schema, schema.upper(), schema.lower()})
@@ -159,11 +155,8 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means, by the number that its text begins with, or by its SQLSTATE.
-
-    Snowflake does not tell an object that is absent from one that the role may not use (002003). Either way every
-    query of this role fails, so both confirm a missing table: the finding is true, though a grant may be the cure.
-    """
+    """Snowflake does not tell an object that is absent from one that the role may not use (002003). Either way every
+    query of this role fails, so both confirm a missing table: the finding is true, though a grant may be the cure."""
     match = _NUMBER.match(text)
     number = match[1] if match else None
     if number in _BY_NUMBER:
@@ -316,13 +309,13 @@ SNOWFLAKE = Dialect(
     probe=zero_row_select(_quote, in_database),
     # https://docs.snowflake.com/en/sql-reference/intro-summary-data-types: all integers are NUMBER(38,0), all floats
     # are 64 bits wide.
-    vocabulary=types.vocabulary(
+    vocabulary=vocabulary(
         {
-            **types.BIT_IS_BOOLEAN,
-            **types.words(Family.FLOAT, "real, float4, float8, double, double precision", bits=64),
+            **BIT_IS_BOOLEAN,
+            **words(Family.FLOAT, "real, float4, float8, double, double precision", bits=64),
         },
-        types.FLOAT_64,
-        carriers=types.UUID_AND_ENUM_IN_OTHERS,
+        FLOAT_64,
+        carriers=UUID_AND_ENUM_IN_OTHERS,
         integer_precision=38,
         has_local_zone=True,
     ),

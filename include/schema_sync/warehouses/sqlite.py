@@ -21,13 +21,12 @@ from ..errors import TerminalError
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from . import type_vocabulary as types
 from .engine import Dialect, Failure, Query, by_text, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Compiler
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
-from .type_vocabulary import Carrier, Family, Word
+from .type_vocabulary import BIT_IS_BOOLEAN, JSON_IN_TEXT, UUID_AND_ENUM_IN_OTHERS, Carrier, Family, Word, vocabulary
 
 # - pragma_table_xinfo, because pragma_table_info leaves out generated columns. Its hidden = 1 are the inner columns of
 #   virtual tables, which nobody documents.
@@ -79,7 +78,6 @@ classify = by_text(
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of the file in one statement. Names are bound, all in one JSON text."""
     return Query(_COLUMNS_SQL, (json.dumps([unquote(table)[0] for table in request.tables]),))
 
 
@@ -147,8 +145,8 @@ _COMPILER = Compiler(
 
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
-_VOCABULARY = types.vocabulary(
-    types.BIT_IS_BOOLEAN,
+_VOCABULARY = vocabulary(
+    BIT_IS_BOOLEAN,
     carriers=(
         *(
             Carrier(declared, actual)
@@ -160,8 +158,8 @@ _VOCABULARY = types.vocabulary(
             for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP, Family.BOOLEAN)
         ),
         Carrier(Family.BOOLEAN, Family.INTEGER),
-        *types.UUID_AND_ENUM_IN_OTHERS,
-        types.JSON_IN_TEXT,
+        *UUID_AND_ENUM_IN_OTHERS,
+        JSON_IN_TEXT,
         Carrier(Family.JSON, Family.BINARY),
     ),
     affinity=(

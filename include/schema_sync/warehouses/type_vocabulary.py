@@ -166,12 +166,6 @@ INTERVAL_UNITS: Mapping[str, str] = {
 }
 """Unit of an interval → its kind; months have no fixed number of seconds, so the two do not mix."""
 
-_GEO_KINDS = (
-    "geometry, geography, point, linestring, polygon, multipoint, multilinestring, multipolygon, geometrycollection,"
-    "geomcollection, curve, multicurve, surface, multisurface, circularstring, compoundcurve, curvepolygon,"
-    "polyhedralsurface, tin, triangle"
-)
-
 _COMMON: dict[str, Word] = {
     # Whole numbers. int2, int4 and int8 count bytes (SQL); int16, int32, int64 and every uint count bits.
     **words(Family.INTEGER, "tinyint, int1, byte, byteint, utinyint, uint8", kind="tinyint", bits=8),
@@ -247,7 +241,9 @@ _COMMON: dict[str, Word] = {
     **words(Family.STRUCT, "struct, record, row, tuple, composite, nested"),
     **words(Family.MAP, "map, dict, dictionary"),
     **words(Family.ARRAY, "array, list, repeated"),
-    **kinds(Family.GEO, _GEO_KINDS),
+    **kinds(Family.GEO, "geometry, geography, point, linestring, polygon, multipoint, multilinestring, multipolygon"),
+    **kinds(Family.GEO, "geometrycollection, geomcollection, curve, multicurve, surface, multisurface"),
+    **kinds(Family.GEO, "circularstring, compoundcurve, curvepolygon, polyhedralsurface, tin, triangle"),
     **words(Family.GEO, "geometry collection, geomcollection", kind="geometrycollection"),
     **words(Family.GEO, "geo, spatial"),
     **words(Family.VECTOR, "vector"),

@@ -12,11 +12,10 @@ from __future__ import annotations
 import re
 
 from ...nouns.snapshot import GroupRequest
-from .. import type_vocabulary as types
 from ..engine import Dialect, Failure, Query, by_code, quote_with, zero_row_select
 from ..names import NameCase, unquote
 from ..sql_words import SqlWords, word_set
-from ..type_vocabulary import Carrier, Family
+from ..type_vocabulary import BIT_IS_BOOLEAN, ENUM_IN_TEXT, FLOAT_64, Carrier, Family, vocabulary, words
 from .connection import DRIVER
 
 # sys.*, because INFORMATION_SCHEMA has no alias types, synonyms or lengths in one place, and COLUMNS lacks precision.
@@ -171,7 +170,7 @@ quote = quote_with("[", "]")
 
 
 def columns_query(request: GroupRequest) -> Query:
-    """Ask for the requested tables of one schema in one statement; only the database is an identifier in it."""
+    """Only the database is an identifier in the statement."""
     from xml.sax.saxutils import escape  # brings Python's HTTP and TLS along, which nobody else needs at the start
 
     database = None if request.database is None else unquote(request.database)[0]
@@ -187,7 +186,6 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means by its number, which may only stand in the text."""
     match = _NUMBER.match(text.lstrip())
     number = code or (match[1] if match else "")
     if number == "208" and _OF_THE_CATALOGUE.search(text):
@@ -217,10 +215,10 @@ SQLSERVER = Dialect(
     quote=quote,
     probe=probe,
     # https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql: `timestamp` is rowversion.
-    vocabulary=types.vocabulary(
-        {**types.BIT_IS_BOOLEAN, **types.words(Family.OTHER, "sql_variant, variant", kind="sqlvariant")},
-        {**types.FLOAT_64, **types.words(Family.BINARY, "timestamp", kind="rowversion")},
-        carriers=(Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})), types.ENUM_IN_TEXT),
+    vocabulary=vocabulary(
+        {**BIT_IS_BOOLEAN, **words(Family.OTHER, "sql_variant, variant", kind="sqlvariant")},
+        {**FLOAT_64, **words(Family.BINARY, "timestamp", kind="rowversion")},
+        carriers=(Carrier(Family.JSON, Family.STRING, kinds=frozenset({"varchar", "nvarchar"})), ENUM_IN_TEXT),
         money_is_decimal=True,
         boolean_is_number=True,
     ),
