@@ -155,7 +155,7 @@ def test_a_providers_first_import_costs_no_time_to_connect(monkeypatch, tmp_path
     """On a busy machine it takes longer than connecting may; it happens before anybody counts, and once."""
     from airflow.sdk import Connection
     from schema_sync_airflow.connections import _connect
-    from schema_sync_airflow.warehouse_hooks.base import WarehouseHook
+    from schema_sync_airflow.warehouse_hooks import WarehouseHook
 
     from include.schema_sync.introspect.source import introspect_source
     from include.schema_sync.nouns.snapshot import GroupRequest

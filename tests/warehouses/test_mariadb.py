@@ -187,7 +187,7 @@ def test_what_is_compiled_is_not_run_on_mariadb(strict_server: Any, place: Place
     proofs = MYSQL.proofs
     assert proofs is not None
     placed = [placed_at(dataset, each, own_database=None) for each in parse_dataset_yml(dataset.yml, name="orders")]
-    (request,) = group_requests("s", placed, "mysql", None, proofs.compiler)
+    (request,) = group_requests("s", placed, "mysql", None, proofs)
     started = time.monotonic()
     (outcome,) = introspect_source(strict_server.connect, MYSQL, [request], timeout_s=30)
     assert time.monotonic() - started < 20

@@ -14,7 +14,7 @@ from ..nouns.proof import Argument, ColumnOf, Outcome, Part, PartOutcome, PartTa
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure
 from ..warehouses.names import NameIndex
-from ..warehouses.proofs import Compiler, Proofs, all_of
+from ..warehouses.proofs import Compiler, all_of
 from .bisect import Ask, refusals
 
 _Place = tuple[str | None, str]
@@ -80,10 +80,12 @@ class _Readable(NamedTuple):
 class Tables:
     """The tables of several groups that one connection can read, as parts find them."""
 
-    def __init__(self, groups: Iterable[tuple[GroupRequest, GroupSnapshot]], dialect: Dialect, proofs: Proofs) -> None:
+    def __init__(
+        self, groups: Iterable[tuple[GroupRequest, GroupSnapshot]], dialect: Dialect, compiler: Compiler
+    ) -> None:
         """:param groups: (request with its schema as statements spell it, snapshot) of groups that were read."""
         self._dialect = dialect
-        self._proofs = proofs
+        self._compiler = compiler
         self._groups = {(snapshot.database, snapshot.schema): (request, snapshot) for request, snapshot in groups}
         self._tables: dict[_Place, tuple[NameIndex, dict[str, Table]]] = {}
         self._readable: dict[tuple[_Place, str], _Readable] = {}
@@ -135,7 +137,7 @@ class Tables:
         if (place, table.name) not in self._readable:
             quoted = dialect.quote(table.name)
             self._readable[place, table.name] = _Readable(
-                self._proofs.relation(request, quoted),
+                self._compiler.relation(request, quoted),
                 quoted,
                 NameIndex((column.name for column in table.columns), dialect.column_case, dialect.max_name_bytes),
                 frozenset(column.name for column in table.columns if column.readable),

@@ -199,7 +199,7 @@ def confirm_views(snapshot: GroupSnapshot, asking: Asking, read: Callable[[Query
         return f"SELECT {selected} FROM {relation} AS schema_sync_probe LIMIT 0"  # noqa: S608 (names are quoted)
 
     def statement(some: Sequence[Table]) -> str:
-        return proofs.view(all_of([select(view) for view in some]))
+        return proofs.statement(all_of([select(view) for view in some]))
 
     refused = refusals(views, statement, asking.ask, most=_VIEWS_PER_STATEMENT)
     broken = {

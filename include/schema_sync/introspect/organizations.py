@@ -273,8 +273,7 @@ def _with_requests(job: Job, budget: ReadingBudget, read: ReadDataset, *, compil
         except InvalidDatasetYml:
             continue  # the diff reports it, with its line; here it only means: no table to ask for
         placements += [place(dataset, definition, own_database=own_database) for definition in definitions]
-    proofs = job.access.dialect.proofs if job.access and compile_parts else None
-    compiler = None if proofs is None else proofs.compiler
+    compiler = job.access.dialect.proofs if job.access and compile_parts else None
     requests = group_requests(job.known.snapshot.data_source.id, placements, dialect, budget, compiler)
     own = job.known.snapshot.datasets
     unread = {dataset_id: why for dataset_id, why in budget.unread.items() if dataset_id in own}

@@ -129,15 +129,15 @@ def _work(job: Job, groups: Sequence[GroupRequest]) -> None:
 
 def _prove_groups(job: Job, session: Session, read: Sequence[tuple[int, GroupOutcome, GroupRequest]]) -> None:
     """Let the warehouse compile what the groups' datasets consist of, now that all their tables are known."""
-    proofs = job.dialect.proofs
-    if proofs is None or proofs.compiler is None:
+    compiler = job.dialect.proofs
+    if compiler is None:
         return
-    tables = Tables([(spelled, outcome.snapshot) for _, outcome, spelled in read], job.dialect, proofs)
+    tables = Tables([(spelled, outcome.snapshot) for _, outcome, spelled in read], job.dialect, compiler)
     for index, outcome, spelled in read:
-        before = proofs.compiler.before(spelled)
+        before = compiler.before(spelled)
         if spelled.parts and (before is None or _Probing(job, session, session.try_some)([before]) == [None]):
-            ask = _Probing(job, session, partial(session.try_some, compiler=proofs.compiler))
-            proof = prove(spelled, tables, proofs.compiler, ask)
+            ask = _Probing(job, session, partial(session.try_some, compiler=compiler))
+            proof = prove(spelled, tables, compiler, ask)
             snapshot = replace(outcome.snapshot, proof=proof)
             job.watch.keep(index, replace(outcome, snapshot=snapshot, compiled=ask.statements))
 

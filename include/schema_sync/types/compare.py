@@ -11,19 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..nouns.discrepancy import Verdict
-from ..warehouses import vocabulary_of
-from ..warehouses.type_vocabulary import (
-    CHARACTER_WORDS,
-    INTERVAL_UNITS,
-    PLACEHOLDERS,
-    SIGN_WORDS,
-    WRAPPERS,
-    Family,
-    Vocabulary,
-    Word,
-    Zone,
-    squeeze,
-)
+from ..warehouses import type_vocabulary, vocabulary_of
+from ..warehouses.type_vocabulary import Family, Vocabulary, Word, Zone, squeeze
 from .text import TypeText, read_type_text
 
 __all__ = ["Family", "Verdict", "compare_types", "type_family"]
@@ -40,9 +29,8 @@ def compare_types(dialect: str, actual: str, declared: str) -> Verdict:
     """
     if not (isinstance(dialect, str) and isinstance(actual, str) and isinstance(declared, str)):
         return Verdict.UNKNOWN
-    if len(actual) + len(declared) > _LONGEST_CACHED:
-        return _verdict(dialect, actual, declared)
-    return _cached_verdict(dialect, actual, declared)
+    judge = _verdict if len(actual) + len(declared) > _LONGEST_CACHED else _cached_verdict
+    return judge(dialect, actual, declared)
 
 
 def type_family(dialect: str, text: str) -> Family:
@@ -78,9 +66,7 @@ class ColumnType:
 
     @property
     def is_fractional(self) -> bool:
-        if self.scale is None and self.length is None:
-            return bool(self.default_scale)
-        return bool(self.scale)
+        return bool(self.default_scale if self.scale is None and self.length is None else self.scale)
 
 
 _LONGEST_CACHED = 512
@@ -89,7 +75,7 @@ _LONGEST_CACHED = 512
 _UNBOUNDED = -1
 _NOTHING = ColumnType(None, Family.UNKNOWN)
 
-_NUMERIC = frozenset({Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.MONEY})
+_NUMERIC = type_vocabulary.NUMERIC
 _EXACT = frozenset({Family.INTEGER, Family.DECIMAL})
 _TEMPORAL = frozenset({Family.DATE, Family.TIME, Family.TIMESTAMP})
 _READS_AS_TEXT = frozenset({Family.UUID, Family.ENUM, Family.TEXTUAL})
@@ -101,11 +87,6 @@ _NOT_SCALAR = _CONTAINERS | {Family.GEO, Family.VECTOR, Family.RANGE, Family.OTH
 _WORST_FIRST = (Verdict.MISMATCH, Verdict.UNKNOWN, Verdict.COMPATIBLE)
 
 
-@lru_cache(maxsize=32_768)
-def _cached_verdict(dialect: str, actual: str, declared: str) -> Verdict:
-    return _verdict(dialect, actual, declared)
-
-
 def _verdict(dialect: str, actual: str, declared: str) -> Verdict:
     vocabulary = vocabulary_of(dialect)
     found = _read(vocabulary, actual, from_catalogue=True)
@@ -113,6 +94,9 @@ def _verdict(dialect: str, actual: str, declared: str) -> Verdict:
     if found.text and stated.text and found.family is Family.UNKNOWN and _differ(found.text, stated.text, "qualifier"):
         return Verdict.UNKNOWN  # two schemas' own types of one name
     return _compare(vocabulary, found, stated)
+
+
+_cached_verdict = lru_cache(maxsize=32_768)(_verdict)
 
 
 # --- Rules ------------------------------------------------------------------------------------------------------------
@@ -198,13 +182,10 @@ def _compare_members(vocabulary: Vocabulary, actual: ColumnType, declared: Colum
             pairs = zip(actual.members, declared.members, strict=False)
             return _match_unless(_differ(actual, declared, "kind") or any(one != other for one, other in pairs))
         case Family.VECTOR:
-            if _differ(actual, declared, "length", "members"):
-                return Verdict.MISMATCH
-            return _match_unless(actual.kind != declared.kind)
+            differs = _differ(actual, declared, "length", "members")
+            return Verdict.MISMATCH if differs else _match_unless(actual.kind != declared.kind)
         case Family.OTHER:
-            if actual.kind != declared.kind:
-                return Verdict.MISMATCH
-            return _compare_inner(vocabulary, actual, declared)
+            return _compare_inner(vocabulary, actual, declared) if actual.kind == declared.kind else Verdict.MISMATCH
         case Family.ARRAY | Family.RANGE:
             own = _match_unless(_differ(actual, declared, "length") or actual.kind != declared.kind)
             return _worst((own, _compare_inner(vocabulary, actual, declared)))
@@ -287,16 +268,13 @@ def _worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def _read(vocabulary: Vocabulary, text: str, *, from_catalogue: bool) -> ColumnType:
-    if len(text) > _LONGEST_CACHED:
-        return _read_afresh(vocabulary, text, from_catalogue)
-    return _read_once(vocabulary, text, from_catalogue)
+    read = _read_afresh if len(text) > _LONGEST_CACHED else _read_once
+    return read(vocabulary, text, from_catalogue)
 
 
 def _read_afresh(vocabulary: Vocabulary, text: str, from_catalogue: bool) -> ColumnType:
     read = read_type_text(text)
-    if read is None:
-        return _NOTHING
-    return _meaning(vocabulary, read, from_catalogue)
+    return _NOTHING if read is None else _meaning(vocabulary, read, from_catalogue)
 
 
 _read_once = lru_cache(maxsize=8_192)(_read_afresh)
@@ -304,42 +282,38 @@ _read_once = lru_cache(maxsize=8_192)(_read_afresh)
 
 def _meaning(vocabulary: Vocabulary, text: TypeText, from_catalogue: bool) -> ColumnType:
     key = squeeze(text.word)
-    if key in PLACEHOLDERS:
+    if key in type_vocabulary.PLACEHOLDERS:
         return _NOTHING
-    if key in WRAPPERS and len(text.arguments) == 1:
+    if key in type_vocabulary.WRAPPERS and len(text.arguments) == 1:
         return _meaning(vocabulary, text.arguments[0][1], from_catalogue)
-    if text.word[0] == "_":  # PostgreSQL's own name of an array: its element's, with one _ in front
-        word = _word(vocabulary, text.word[1:], from_catalogue) if text.word[1:2] not in ("", "_") else None
-        if word is None:
-            return ColumnType(text, Family.UNKNOWN)
-        element = _with_parameters(vocabulary, replace(text, word=text.word[1:]), word, from_catalogue)
-        return ColumnType(text, Family.ARRAY, inner=(("", element),))
-    word = _word(vocabulary, text.word, from_catalogue)
-    if word is None:
+    if text.word[0] != "_":
+        return _with_parameters(vocabulary, text, from_catalogue)
+    # PostgreSQL's own name of an array: its element's, with one _ in front.
+    element = _with_parameters(vocabulary, replace(text, word=text.word[1:]), from_catalogue)
+    if element.family is Family.UNKNOWN or text.word[1] == "_":
         return ColumnType(text, Family.UNKNOWN)
-    return _with_parameters(vocabulary, text, word, from_catalogue)
+    return ColumnType(text, Family.ARRAY, inner=(("", element),))
 
 
 def _word(vocabulary: Vocabulary, text: str, from_catalogue: bool) -> Word | None:
     words = vocabulary.catalogue if from_catalogue else vocabulary.declared
-    found = words.get(squeeze(text))
-    if found is not None:
+    if found := words.get(squeeze(text)):
         return found
-    parts = text.split(" ")
-    if parts[0] == "interval" and INTERVAL_UNITS.keys() >= set(parts[1:]):
-        return Word(Family.INTERVAL, kind=INTERVAL_UNITS[parts[1]])
-    found = words.get(squeeze(" ".join(part for part in parts if part not in SIGN_WORDS)))
-    if found is not None and found.family in _NUMERIC:
-        return found
-    found = words.get(squeeze(" ".join(part for part in parts if part not in CHARACTER_WORDS)))
-    if found is not None and found.family is Family.STRING:
-        return found
-    if from_catalogue:
-        return next((meaning for fragment, meaning in vocabulary.affinity if fragment in text), None)
-    return None
+    parts, units = text.split(" "), type_vocabulary.INTERVAL_UNITS
+    if parts[0] == "interval" and units.keys() >= set(parts[1:]):
+        return Word(Family.INTERVAL, kind=units[parts[1]])
+    for attributes, families in type_vocabulary.ATTRIBUTES:
+        found = words.get(squeeze(" ".join(part for part in parts if part not in attributes)))
+        if found is not None and found.family in families:
+            return found
+    affinity = vocabulary.affinity if from_catalogue else ()
+    return next((meaning for fragment, meaning in affinity if fragment in text), None)
 
 
-def _with_parameters(vocabulary: Vocabulary, text: TypeText, word: Word, from_catalogue: bool) -> ColumnType:
+def _with_parameters(vocabulary: Vocabulary, text: TypeText, from_catalogue: bool) -> ColumnType:
+    word = _word(vocabulary, text.word, from_catalogue)
+    if word is None:
+        return ColumnType(text, Family.UNKNOWN)
     numbers = [_number(parameter) for parameter in text.parameters]
     bits = word.bits if vocabulary.sized_numbers else None
     length = numbers[0] if numbers and numbers[0] is not None else word.precision
@@ -363,8 +337,6 @@ def _with_parameters(vocabulary: Vocabulary, text: TypeText, word: Word, from_ca
             inner = (("", _meaning(vocabulary, TypeText(word.of), from_catalogue)),)
         case Family.ARRAY | Family.RANGE | Family.MAP | Family.STRUCT | Family.OBJECT | Family.OTHER:
             inner = tuple((name, _meaning(vocabulary, part, from_catalogue)) for name, part in text.arguments)
-        case _:
-            pass
     if word.family is Family.ARRAY and vocabulary.flat_arrays:
         length = None
         while inner and inner[0][1].family is Family.ARRAY:

@@ -115,12 +115,12 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return tokens
 
 
+@dataclass(slots=True)
 class _Reader:
     """Recursive descent over tokens; ``position`` is the next one."""
 
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self.tokens = tokens
-        self.position = 0
+    tokens: list[tuple[str, str]]
+    position: int = 0
 
     def whole_text(self) -> TypeText:
         result = self.type_text(0)
@@ -146,16 +146,16 @@ class _Reader:
                     raise _UnreadableError
                 self.position += 1
                 if words and text == "array":  # SQL's `integer array[4]` is `integer[4]`
-                    bounds.append(self._bound() if self._kind(0) == "[" else "")
+                    bounds.append(self._in_brackets() if self._kind(0) == "[" else "")
                 else:
                     words.append(text)
             elif kind == "." and words:
                 self.position += 1
                 qualifier, words = " ".join(words), []
-            elif kind == "[" and not words:
-                words.append(self._bracketed_name())
-            elif kind == "[" and self._kind(1) in ("]", "number"):
-                bounds.append(self._bound())
+            elif kind == "[" and not words and self._kind(1) in _NAMES:  # SQL Server's `[dbo]`
+                words.append(self._in_brackets())
+            elif kind == "[" and words and self._kind(1) in ("]", "number"):
+                bounds.append(self._in_brackets())
                 if depth + len(bounds) > MAX_DEPTH:
                     raise _TooDeepError
             elif kind in "(<[" and words and not bounds:
@@ -199,22 +199,13 @@ class _Reader:
             open_brackets += (kind == "(") - (kind == ")")
             self.position += 1
 
-    def _bracketed_name(self) -> str:
-        """SQL Server's ``[dbo]``."""
-        if self._kind(1) not in _NAMES or self._kind(2) != "]":
-            raise _UnreadableError
-        self.position += 3
-        return self.tokens[self.position - 2][1]
-
-    def _bound(self) -> str:
+    def _in_brackets(self) -> str:
         """``[]`` → "", ``[3]`` → "3"."""
-        if self._kind(1) == "]":
-            self.position += 2
-            return ""
-        if self._kind(2) != "]":
+        empty = self._kind(1) == "]"
+        self.position += 2 if empty else 3
+        if self._kind(-1) != "]":
             raise _UnreadableError
-        self.position += 3
-        return self.tokens[self.position - 2][1]
+        return "" if empty else self._text(-2)
 
     def _parameters(self, close: str) -> tuple[str, ...]:
         """Texts between commas up to ``close``, brackets inside them kept."""

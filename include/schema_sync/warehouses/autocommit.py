@@ -1,4 +1,4 @@
-"""Connections of drivers on which every statement stands alone."""
+"""Connections of drivers that have no transactions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,3 @@ class AutocommitConnection:
 
     def close(self) -> None:
         self.raw.close()
-
-    @property
-    def closed(self) -> bool:
-        """True when another connection is needed for the next statement."""
-        return False

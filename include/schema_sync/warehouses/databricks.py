@@ -18,7 +18,7 @@ from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
 from .autocommit import AutocommitConnection
-from .engine import Dialect, Failure, Query, quote_with
+from .engine import Dialect, Failure, Query, by_code, quote_with
 from .names import NameCase, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
@@ -89,26 +89,16 @@ SELECT raise_error(
 # "[CONDITION.SUBCONDITION] text … SQLSTATE: 42P01"; the first of each is the server's, names come later.
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
 _SQLSTATE = re.compile(r"SQLSTATE: ?([0-9A-Z]{5})")
-_CONDITIONS = {
-    "TABLE_OR_VIEW_NOT_FOUND": Failure.MISSING_TABLE,
-    "DELTA_TABLE_NOT_FOUND": Failure.MISSING_TABLE,
-    "UNRESOLVED_COLUMN": Failure.MISSING_COLUMN,
-    # A view whose table was changed under it: it is listed, and cannot be selected from.
-    "INCOMPATIBLE_VIEW_SCHEMA_CHANGE": Failure.MISSING_TABLE,
-    "FIELD_NOT_FOUND": Failure.MISSING_COLUMN,
-    "SCHEMA_NOT_FOUND": Failure.MISSING_DATABASE,
-    "CATALOG_NOT_FOUND": Failure.MISSING_DATABASE,
-    "NO_SUCH_CATALOG_EXCEPTION": Failure.MISSING_DATABASE,
-    "INSUFFICIENT_PERMISSIONS": Failure.DENIED,
-    "PERMISSION_DENIED": Failure.DENIED,
-    "INSUFFICIENT_PRIVILEGES": Failure.DENIED,
-}
-_SQLSTATES = {
-    "42P01": Failure.MISSING_TABLE,
-    "51024": Failure.MISSING_TABLE,
-    "42703": Failure.MISSING_COLUMN,
-    "42501": Failure.DENIED,
-}
+_FAILURES = by_code(
+    # INCOMPATIBLE_…: a view whose table was changed under it: it is listed, and cannot be selected from.
+    (
+        Failure.MISSING_TABLE,
+        "TABLE_OR_VIEW_NOT_FOUND DELTA_TABLE_NOT_FOUND INCOMPATIBLE_VIEW_SCHEMA_CHANGE 42P01 51024",
+    ),
+    (Failure.MISSING_COLUMN, "UNRESOLVED_COLUMN FIELD_NOT_FOUND 42703"),
+    (Failure.MISSING_DATABASE, "SCHEMA_NOT_FOUND CATALOG_NOT_FOUND NO_SUCH_CATALOG_EXCEPTION"),
+    (Failure.DENIED, "INSUFFICIENT_PERMISSIONS PERMISSION_DENIED INSUFFICIENT_PRIVILEGES 42501"),
+)
 _TERMINAL_CLASSES = frozenset({"07", "0A", "21", "22", "28", "42", "56", "P0"})
 _DENIED = re.compile(r"PERMISSION_DENIED|User does not have (?:USE|SELECT|BROWSE|permission)|INSUFFICIENT_PERMISSIONS")
 _REFUSED_LOGIN = re.compile(
@@ -144,10 +134,10 @@ def classify(code: str | None, text: str) -> Failure:
     unchecked, never missing.
     """
     condition, state = _CONDITION.search(text), _SQLSTATE.search(text)
-    failure = _CONDITIONS.get(condition[1]) if condition else None
+    failure = _FAILURES.get(condition[1]) if condition else None
     if failure is None:
         sqlstate = state[1] if state else code or ""
-        failure = _SQLSTATES.get(sqlstate)
+        failure = _FAILURES.get(sqlstate)
         if failure is None and sqlstate[:2] in _TERMINAL_CLASSES:
             failure = Failure.DENIED if _DENIED.search(text) else Failure.TERMINAL
     if failure in (Failure.MISSING_TABLE, Failure.MISSING_DATABASE) and _is_of_the_catalogue(text, condition):
@@ -284,8 +274,8 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    limits,
     _connect,
+    limits,
     wakes_up=True,
 )
 

@@ -16,9 +16,10 @@ from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
-from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
+from .autocommit import AutocommitConnection
+from .engine import Dialect, Failure, Query, by_text, in_database, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
-from .proofs import Compiler, Proofs, by_text
+from .proofs import Compiler
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family
@@ -66,21 +67,19 @@ ORDER BY name NULLS FIRST, column_index
 """
 
 # Drivers give no codes; every text starts with the kind of error.
-_FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), failure)
-    for pattern, failure in (
-        (r"Catalog Error: (?:Table|View) with name .* does not exist because schema ", Failure.MISSING_DATABASE),
-        (r"(?:Catalog|Binder) Error: (?:Schema with name|Catalog) .* does not exist", Failure.MISSING_DATABASE),
-        (r".{0,200}no database/share named ", Failure.MISSING_DATABASE),  # MotherDuck
-        (r"Catalog Error: (?:Table|View) with name .* does not exist!", Failure.MISSING_TABLE),
-        (r"Binder Error: Referenced column .* not found in FROM clause", Failure.MISSING_COLUMN),
-        (r"Binder Error: Could not find key .* in struct", Failure.MISSING_COLUMN),
-        (r"Binder Error: (?:Table|Values list) .* does not have a column named ", Failure.MISSING_COLUMN),
-        (r"Permission Error: .*(?:disabled (?:by|through) configuration)", Failure.TERMINAL),  # see _NO_ACCESS
-        (r"Permission Error: ", Failure.DENIED),
-        (r"IO Error: .*(?:Permission denied|is not a valid DuckDB database file)", Failure.TERMINAL),
-        (r"(?:Parser|Binder|Catalog|Not implemented|Invalid Input|Invalid type|Conversion) Error: ", Failure.TERMINAL),
-    )
+classify = by_text(
+    Failure.TRANSIENT,
+    (Failure.MISSING_DATABASE, r"Catalog Error: (?:Table|View) with name .* does not exist because schema "),
+    (Failure.MISSING_DATABASE, r"(?:Catalog|Binder) Error: (?:Schema with name|Catalog) .* does not exist"),
+    (Failure.MISSING_DATABASE, r".{0,200}no database/share named "),  # MotherDuck
+    (Failure.MISSING_TABLE, r"Catalog Error: (?:Table|View) with name .* does not exist!"),
+    (Failure.MISSING_COLUMN, r"Binder Error: Referenced column .* not found in FROM clause"),
+    (Failure.MISSING_COLUMN, r"Binder Error: Could not find key .* in struct"),
+    (Failure.MISSING_COLUMN, r"Binder Error: (?:Table|Values list) .* does not have a column named "),
+    (Failure.TERMINAL, r"Permission Error: .*(?:disabled (?:by|through) configuration)"),  # see _NO_ACCESS
+    (Failure.DENIED, r"Permission Error: "),
+    (Failure.TERMINAL, r"IO Error: .*(?:Permission denied|is not a valid DuckDB database file)"),
+    (Failure.TERMINAL, r"(?:Parser|Binder|Catalog|Not implemented|Invalid (?:Input|type)|Conversion) Error: "),
 )
 
 
@@ -91,21 +90,11 @@ def columns_query(request: GroupRequest) -> Query:
     return Query(_COLUMNS_SQL, (database, unquote(request.schema)[0], tables))
 
 
-def classify(_code: str | None, text: str) -> Failure:
-    """Tell what an error means, by its text."""
-    return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
-
-
 # What a session was not given, and another may have: files and networks, an extension that is not loaded.
 _LACKS = re.compile(
     r"(?:Permission|IO|HTTP|Missing Extension|Autoload) Error: |.{0,500}\b(?:exists in the|install and load|LOAD) ",
     re.DOTALL,
 )
-
-
-def lacks(_code: str | None, text: str) -> bool:
-    """Tell what this session lacks from what the database does."""
-    return _LACKS.match(text) is not None
 
 
 @contextmanager
@@ -118,23 +107,24 @@ def _guarded(connection: Any) -> Iterator[Callable[[str], bool]]:
 
 
 # PREPARE binds, and runs nothing: https://duckdb.org/docs/stable/sql/query_syntax/prepared_statements
+_quote = quote_with('"')
 _COMPILER = Compiler(
+    relation=qualified_relation(_quote, in_database),
     never_sent=re.compile(r"[?$#@]"),
     meaning=by_text(
+        Outcome.UNPROVEN,
         (Outcome.LACKING, _LACKS.pattern),
         (Outcome.BROKEN, r"Binder Error: (?:No function matches|Cannot (?:compare|mix) values of type)"),
-        (
-            Outcome.BROKEN,
-            r"Binder Error: (?:Cannot extract field|Could not find key|Unnest can|UNNEST|Unimplemented type)",
-        ),
+        (Outcome.BROKEN, r"Binder Error: (?:Cannot extract field|Could not find key|Unimplemented type)"),
+        (Outcome.BROKEN, r"Binder Error: (?:Unnest can|UNNEST)"),
         (Outcome.BROKEN, r"Catalog Error: (?:\w+ )*(?:Function|Macro|Type) with name .* does not exist"),
     ),
     statement=lambda select: f"PREPARE schema_sync AS {select}",
     guarded=_guarded,
     queries=False,
+    lacks=lambda _code, text: _LACKS.match(text) is not None,
+    view_columns=columns_query,  # binding tells all of a view; its columns are known (from 1.5 on) only then
 )
-
-_quote = quote_with('"')
 
 
 # --- Sign-in: files, and MotherDuck with a token ---
@@ -184,23 +174,17 @@ def own_database(place: str) -> str | None:
     return f"{stem}_db" if stem in _RESERVED_NAMES else stem or None
 
 
-class DuckDBConnection:
+class DuckDBConnection(AutocommitConnection):
     """DuckDB's own ``cursor()`` is one more connection, and its ``rollback()`` fails outside of a transaction.
 
     Here the connection keeps its latest result, one at a time, and is its own cursor.
     """
 
-    def __init__(self, raw: Any) -> None:
-        self.raw = self._raw = raw
-
     def cursor(self) -> _DuckDBCursor:
-        return _DuckDBCursor(self._raw)
+        return _DuckDBCursor(self.raw)
 
     def rollback(self) -> None:
-        self._raw.execute("SELECT 1").fetchall()  # fails when the connection is closed or its database broken
-
-    def close(self) -> None:
-        self._raw.close()
+        self.raw.execute("SELECT 1").fetchall()  # fails when the connection is closed or its database broken
 
 
 class _DuckDBCursor:
@@ -210,9 +194,8 @@ class _DuckDBCursor:
     def execute(self, sql: str, parameters: Any = None) -> None:
         self._raw.execute(sql, parameters)
 
-    def fetchmany(self, size: int) -> list[Any]:
-        rows: list[Any] = self._raw.fetchmany(size)
-        return rows
+    def fetchmany(self, size: int) -> Any:
+        return self._raw.fetchmany(size)
 
     def close(self) -> None:
         """Nothing is held that the next statement does not replace."""
@@ -231,7 +214,6 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    lambda _settings: {},
     _connect,
     pin=lambda options, where: {**options, "database": where[0]},
 )
@@ -246,7 +228,7 @@ DUCKDB = Dialect(
     columns_query=columns_query,
     classify=classify,
     quote=_quote,
-    probe=zero_row_select(_quote, qualify_database=True),
+    probe=zero_row_select(_quote, in_database),
     # https://duckdb.org/docs/stable/sql/data_types/overview: JSON is an alias of VARCHAR.
     vocabulary=types.Vocabulary(
         *types.sides(
@@ -269,14 +251,7 @@ DUCKDB = Dialect(
         units_are_texts=True,
         rows_are_values=True,  # https://duckdb.org/docs/stable/sql/data_types/struct (a row as a struct)
     ),
-    # Binding tells all of a view; its columns are known (from 1.5 on) only when it was bound.
-    proofs=Proofs(
-        relation=qualified_relation(_quote, qualify_database=True),
-        compiler=_COMPILER,
-        view=lambda select: f"PREPARE schema_sync AS {select}",
-        lacks=lacks,
-        view_columns=columns_query,
-    ),
+    proofs=_COMPILER,
     # https://duckdb.org/docs/stable/sql/statements/select#row-ids
     pseudo_columns=frozenset({"rowid"}),
 )

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from ..nouns.snapshot import GroupRequest
 from .names import NameCase as NameCase
 from .names import fold, unquote
-from .proofs import Proofs
+from .proofs import Compiler
 from .sign_in import Driver
 from .sql_words import RESERVED_SOMEWHERE, SqlWords
 from .type_vocabulary import Vocabulary
@@ -35,6 +36,20 @@ class Failure(StrEnum):
     SCHEMA_DENIED = "schema_denied"  # the schema is there, the role may not look into it
     TERMINAL = "terminal"
     TRANSIENT = "transient"
+
+
+def by_code(*meanings: tuple[Failure, str]) -> dict[str, Failure]:
+    """{code: failure}; codes that mean the same are one text with spaces between them."""
+    return {code: failure for failure, codes in meanings for code in codes.split()}
+
+
+_Meaning = TypeVar("_Meaning")
+
+
+def by_text(otherwise: _Meaning, *meanings: tuple[_Meaning, str]) -> Callable[[str | None, str], _Meaning]:
+    """(code, text) → what the first pattern means that the text begins with, where errors are only texts."""
+    patterns = [(meaning, re.compile(pattern, re.DOTALL)) for meaning, pattern in meanings]
+    return lambda _code, text: next((each for each, found in patterns if found.match(text)), otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ class Dialect:
     vocabulary: Vocabulary
     sql: SqlWords
     driver: Driver
-    proofs: Proofs | None = None
+    proofs: Compiler | None = None
     denies_only_what_exists: bool = False
     lists_everything: bool = False
     reconnects_per_database: bool = False
@@ -144,7 +159,6 @@ class Dialect:
 
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PROBE_ALIAS = "schema_sync_probe"
 
 
 def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str], str]:
@@ -157,35 +171,41 @@ def quote_with(open_quote: str, close_quote: str | None = None) -> Callable[[str
     return quote
 
 
+def in_schema(request: GroupRequest) -> tuple[str, ...]:
+    """What stands before a table's name where a connection sees one database only."""
+    return (request.schema,)
+
+
+def in_database(request: GroupRequest) -> tuple[str, ...]:
+    """What stands before a table's name where a connection sees several databases."""
+    return (request.database, request.schema) if request.database else (request.schema,)
+
+
 def zero_row_select(
-    quote: Callable[[str], str], *, qualify_database: bool
+    quote: Callable[[str], str], place: Callable[[GroupRequest], tuple[str, ...]]
 ) -> Callable[[GroupRequest, str, Sequence[str]], str]:
     """``SELECT columns FROM [database.]schema.table AS … WHERE 1 = 0``, for engines that speak plain SQL.
 
     The alias is there because PostgreSQL, Redshift, DuckDB and BigQuery take the table's own name for the whole row:
     without it a table ``orders`` would seem to have a column ``orders``.
 
-    :param qualify_database: True where a connection sees several databases.
+    :param place: what stands before a table's name.
     """
-    as_written = _as_written(quote)
-    relation = qualified_relation(quote, qualify_database=qualify_database)
+    as_written, relation = _as_written(quote), qualified_relation(quote, place)
 
     def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
         selected = ", ".join(map(as_written, columns)) or "1"
-        return f"SELECT {selected} FROM {relation(request, table)} AS {_PROBE_ALIAS} WHERE 1 = 0"  # noqa: S608 (names are quoted)
+        return f"SELECT {selected} FROM {relation(request, table)} AS schema_sync_probe WHERE 1 = 0"  # noqa: S608 (names are quoted)
 
     return probe
 
 
-def qualified_relation(quote: Callable[[str], str], *, qualify_database: bool) -> Callable[[GroupRequest, str], str]:
+def qualified_relation(
+    quote: Callable[[str], str], place: Callable[[GroupRequest], tuple[str, ...]]
+) -> Callable[[GroupRequest, str], str]:
     """``[database.]schema.table`` as a FROM clause names it; names as :attr:`Dialect.probe` takes them."""
     as_written = _as_written(quote)
-
-    def relation(request: GroupRequest, table: str) -> str:
-        path = [request.database] if qualify_database and request.database else []
-        return ".".join(as_written(part) for part in (*path, request.schema, table))
-
-    return relation
+    return lambda request, table: ".".join(map(as_written, (*place(request), table)))
 
 
 def _as_written(quote: Callable[[str], str]) -> Callable[[str], str]:

@@ -11,8 +11,7 @@ Errors: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.htm
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from ssl import get_default_verify_paths
 from typing import Any
 
@@ -20,9 +19,9 @@ from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
-from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, by_code, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
-from .proofs import Compiler, Proofs
+from .proofs import Compiler
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Carrier, Family, Zone
@@ -107,31 +106,23 @@ SET SESSION sql_mode = '', autocommit = 1, lock_wait_timeout = {timeout_ms} DIV 
 # Words by which other engines call their default schema. A MySQL connection has none: there a schema is a database.
 _NO_SCHEMA = frozenset({"", "public", "dbo", "main", "default", "def"})
 
-_FAILURES: dict[int, Failure] = {
-    **dict.fromkeys((1049,), Failure.MISSING_DATABASE),
+_FAILURES = by_code(
+    (Failure.MISSING_DATABASE, "1049"),
     # 1356: a view whose table or column was dropped; only then the catalogue lists none of its columns.
-    **dict.fromkeys((1051, 1109, 1146, 1356), Failure.MISSING_TABLE),
-    **dict.fromkeys((1054,), Failure.MISSING_COLUMN),
+    (Failure.MISSING_TABLE, "1051 1109 1146 1356 42S02"),
+    (Failure.MISSING_COLUMN, "1054 42S22"),
     # 1449: a view whose definer is gone. It is there, and cannot be read.
-    **dict.fromkeys((1044, 1142, 1143, 1227, 1370, 1449), Failure.DENIED),
-    **dict.fromkeys(
-        (
-            1045, 1130, 1251, 1396, 1524, 1698, 1820, 1862, 3118, 3159, 4151,  # login refused, locked, expired
-            2026, 2049, 2054, 2058, 2059, 2061,  # TLS or authentication that the client cannot do
-            1064, 1103, 1149, 1193, 1231, 1235, 1271, 1267, 1300, 1305, 1582,  # a statement that this server cannot run
-            1052, 1056, 1060, 1064, 1110, 1111, 1140, 1222, 1241, 1242, 1247, 1248, 1270, 1318, 1327, 1335, 1582, 1583,
-            1630, 1792, 3593, 4015, 4016, 4074, 4078, 4079, 4161,
-        ),
+    (Failure.DENIED, "1044 1142 1143 1227 1370 1449"),
+    # The login is refused, locked, expired; or TLS or authentication that the client cannot do.
+    (Failure.TERMINAL, "28000 1045 1130 1251 1396 1524 1698 1820 1862 3118 3159 4151 2026 2049 2054 2058 2059 2061"),
+    # A statement that this server cannot run.
+    (Failure.TERMINAL, "3D000 1052 1056 1060 1064 1103 1110 1111 1140 1149 1193 1222 1231 1235 1241 1242 1247 1248"),
+    (
         Failure.TERMINAL,
+        "1267 1270 1271 1300 1305 1318 1327 1335 1582 1583 1630 1792 3593 4015 4016 4074 4078 4079 4161",
     ),
-}  # fmt: skip
+)
 _NUMBER = re.compile(r"\s*\(?(\d{4})\b")
-_SQLSTATES = {
-    "28000": Failure.TERMINAL,
-    "42S02": Failure.MISSING_TABLE,
-    "42S22": Failure.MISSING_COLUMN,
-    "3D000": Failure.TERMINAL,
-}
 
 
 def columns_query(request: GroupRequest) -> Query:
@@ -163,13 +154,13 @@ def columns_query(request: GroupRequest) -> Query:
 
 
 def classify(code: str | None, text: str) -> Failure:
-    """Tell what an error means, by its number (drivers write it at the start of the text), else by its SQLSTATE."""
-    number = _NUMBER.match(text)
-    if number is None and code is not None:
-        number = re.fullmatch(r"(\d{4})", code)
-    if number is not None:
-        return _FAILURES.get(int(number[1]), Failure.TRANSIENT)
-    return _SQLSTATES.get(code or "", Failure.TRANSIENT)
+    return _FAILURES.get(_number(code, text), Failure.TRANSIENT)
+
+
+def _number(code: str | None, text: str) -> str:
+    """An error's number, which drivers write at the start of the text, else the code: a number or SQLSTATE."""
+    match = _NUMBER.match(text)
+    return match[1] if match else code or ""
 
 
 def _place(request: GroupRequest) -> str:
@@ -182,8 +173,8 @@ def _place(request: GroupRequest) -> str:
     return unquote(request.database)[0] if request.database and schema.lower() in _NO_SCHEMA else schema
 
 
-def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
-    return _zero_rows(replace(request, schema=_quote(_place(request))), table, columns)
+def _in_place(request: GroupRequest) -> tuple[str, ...]:
+    return (_quote(_place(request)),)
 
 
 def _prepare(select: str) -> str:
@@ -200,26 +191,23 @@ def _key_of(column: str) -> str:
 
 # PREPARE resolves tables, functions and types, and neither optimizes nor runs: EXPLAIN and LIMIT 0 run functions of
 # derived tables. A function without a database's name is one of the current database.
-_BROKEN = frozenset({"1305", "1318", "1582", "1583", "1267", "1270", "1271", "4078", "4079"})
+_BROKEN = word_set("1305 1318 1582 1583 1267 1270 1271 4078 4079")
 
 
 def _meaning(code: str | None, words: str) -> Outcome:
-    number = _NUMBER.match(words)
-    code = number[1] if number else code
-    return Outcome.LACKING if code == "1370" else Outcome.BROKEN if code in _BROKEN else Outcome.UNPROVEN
+    number = _number(code, words)
+    return Outcome.LACKING if number == "1370" else Outcome.BROKEN if number in _BROKEN else Outcome.UNPROVEN
 
 
+_quote = quote_with("`")
 _COMPILER = Compiler(
+    relation=qualified_relation(_quote, _in_place),
     never_sent=re.compile(r"[#?@]|:="),
     meaning=_meaning,
     statement=_prepare,
-    before=lambda request: f"USE {quote_with('`')(_place(request))}",
+    before=lambda request: f"USE {_quote(_place(request))}",
     backticks=True,
 )
-
-_quote = quote_with("`")
-_zero_rows = zero_row_select(_quote, qualify_database=False)
-_relation = qualified_relation(_quote, qualify_database=False)
 
 
 # --- Sign-in: Oracle's mysql-connector-python, because it is a plain wheel ---
@@ -281,7 +269,7 @@ def _connect(options: dict[str, Any], _database: str | None, _settings: Settings
 
 _VAULT_KEYS = "host port? database username password ssl? charset?"
 _DRIVER = Driver(
-    "mysql-connector-python", "mysql.connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect
+    "mysql-connector-python", "mysql.connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, _connect, limits
 )
 
 MYSQL = Dialect(
@@ -294,7 +282,7 @@ MYSQL = Dialect(
     columns_query=columns_query,
     classify=classify,
     quote=_quote,
-    probe=_probe,
+    probe=zero_row_select(_quote, _in_place),
     # https://dev.mysql.com/doc/refman/8.4/en/data-types.html, https://mariadb.com/kb/en/data-types/: JSON is LONGTEXT
     # on MariaDB, REAL is DOUBLE, TIMESTAMP is stored in UTC, booleans are TINYINT(1) or BIT(1).
     vocabulary=types.Vocabulary(
@@ -315,11 +303,7 @@ MYSQL = Dialect(
             Carrier(Family.UUID, Family.BINARY, lengths=frozenset({16})),
         ),
     ),
-    proofs=Proofs(
-        relation=lambda request, table: _relation(replace(request, schema=_quote(_place(request))), table),
-        compiler=_COMPILER,
-        view=_prepare,
-    ),
+    proofs=_COMPILER,
     driver=_DRIVER,
     sql=SqlWords(
         values=word_set("utc_date utc_time utc_timestamp current_role"),

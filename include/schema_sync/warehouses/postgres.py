@@ -17,9 +17,9 @@ from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
-from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, in_schema, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, fold
-from .proofs import Compiler, Proofs
+from .proofs import Compiler
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
 from .sql_words import SqlWords, word_set
 from .type_vocabulary import Family
@@ -271,11 +271,15 @@ def _meaning(code: str | None, words: str) -> Outcome:
 # Parse analysis resolves names, functions and operators and runs none of them: planning (EXPLAIN) and executing fold
 # immutable functions. The extended protocol takes one statement.
 # https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
-_COMPILER = Compiler(
-    never_sent=re.compile(r"U&", re.IGNORECASE), meaning=_meaning, only_parse=True, argument=lambda number: f"${number}"
-)
-
 _quote = quote_with('"')
+_COMPILER = Compiler(
+    relation=qualified_relation(_quote, in_schema),
+    never_sent=re.compile(r"U&", re.IGNORECASE),
+    meaning=_meaning,
+    only_parse=True,
+    argument=lambda number: f"${number}",
+    absent_tables=absent_tables,
+)
 
 # https://www.postgresql.org/docs/current/datatype.html; "char", name and reg* are in "Object identifier types".
 TYPE_WORDS = {
@@ -351,7 +355,7 @@ def _pin(options: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
 
 _VAULT_KEYS = "host port? database|default_database username password schema? ssl? connection_timeout?"
 _DRIVER = Driver(
-    "'psycopg[binary]'", "psycopg", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect, pin=_pin
+    "'psycopg[binary]'", "psycopg", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, _connect, limits, pin=_pin
 )
 
 POSTGRES = Dialect(
@@ -364,7 +368,7 @@ POSTGRES = Dialect(
     columns_query=columns_query,
     classify=classify,
     quote=_quote,
-    probe=zero_row_select(_quote, qualify_database=False),
+    probe=zero_row_select(_quote, in_schema),
     vocabulary=types.Vocabulary(
         *types.sides(TYPE_WORDS),
         # pgvector casts these to real[] implicitly.
@@ -378,9 +382,7 @@ POSTGRES = Dialect(
         units_are_texts=True,
         rows_are_values=True,  # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE
     ),
-    proofs=Proofs(
-        relation=qualified_relation(_quote, qualify_database=False), absent_tables=absent_tables, compiler=_COMPILER
-    ),
+    proofs=_COMPILER,
     denies_only_what_exists=True,
     lists_everything=True,
     reconnects_per_database=True,

@@ -19,18 +19,27 @@ if TYPE_CHECKING:
 class Compiler:
     """How an engine compiles a SELECT and executes nothing: no function, no sequence, no file, no row.
 
+    :ivar relation: (request, table) → what a FROM clause calls it; names as :attr:`Dialect.probe` takes them.
     :ivar never_sent: signs that mean something else to this engine than an operator: a placeholder, a comment.
     :ivar meaning: (code, the engine's words) of a refusal → what it tells. Only what surely is the expression's fault
         is BROKEN.
-    :ivar statement: a SELECT → what is sent; nothing is sent but the protocol's Parse message where ``only_parse``.
+    :ivar statement: a SELECT → the statement that tells whether it would run, rights included. An expression's SELECT
+        is nothing but the protocol's Parse message where ``only_parse``.
     :ivar guarded: (connection) → a context in which nothing else can happen; it yields whether a
         statement may be sent.
     :ivar argument: (number from 1 on) → a value that is not known yet.
     :ivar before: (request) → a statement to run first, or None.
     :ivar queries: a query within an expression may be sent: resolving it opens nothing.
     :ivar backticks: they quote names.
+    :ivar lacks: (code, text) → True where a view's refusal tells what this session lacks (an extension, access to
+        files, EXECUTE), not what the warehouse does.
+    :ivar view_columns: (request for views that answered) → their columns, as columns queries yield them, where the
+        catalogue knows them only then; None: it always does.
+    :ivar absent_tables: (request, names as ``relation`` takes them) → a statement that runs if no relation has any of
+        these names, and is refused otherwise; None: the engine has none.
     """
 
+    relation: Callable[[GroupRequest, str], str]
     never_sent: re.Pattern[str]
     meaning: Callable[[str | None, str], Outcome]
     statement: Callable[[str], str] = str
@@ -42,33 +51,6 @@ class Compiler:
     before: Callable[[GroupRequest], str | None] = lambda _: None
     queries: bool = True
     backticks: bool = False
-
-
-def by_text(*meanings: tuple[Outcome, str]) -> Callable[[str | None, str], Outcome]:
-    """Outcomes of engines whose errors are only texts: the first pattern that the text begins with."""
-    patterns = [(outcome, re.compile(pattern, re.DOTALL)) for outcome, pattern in meanings]
-    return lambda _code, text: next((each for each, found in patterns if found.match(text)), Outcome.UNPROVEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Proofs:
-    """Statements of one engine that tell whether something would run, and return no row.
-
-    :ivar relation: (request, table) → what a FROM clause calls it; names as :attr:`Dialect.probe` takes them.
-    :ivar compiler: None: nothing is known by which the engine compiles and surely runs nothing.
-    :ivar view: a SELECT without rows (``LIMIT 0``) from views → the statement that tells whether they can be selected
-        from, rights included.
-    :ivar lacks: (code, text) → True where a refusal tells what this session lacks (an extension, access to files,
-        EXECUTE), not what the warehouse does.
-    :ivar view_columns: (request for views that answered) → their columns, as columns queries yield them, where the
-        catalogue knows them only then; None: it always does.
-    :ivar absent_tables: (request, names as ``relation`` takes them) → a statement that runs if no relation has any of
-        these names, and is refused otherwise; None: the engine has none.
-    """
-
-    relation: Callable[[GroupRequest, str], str]
-    compiler: Compiler | None = None
-    view: Callable[[str], str] = str
     lacks: Callable[[str | None, str], bool] = lambda _code, _text: False
     view_columns: Callable[[GroupRequest], Query] | None = None
     absent_tables: Callable[[GroupRequest, Sequence[str]], str] | None = None

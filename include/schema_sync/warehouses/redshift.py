@@ -17,7 +17,7 @@ from typing import Any
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, by_code, in_schema, quote_with, zero_row_select
 from .names import NameCase, fold
 from .postgres import TYPE_WORDS
 from .sign_in import Driver, SignIn, Uri, VaultJson
@@ -120,13 +120,12 @@ _SESSION_SQL = "SELECT set_config('statement_timeout', '{timeout_ms}', true)"
 
 # The driver's error is the server's message as a dictionary, 'C' being its SQLSTATE.
 _SQLSTATE = re.compile(r"'C': '([0-9A-Z]{5})'")
-_BY_SQLSTATE = {
-    "3D000": Failure.MISSING_DATABASE,
-    "3F000": Failure.MISSING_DATABASE,  # the schema
-    "42P01": Failure.MISSING_TABLE,
-    "42703": Failure.MISSING_COLUMN,
-    "42501": Failure.DENIED,
-}
+_BY_SQLSTATE = by_code(
+    (Failure.MISSING_DATABASE, "3D000 3F000"),  # or the schema
+    (Failure.MISSING_TABLE, "42P01"),
+    (Failure.MISSING_COLUMN, "42703"),
+    (Failure.DENIED, "42501"),
+)
 _TERMINAL_CLASSES = frozenset({"0A", "22", "28", "42"})
 # What the driver and AWS say where no server has answered.
 _REFUSED = re.compile(
@@ -264,7 +263,7 @@ _VAULT_KEYS = (
     "cluster_identifier|workgroup region access_key_id? secret_access_key? session_token?"
 )
 _DRIVER = Driver(
-    "redshift-connector", "redshift_connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, limits, _connect
+    "redshift-connector", "redshift_connector", _VAULT_KEYS, _sign_in_from_vault, _sign_in_from_uri, _connect, limits
 )
 
 REDSHIFT = Dialect(
@@ -278,7 +277,7 @@ REDSHIFT = Dialect(
     classify=classify,
     denies_only_what_exists=True,
     quote=_quote,
-    probe=zero_row_select(_quote, qualify_database=False),
+    probe=zero_row_select(_quote, in_schema),
     # https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html; no bit strings. FLOAT is 64 bits wide
     # in a local table and 32 in a Spectrum (Hive) one: no width.
     vocabulary=types.Vocabulary(

@@ -63,8 +63,8 @@ class Driver:
     vault_keys: str
     sign_in_from_vault: Callable[[VaultJson], SignIn]
     sign_in_from_uri: Callable[[Uri], SignIn]
-    limits: Callable[[Settings], dict[str, Any]]
     connect: Callable[[dict[str, Any], str | None, Settings], Any]
+    limits: Callable[[Settings], dict[str, Any]] = lambda _settings: {}
     wakes_up: bool = False
     pin: Callable[[dict[str, Any], Sequence[str]], dict[str, Any]] | None = None
 
@@ -142,9 +142,12 @@ class VaultJson:
         """The value as JSON has it, None where there is none."""
         return self._values.get(key)
 
-    def flag(self, key: str, *, default: bool | None = None) -> bool | None:
-        value = self._values.get(key, default)
-        return is_true(value) if isinstance(value, str) else value
+    def flag(self, key: str) -> bool | None:
+        """A truth, which may also be written as a word."""
+        value: bool | str | None = self._values.get(key)
+        if not isinstance(value, str):
+            return value
+        return value.strip().lower() in ("true", "1", "yes", "on", "require", "required", "strict")
 
     def number(self, key: str) -> int | None:
         """:raises InvalidVaultJson: there is something else."""
@@ -231,11 +234,6 @@ def parse_uri(uri: str) -> Uri:
 _NUMBERS = re.compile(r"timeout|port$|attempts|duration|size|retries|interval|idle|count$")
 
 
-def is_true(text: str) -> bool:
-    """True for what people write where they mean it."""
-    return text.strip().lower() in ("true", "1", "yes", "on", "require", "required", "strict")
-
-
 def _typed(key: str, value: str) -> Any:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
@@ -268,10 +266,9 @@ def pem_files(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 _SENSITIVE = re.compile(r"pass|pwd|secret|token|key|credential|cert", re.IGNORECASE)
 
-
 # A shorter one is as good as any word: taking it out would change words that are no secret, and so tell it. Shorter
 # ones are kept out of texts instead: none of ours holds a password, and no driver's error quotes one.
-SHORTEST_SECRET = 8
+_SHORTEST_SECRET = 8
 
 
 def sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]:
@@ -282,7 +279,7 @@ def sensitive_values(value: object, *, sensitive: bool = False) -> Iterator[str]
     elif isinstance(value, list):
         for item in value:
             yield from sensitive_values(item, sensitive=sensitive)
-    elif sensitive and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+    elif sensitive and isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
         yield value
         if value.lstrip().startswith("{"):
             with suppress(ValueError):
@@ -294,7 +291,7 @@ def redactor(secrets: Iterable[str | None], user: str = "") -> Callable[[str], s
 
     :param user: a login's name, which may also be a word of the text: it is taken out where it can only be the user's.
     """
-    long = [value for value in secrets if value and len(value) >= SHORTEST_SECRET]
+    long = [value for value in secrets if value and len(value) >= _SHORTEST_SECRET]
     forms = {form for value in long for form in (value, quote(value, safe=""), quote_plus(value))}
     ordered = sorted(forms, key=len, reverse=True)
     name = re.escape(user)

@@ -15,7 +15,7 @@ from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
-from .engine import Dialect, Failure, Query, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, by_code, in_database, quote_with, zero_row_select
 from .names import NameCase, fold, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
@@ -103,27 +103,17 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 # The connector's texts begin with the number; an SQLSTATE alone is too coarse (42000 is any error in a statement).
 _NUMBER = re.compile(r"\s*(\d{6})\b")
 _ABSENT = re.compile(r"(Database|Schema|\w[\w ]*?) '.*?' does not exist or not authorized", re.DOTALL)
-_BY_NUMBER = {
-    "000904": Failure.MISSING_COLUMN,  # invalid identifier
-    "003001": Failure.DENIED,  # insufficient privileges to operate on …
-    "000604": Failure.TRANSIENT,  # canceled
-    "000625": Failure.TRANSIENT,  # aborted, as its warehouse was suspended or its transaction is gone
-    "000630": Failure.TRANSIENT,  # statement or warehouse timeout
-    "390110": Failure.TRANSIENT,  # a session or token is over; the next connection gets another
-    "390111": Failure.TRANSIENT,
-    "390112": Failure.TRANSIENT,
-    "390113": Failure.TRANSIENT,
-    "390114": Failure.TRANSIENT,
-    "390115": Failure.TRANSIENT,
-    "390195": Failure.TRANSIENT,
-    "390318": Failure.TRANSIENT,
-    "251011": Failure.TRANSIENT,  # timed out
-    "251012": Failure.TRANSIENT,  # the connector gave up what it would have tried again
-    "290403": Failure.TERMINAL,  # HTTP 403 and 404: there is no such account
-    "290404": Failure.TERMINAL,
-    "000606": Failure.TERMINAL,  # no active warehouse
-    "090105": Failure.TERMINAL,  # no current database
-}
+_BY_NUMBER = by_code(
+    (Failure.MISSING_COLUMN, "000904"),  # invalid identifier
+    (Failure.DENIED, "003001"),  # insufficient privileges to operate on …
+    # Canceled; aborted, as its warehouse was suspended or its transaction is gone; statement or warehouse timeout.
+    (Failure.TRANSIENT, "000604 000625 000630"),
+    # A session or token is over; the next connection gets another.
+    (Failure.TRANSIENT, "390110 390111 390112 390113 390114 390115 390195 390318"),
+    (Failure.TRANSIENT, "251011 251012"),  # timed out; the connector gave up what it would have tried again
+    (Failure.TERMINAL, "290403 290404"),  # HTTP 403 and 404: there is no such account
+    (Failure.TERMINAL, "000606 090105"),  # no active warehouse; no current database
+)
 # 39xxxx: the login is refused (password, key, role, network policy, locked user). 251xxx: the connection is
 # incomplete or its key cannot be read.
 _TERMINAL_NUMBERS = ("39", "251")
@@ -312,8 +302,8 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    limits,
     _connect,
+    limits,
     wakes_up=True,
 )
 
@@ -327,7 +317,7 @@ SNOWFLAKE = Dialect(
     columns_query=columns_query,
     classify=classify,
     quote=_quote,
-    probe=zero_row_select(_quote, qualify_database=True),
+    probe=zero_row_select(_quote, in_database),
     # https://docs.snowflake.com/en/sql-reference/intro-summary-data-types: all integers are NUMBER(38,0), all floats
     # are 64 bits wide.
     vocabulary=types.Vocabulary(

@@ -12,22 +12,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote as decoded
-from urllib.parse import urlsplit
 
 from ..errors import TerminalError
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
 from . import type_vocabulary as types
-from .engine import Dialect, Failure, Query, qualified_relation, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, by_text, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
-from .proofs import Compiler, Proofs, by_text
+from .proofs import Compiler
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
 from .type_vocabulary import Carrier, Family, Word
@@ -69,23 +66,15 @@ ORDER BY name, position
 """
 
 # The driver's errors are told apart by their text; names in it stand behind these words.
-_FAILURES: tuple[tuple[re.Pattern[str], Failure], ...] = tuple(
-    (re.compile(pattern), failure)
-    for pattern, failure in (
-        (r"no such table: ", Failure.MISSING_TABLE),
-        (r"no such column: ", Failure.MISSING_COLUMN),
-        (r"not authorized|access to .* is prohibited", Failure.DENIED),
-        (r"file is not a database|file is encrypted|unsupported file format", Failure.TERMINAL),
-        (r"near .*: syntax error|no such (?:function|module|collation)|malformed database schema", Failure.TERMINAL),
-        (
-            r"wrong number of arguments|misuse of |ambiguous column|row value|sub-select |unrecognized token",
-            Failure.TERMINAL,
-        ),
-        (
-            r"a GROUP BY|aggregate functions|DISTINCT |too many |Expression tree|parser stack|unsupported ",
-            Failure.TERMINAL,
-        ),
-    )
+classify = by_text(
+    Failure.TRANSIENT,
+    (Failure.MISSING_TABLE, r"no such table: "),
+    (Failure.MISSING_COLUMN, r"no such column: "),
+    (Failure.DENIED, r"not authorized|access to .* is prohibited"),
+    (Failure.TERMINAL, r"file is not a database|file is encrypted|unsupported |malformed database schema"),
+    (Failure.TERMINAL, r"near .*: syntax error|no such (?:function|module|collation)|unrecognized token|misuse of "),
+    (Failure.TERMINAL, r"wrong number of arguments|ambiguous column|row value|sub-select |a GROUP BY|DISTINCT "),
+    (Failure.TERMINAL, r"aggregate functions|too many |Expression tree|parser stack"),
 )
 
 
@@ -101,23 +90,13 @@ def _view_columns(request: GroupRequest) -> Query:
     return Query(found.sql.replace("CASE WHEN l.ncol > 0 THEN r.name END", "r.name"), found.parameters)
 
 
-def classify(_code: str | None, text: str) -> Failure:
-    """Tell what an error means, by its text."""
-    return next((failure for pattern, failure in _FAILURES if pattern.match(text)), Failure.TRANSIENT)
-
-
-def _probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
-    return _zero_rows(replace(request, schema="main"), table, columns)
-
-
 # Functions that SQLite has only as an extension, as an option of its build, or since a late version: another session
 # may have them.
-_OF_EXTENSIONS = re.compile(
+_OF_EXTENSIONS = (
     r"no such function: (?:st_|spatialite|load_extension|regexp|sqrt|pow|power|exp|ln|log|log10|log2|mod|ceil|ceiling|"
     r"floor|trunc|pi|radians|degrees|a?(?:sin|cos|tan)h?|atan2|median|percentile|stddev|variance|uuid|sha1|sha3|md5|"
     r"levenshtein|soundex|vec_|fts|icu_|unaccent|crypto_|concat|string_agg|octet_length|timediff|jsonb|unhex|unistr|"
-    r"if\b|iif|format|unixepoch)",
-    re.IGNORECASE,
+    r"if\b|iif|format|unixepoch)"
 )
 
 
@@ -142,23 +121,29 @@ def _guarded(connection: Any) -> Iterator[Callable[[str], bool]]:
         connection.set_authorizer(None)
 
 
+def _in_main(_request: GroupRequest) -> tuple[str, ...]:
+    return ("main",)
+
+
+# Backticks, because "no_such_column" is a string literal to SQLite: https://www.sqlite.org/quirks.html#dblquote
+_quote = quote_with("`")
+
 # EXPLAIN makes the program of a statement and does not run it: https://www.sqlite.org/lang_explain.html
 _COMPILER = Compiler(
+    relation=qualified_relation(_quote, _in_main),
     never_sent=re.compile(r"[?@$#\[]|:(?=\w)"),
     meaning=by_text(
-        (Outcome.LACKING, _OF_EXTENSIONS.pattern),
+        Outcome.UNPROVEN,
+        (Outcome.LACKING, _OF_EXTENSIONS),
         (Outcome.LACKING, "no such module|no such collation|not authorized"),
         (Outcome.BROKEN, "no such function: |wrong number of arguments to function "),
     ),
     statement=lambda select: f"EXPLAIN {select}",
     guarded=_guarded,
     backticks=True,
+    lacks=lambda _code, text: text.startswith(("no such module", "not authorized")),
+    view_columns=_view_columns,
 )
-
-# Backticks, because "no_such_column" is a string literal to SQLite: https://www.sqlite.org/quirks.html#dblquote
-_quote = quote_with("`")
-_zero_rows = zero_row_select(_quote, qualify_database=False)
-_relation = qualified_relation(_quote, qualify_database=False)
 
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
@@ -203,21 +188,17 @@ def _sign_in_from_uri(uri: Uri) -> SignIn:
 
 
 def sign_in(path: Path) -> SignIn:
-    # Read only, so that a file that is not there is an error, not made.
-    return SignIn({"database": _read_only(path), "uri": True}, path.stem or None, "main", file=path)
-
-
-def _read_only(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=ro"
+    return SignIn({"database": str(path)}, path.stem or None, "main", file=path)
 
 
 def _connect(options: dict[str, Any], _database: str | None, _settings: Settings) -> Any:
     import sqlite3
 
-    path = Path(decoded(urlsplit(options["database"]).path))
+    path = Path(options["database"])
     if path.is_file() and path.stat().st_size == 0:  # SQLite takes it for a database without tables
         raise TerminalError("the SQLite file is empty. A copy that failed? Copy the database again")
-    return sqlite3.connect(**options)
+    # Read only, so that a file that is not there is an error, not made.
+    return sqlite3.connect(**{**options, "database": f"{path.absolute().as_uri()}?mode=ro", "uri": True})
 
 
 _VAULT_KEYS = "path|database|default_database"
@@ -227,9 +208,9 @@ _DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    lambda settings: {"timeout": settings.connect_timeout_s},
     _connect,
-    pin=lambda options, where: {**options, "database": _read_only(Path(where[0]))},
+    lambda settings: {"timeout": settings.connect_timeout_s},
+    pin=lambda options, where: {**options, "database": where[0]},
 )
 
 SQLITE = Dialect(
@@ -242,17 +223,11 @@ SQLITE = Dialect(
     columns_query=columns_query,
     classify=classify,
     quote=_quote,
-    probe=_probe,
+    probe=zero_row_select(_quote, _in_main),
     vocabulary=_VOCABULARY,
     driver=_DRIVER,
     sql=SqlWords(quotes='"`[', units_are_texts=True),
-    proofs=Proofs(
-        relation=lambda request, table: _relation(replace(request, schema="main"), table),
-        compiler=_COMPILER,
-        view=lambda select: f"EXPLAIN {select}",
-        lacks=lambda _code, text: text.startswith(("no such module", "not authorized")),
-        view_columns=_view_columns,
-    ),
+    proofs=_COMPILER,
     # The file is opened read-only already; this holds for databases that somebody attaches in a hook of their own.
     session_statements=("PRAGMA query_only = ON",),
     # https://www.sqlite.org/rowidtable.html

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from stat import S_ISREG
@@ -31,8 +31,8 @@ def confined(driver: Driver, sign_in: SignIn, organization_id: str, settings: Se
     driver.load()
 
     def connect(database: str | None) -> Any:
-        _watch_lookups()
-        _guard.set(_Guard(settings))  # for this thread, which is the data source's own
+        socket.getaddrinfo = _checked
+        _guard.set(settings)  # for this thread, which is the data source's own
         where: Sequence[str] = ()
         if sign_in.file is not None:
             where = [str(_own_file(sign_in.file, organization_id, settings))]
@@ -68,22 +68,18 @@ def _own_file(path: Path, organization_id: str, settings: Settings) -> Path:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
-    settings: Settings
-
-    def check(self, host: str, address: str) -> None:
-        """:raises TerminalError: the address is in a denied network, in whatever form it is written."""
-        for form in _forms(ip_address(address.partition("%")[0])):
-            allowed, denied = (
-                any(form in ip_network(each) for each in networks)
-                for networks in (self.settings.allowed_networks, self.settings.denied_networks)
+def _check(host: str, address: str, settings: Settings) -> None:
+    """:raises TerminalError: the address is in a denied network, in whatever form it is written."""
+    for form in _forms(ip_address(address.partition("%")[0])):
+        allowed, denied = (
+            any(form in ip_network(each) for each in networks)
+            for networks in (settings.allowed_networks, settings.denied_networks)
+        )
+        if denied and not allowed:
+            raise TerminalError(
+                f"Its host {host[:200]} is at {address}, where credentials of organizations may not lead "
+                "(SCHEMA_SYNC_DENIED_NETWORKS). If this is meant, add the address to SCHEMA_SYNC_ALLOWED_NETWORKS"
             )
-            if denied and not allowed:
-                raise TerminalError(
-                    f"Its host {host[:200]} is at {address}, where credentials of organizations may not lead "
-                    "(SCHEMA_SYNC_DENIED_NETWORKS). If this is meant, add the address to SCHEMA_SYNC_ALLOWED_NETWORKS"
-                )
 
 
 def _forms(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
@@ -96,23 +92,18 @@ def _forms(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address
     return forms
 
 
-_guard: ContextVar[_Guard | None] = ContextVar("guard", default=None)
+_guard: ContextVar[Settings | None] = ContextVar("guard", default=None)
 _look_up = socket.getaddrinfo
 
 
 def _checked(host: Any, *args: Any, **kwargs: Any) -> Any:
     """``socket.getaddrinfo``; where a tenant's connection is opened, every address that it finds is checked."""
     found = _look_up(host, *args, **kwargs)
-    guard = _guard.get()
-    if guard is not None:
+    settings = _guard.get()
+    if settings is not None:
         for *_, address in found:
-            guard.check(host.decode() if isinstance(host, bytes) else str(host), str(address[0]))
+            _check(host.decode() if isinstance(host, bytes) else str(host), str(address[0]), settings)
     return found
-
-
-def _watch_lookups() -> None:
-    if socket.getaddrinfo is not _checked:
-        socket.getaddrinfo = _checked
 
 
 def _addresses(host: str) -> list[str]:

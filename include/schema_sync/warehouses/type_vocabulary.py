@@ -135,28 +135,30 @@ def kinds(family: Family, spellings: str) -> dict[str, Word]:
 
 
 PLACEHOLDERS = frozenset(
-    {
-        # no type at all
-        **words(Family.UNKNOWN, "null, none, nil, n/a, na, unknown, undefined, user-defined, tbd, tba, todo"),
-        **words(Family.UNKNOWN, "fixme, xxx, placeholder, any, auto, automatic, default, type, data_type, void"),
-        **words(Family.UNKNOWN, "your_type, missing, empty"),
-        # a measure's aggregate, or the kind of a field, written where its type belongs
-        **words(Family.UNKNOWN, "sum, count, avg, average, mean, min, minimum, max, maximum, median, stddev"),
-        **words(Family.UNKNOWN, "count_distinct, distinct_count, approx_count_distinct, sum_boolean, variance"),
-        **words(Family.UNKNOWN, "count_distinct_approx, sum_distinct, average_distinct, percentile, ratio"),
-        **words(Family.UNKNOWN, "running_total, cumulative, derived, measure, metric, dimension, expression"),
-    }
+    map(
+        squeeze,
+        """
+        null none nil n/a na unknown undefined user-defined tbd tba todo fixme xxx placeholder any auto automatic
+        default type data_type void your_type missing empty
+        sum count avg average mean min minimum max maximum median stddev count_distinct distinct_count
+        approx_count_distinct sum_boolean variance count_distinct_approx sum_distinct average_distinct percentile ratio
+        running_total cumulative derived measure metric dimension expression
+        """.split(),  # noqa: SIM905 (a list of words reads better without 60 quotes)
+    )
 )
-"""Words that stand where a type should be but name none, squeezed."""
+"""Words that stand where a type should be but name none, squeezed; the latter are a measure's aggregate or a field's
+kind."""
 
 WRAPPERS = frozenset({"nullable", "optional", "lowcardinality"})
 """Words around a type that change nothing about its family."""
 
-SIGN_WORDS = frozenset({"unsigned", "signed", "zerofill"})
-"""Say nothing about the family: ``int unsigned`` and ``int`` are one type."""
+NUMERIC = frozenset({Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.MONEY})
 
-CHARACTER_WORDS = frozenset({"national", "native", "binary", "ascii", "unicode", "byte"})
-"""Attributes of a string type in MySQL and SQLite: ``national varchar(10)``, ``char(10) binary``."""
+ATTRIBUTES = (
+    (frozenset({"unsigned", "signed", "zerofill"}), NUMERIC),
+    (frozenset({"national", "native", "binary", "ascii", "unicode", "byte"}), frozenset({Family.STRING})),
+)
+"""Words that say nothing about the family, and the families they stand by: ``int unsigned``, ``national varchar``."""
 
 INTERVAL_UNITS: Mapping[str, str] = {
     **dict.fromkeys(("year", "years", "quarter", "month", "months"), "months"),

@@ -9,7 +9,7 @@ from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.bigquery.connection import located
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
 def _open(connection: Connection, _database: str | None, settings: Settings) -> Any:

@@ -12,7 +12,7 @@ from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.databricks import DatabricksConnection, limits
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
 def _open(connection: Connection, _database: str | None, settings: Settings) -> Any:

@@ -9,7 +9,7 @@ from airflow.sdk import Connection
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.duckdb import DUCKDB, MOTHERDUCK, DuckDBConnection, own_database, sign_in
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
 def _target(connection: Connection) -> str:
@@ -33,10 +33,10 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
         return DUCKDB.driver.open(sign_in(target, None), database, settings)
     from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
 
-    # MotherDuck is an extension of DuckDB's own repository and takes no access mode.
-    extra = {"autoinstall_extensions": True, **connection.extra_dejson}
     hook = DuckDBHook()
-    hook.airflow_connection = with_extra(connection, "duckdb", extra)
+    # MotherDuck is an extension of DuckDB's own repository and takes no access mode.
+    own = {"autoinstall_extensions": True, **connection.extra_dejson}
+    hook.airflow_connection = with_extra(connection, "duckdb", own)
     return DuckDBConnection(hook.get_conn())
 
 

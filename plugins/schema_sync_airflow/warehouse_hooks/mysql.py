@@ -8,10 +8,7 @@ from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.mysql import limits
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
-
-# Oracle's own driver, because it is a plain wheel: the hook's default wants a C compiler and MySQL's headers.
-_DRIVER = "mysql-connector-python"
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
 def _open(connection: Connection, _database: str | None, settings: Settings) -> Any:
@@ -26,16 +23,14 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
             return {**bounds, **super()._get_conn_config_mysql_connector_python(conn)}
 
         def _get_conn_config_mysql_client(self, conn: Any) -> dict[str, Any]:
-            own = {"connect_timeout": bounds["connection_timeout"], **bounds}
-            own.pop("connection_timeout")
+            own = {key.replace("connection_timeout", "connect_timeout"): bounds[key] for key in bounds}
             return {**own, **super()._get_conn_config_mysql_client(conn)}
 
-    extra = {"client": _DRIVER, **connection.extra_dejson}
+    # Oracle's own driver, because it is a plain wheel: the hook's default wants a C compiler and MySQL's headers.
+    extra = {"client": "mysql-connector-python", **connection.extra_dejson}
     extra.pop("cursor", None)  # rows are read by position, whatever cursor other users of the connection like
-    bounded = with_extra(connection, "mysql", extra)
     # No database is opened: names are qualified, and one that is gone must not take the others with it.
-    bounded.schema = None
-    return BoundedHook(connection=bounded).get_conn()
+    return BoundedHook(connection=with_extra(connection, "mysql", extra, schema=None)).get_conn()
 
 
 HOOK = WarehouseHook("mysql", "airflow.providers.mysql.hooks.mysql", _open)

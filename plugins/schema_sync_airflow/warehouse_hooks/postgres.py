@@ -8,7 +8,7 @@ from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.postgres import limits
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
 def _open(connection: Connection, database: str | None, settings: Settings) -> Any:

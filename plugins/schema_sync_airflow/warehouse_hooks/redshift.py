@@ -9,14 +9,14 @@ from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.redshift import connected, limits
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook, with_extra
+from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
 def _open(connection: Connection, database: str | None, settings: Settings) -> Any:
     from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-    bounded = with_extra(connection, "redshift", {**limits(settings), **connection.extra_dejson})
-    bounded.schema = database or connection.schema
+    extra = {**limits(settings), **connection.extra_dejson}
+    bounded = with_extra(connection, "redshift", extra, schema=database or connection.schema)
 
     class Hook(RedshiftSQLHook):  # type: ignore[misc, unused-ignore]  # Any where the provider is not installed
         """Takes the connection it is given (the provider's looks its id up). With IAM keys among the extras the driver
@@ -27,7 +27,7 @@ def _open(connection: Connection, database: str | None, settings: Settings) -> A
             return bounded
 
         def _get_conn_params(self) -> dict[str, Any]:
-            if "access_key_id" not in bounded.extra_dejson:
+            if "access_key_id" not in extra:
                 return dict(super()._get_conn_params())
             own = {"host": bounded.host, "port": bounded.port, "database": bounded.schema, "db_user": bounded.login}
             return {key: value for key, value in own.items() if value}

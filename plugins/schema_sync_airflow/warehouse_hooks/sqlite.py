@@ -13,7 +13,7 @@ from airflow.sdk import Connection
 from include.schema_sync.errors import TerminalError
 from include.schema_sync.settings import Settings
 from include.schema_sync.warehouses.sqlite import SQLITE, sign_in
-from schema_sync_airflow.warehouse_hooks.base import WarehouseHook
+from schema_sync_airflow.warehouse_hooks import WarehouseHook
 
 
 def _path(connection: Connection) -> str:

@@ -11,7 +11,7 @@ from include.schema_sync.introspect.bisect import Refusal
 from include.schema_sync.introspect.confirm import Asking, confirm_missing
 from include.schema_sync.nouns.snapshot import Column, GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
 from include.schema_sync.warehouses import dialect_for
-from include.schema_sync.warehouses.engine import Dialect, Failure, quote_with, zero_row_select
+from include.schema_sync.warehouses.engine import Dialect, Failure, in_database, quote_with, zero_row_select
 from include.schema_sync.warehouses.names import NameCase, can_be_asked
 
 FAST = dialect_for("postgres")
@@ -227,7 +227,7 @@ def test_names_are_spelled_as_the_engine_and_our_index_resolve_them(
 @pytest.mark.parametrize("quote", [quote_with('"'), quote_with("`"), quote_with("[", "]")])
 def test_spelled_names_go_through_the_probe_unchanged(quote: object) -> None:
     assert callable(quote)
-    probe = zero_row_select(quote, qualify_database=True)
+    probe = zero_row_select(quote, in_database)
     dialect = replace(POSTGRES, quote=quote, probe=probe)
     for name in ("amount", "Order Id", 'a"b', "a`b", "a]b", "select", "ä"):
         for spelled in dialect.spellings(name, NameCase.LOWER):

@@ -9,11 +9,7 @@ from include.schema_sync.sql.compilable import Value, value_of
 from include.schema_sync.warehouses import DIALECTS
 from include.schema_sync.warehouses.proofs import Compiler
 
-COMPILERS = {
-    name: dialect.proofs.compiler
-    for name, dialect in DIALECTS.items()
-    if dialect.proofs is not None and dialect.proofs.compiler is not None
-}
+COMPILERS = {name: dialect.proofs for name, dialect in DIALECTS.items() if dialect.proofs is not None}
 
 
 def value(expression: str, dialect: str = "postgres", args: tuple[str, ...] = ()) -> Value | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -123,18 +123,15 @@ class LocatedConnection(AutocommitConnection):
         for connection in self._connections.values():
             connection.close()
 
-    def at(self, location: str) -> Any:
+    def cursor_elsewhere(self, error: Exception) -> Any:
+        """A cursor where the dataset is that this error could not find; None when it is in no other location."""
+        match = _NOT_FOUND_HERE.search(str(error))
+        location = self._location_of(match["project"], match["dataset"]) if match else None
+        if match is None or location is None or location.lower() == match["here"].rstrip(".").lower():
+            return None
         if location not in self._connections:
             self._connections[location] = self._connect(location)
-        return self._connections[location]
-
-    def elsewhere(self, error: Exception) -> str | None:
-        """The location of the dataset that this error could not find, when it is another one."""
-        match = _NOT_FOUND_HERE.search(str(error))
-        if match is None:
-            return None
-        location = self._location_of(match["project"], match["dataset"])
-        return location if location is not None and location.lower() != match["here"].rstrip(".").lower() else None
+        return self._connections[location].cursor()
 
 
 class _Cursor:
@@ -146,15 +143,14 @@ class _Cursor:
         try:
             self._raw.execute(sql, *parameters)
         except Exception as error:
-            location = self._connection.elsewhere(error)
-            if location is None:
+            elsewhere = self._connection.cursor_elsewhere(error)
+            if elsewhere is None:
                 raise
-            self._raw = self._connection.at(location).cursor()
+            self._raw = elsewhere
             self._raw.execute(sql, *parameters)
 
-    def fetchmany(self, size: int) -> Sequence[Any]:
-        rows: Sequence[Any] = self._raw.fetchmany(size)
-        return rows
+    def fetchmany(self, size: int) -> Any:
+        return self._raw.fetchmany(size)
 
     def close(self) -> None:
         self._raw.close()
@@ -167,6 +163,5 @@ DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    lambda _settings: {},
     _connect,
 )

@@ -10,12 +10,10 @@ Errors: https://learn.microsoft.com/sql/relational-databases/errors-events/datab
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
 
 from ...nouns.snapshot import GroupRequest
 from .. import type_vocabulary as types
-from ..engine import Dialect, Failure, Query, quote_with, zero_row_select
+from ..engine import Dialect, Failure, Query, by_code, quote_with, zero_row_select
 from ..names import NameCase, unquote
 from ..sql_words import SqlWords, word_set
 from ..type_vocabulary import Carrier, Family
@@ -155,22 +153,19 @@ _SESSION_SQL = "SET LOCK_TIMEOUT {timeout_ms}"
 # pymssql's errors read (208, b"Invalid object name 'x'.DB-Lib error message …") where nobody has taken them apart.
 _NUMBER = re.compile(r"\(+(\d{2,6}), b?['\"]")
 _OF_THE_CATALOGUE = re.compile(r"Invalid object name '(?:.*\.)?sys\.\w+'", re.DOTALL)
-_FAILURES = {
-    911: Failure.MISSING_DATABASE,
-    208: Failure.MISSING_TABLE,
-    207: Failure.MISSING_COLUMN,
-    4104: Failure.MISSING_COLUMN,
-    # A view whose table or columns were changed or dropped: it is listed, and cannot be selected from.
-    **dict.fromkeys((4413, 4502), Failure.MISSING_TABLE),
-    **dict.fromkeys((229, 230, 262, 297, 300, 916, 15562), Failure.DENIED),
+_FAILURES = by_code(
+    (Failure.MISSING_DATABASE, "911"),
+    # 4413, 4502: a view whose table or columns were changed or dropped: it is listed, and cannot be selected from.
+    (Failure.MISSING_TABLE, "208 4413 4502"),
+    (Failure.MISSING_COLUMN, "207 4104"),
+    (Failure.DENIED, "229 230 262 297 300 916 15562"),
     # Logins: refused, locked, expired, not allowed from here. 4060 means that the database is not there *or* that the
     # login may not enter it: nobody can tell, so it is not called missing.
-    **dict.fromkeys((4060, 4062, 18450, 18451, 18452, 18456, 18458, 18470, 18486, 18487, 18488), Failure.TERMINAL),
-    **dict.fromkeys((40515, 40532, 40607, 40615, 40914, 47073), Failure.TERMINAL),  # Azure: other database, firewall
+    (Failure.TERMINAL, "4060 4062 18450 18451 18452 18456 18458 18470 18486 18487 18488"),
+    (Failure.TERMINAL, "40515 40532 40607 40615 40914 47073"),  # Azure: other database, firewall
     # Statements that this server does not take: syntax, unknown function, collation, data type.
-    **dict.fromkeys((102, 105, 156, 170, 174, 195, 245, 319, 321, 402, 468, 1018, 1934, 4121, 8114), Failure.TERMINAL),
-    **dict.fromkeys((2812, 9402, 9420, 15151, 50000), Failure.TERMINAL),
-}
+    (Failure.TERMINAL, "102 105 156 170 174 195 245 319 321 402 468 1018 1934 2812 4121 8114 9402 9420 15151 50000"),
+)
 
 quote = quote_with("[", "]")
 
@@ -197,16 +192,16 @@ def classify(code: str | None, text: str) -> Failure:
     number = code or (match[1] if match else "")
     if number == "208" and _OF_THE_CATALOGUE.search(text):
         return Failure.MISSING_DATABASE  # [shop].sys.objects is not there because the database is not
-    return _FAILURES.get(int(number), Failure.TRANSIENT) if number.isdecimal() else Failure.TRANSIENT
+    return _FAILURES.get(number, Failure.TRANSIENT)
 
 
-def probe(request: GroupRequest, table: str, columns: Sequence[str]) -> str:
+def _place(request: GroupRequest) -> tuple[str, ...]:
     """T-SQL reserves words that others do not (``backup``, ``plan``), so the database is quoted as the rest is."""
-    database = None if request.database is None else quote(unquote(request.database)[0])
-    return _zero_row_select(replace(request, database=database), table, columns)
+    database = () if request.database is None else (quote(unquote(request.database)[0]),)
+    return (*database, request.schema)
 
 
-_zero_row_select = zero_row_select(quote, qualify_database=True)
+probe = zero_row_select(quote, _place)
 _XML_ESCAPES = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}  # whatever a reader of XML makes of white space
 
 SQLSERVER = Dialect(

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...settings import Settings
 from ..autocommit import AutocommitConnection
+from ..engine import by_text
 from ..sign_in import Driver, SignIn, Uri, VaultJson
 
 
@@ -85,7 +86,7 @@ class SqlServerError(Exception):
     """What the server or the driver said; ``errno`` is the server's error number, or None."""
 
     def __init__(self, errno: int | None, text: str) -> None:
-        super().__init__(text)
+        super().__init__(text if errno is None else f"{text} ({errno})")
         self.errno = errno
 
 
@@ -113,10 +114,9 @@ class _Cursor:
         with self._errors():
             self._raw.execute(sql, *parameters)
 
-    def fetchmany(self, size: int) -> Sequence[Any]:
+    def fetchmany(self, size: int) -> Any:
         with self._errors():
-            rows: Sequence[Any] = self._raw.fetchmany(size)
-        return rows
+            return self._raw.fetchmany(size)
 
     def close(self) -> None:
         self._raw.close()
@@ -137,7 +137,7 @@ def sql_server_errors() -> Iterator[None]:
         last = arguments[-1] if arguments else ""
         text = last.decode(errors="replace") if isinstance(last, bytes) else str(last)
         first = next(filter(None, (part.strip() for part in _REMARK.split(text))), "the driver gave no reason")
-        raise SqlServerError(number, first if number is None else f"{first} ({number})") from None
+        raise SqlServerError(number, first) from None
 
 
 _REMARK = re.compile(r"DB-Lib error message \d+, severity \d+:")
@@ -201,22 +201,20 @@ def declared(sql: str, parameters: Mapping[str, object]) -> tuple[str, list[obje
 
 
 # ODBC's texts have no numbers; these are the server's own sentences (sys.messages).
-_SENTENCES: tuple[tuple[re.Pattern[str], int], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), number)
-    for pattern, number in (
-        (r"Invalid object name '", 208),
-        (r"Invalid column name '", 207),
-        (r"The multi-part identifier .* could not be bound", 4104),
-        (r"The SELECT permission was denied on the object", 229),
-        (r"The SELECT permission was denied on the column", 230),
-        (r"The server principal .* is not able to access the database", 916),
-        (r"Could not use view or function", 4413),
-        (r"View or function .* has more column names specified", 4502),
-        (r"Database '.*' does not exist", 911),
-        (r"Cannot open (?:database|server) ", 4060),
-        (r"Login failed|.*\bAADSTS\d+", 18456),
-        (r"Incorrect syntax", 102),
-    )
+_number_of = by_text(
+    None,
+    (208, r"Invalid object name '"),
+    (207, r"Invalid column name '"),
+    (4104, r"The multi-part identifier .* could not be bound"),
+    (229, r"The SELECT permission was denied on the object"),
+    (230, r"The SELECT permission was denied on the column"),
+    (916, r"The server principal .* is not able to access the database"),
+    (4413, r"Could not use view or function"),
+    (4502, r"View or function .* has more column names specified"),
+    (911, r"Database '.*' does not exist"),
+    (4060, r"Cannot open (?:database|server) "),
+    (18456, r"Login failed|.*\bAADSTS\d+"),
+    (102, r"Incorrect syntax"),
 )
 _PREFIX = re.compile(r"^.*?DDBC Error: (?:\[[^\]]*\])*\s*", re.DOTALL)
 
@@ -229,8 +227,7 @@ def _odbc_errors() -> Iterator[None]:
         yield
     except (mssql_python.Error, RuntimeError) as error:
         text = _PREFIX.sub("", str(error)).strip() or "the driver gave no reason"
-        number = next((number for pattern, number in _SENTENCES if pattern.match(text)), None)
-        raise SqlServerError(number, text if number is None else f"{text} ({number})") from None
+        raise SqlServerError(_number_of(None, text), text) from None
 
 
 _VAULT_KEYS = (
@@ -243,7 +240,7 @@ DRIVER = Driver(
     _VAULT_KEYS,
     _sign_in_from_vault,
     _sign_in_from_uri,
-    limits,
     _connect,
+    limits,
     pin=_pin,
 )
