@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -84,9 +84,7 @@ def measure(uri: str, datasets: list[Dataset]) -> tuple[float, float]:
 def run(uri: str, datasets: list[Dataset], *, compiled: bool) -> None:
     access = SourceAccess(dialect_for("postgres"), None, lambda _: psycopg.connect(uri), str)
     settings = replace(Settings.from_environment({}), compile_expressions=compiled)
-    found = introspect_organizations(
-        [ORGANIZATION], {ORGANIZATION.id: datasets}, lambda _: nullcontext(access), settings
-    )
+    found = introspect_organizations([ORGANIZATION], {ORGANIZATION.id: datasets}, lambda _: access, settings)
     (outcome,) = found.results[0].outcomes
     if outcome.failure is not None or outcome.snapshot.error is not None:
         raise SystemExit(f"unanswered: {outcome.snapshot.error}")

@@ -16,8 +16,7 @@ import math
 import multiprocessing
 import resource
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -98,9 +97,8 @@ def _work(uri: str, warehouse: str, slack_url: str, sample: int, answer: Any) ->
     from include.schema_sync.settings import Settings
     from include.schema_sync.warehouses import dialect_for
 
-    @contextmanager
-    def open_source(_source: DataSource) -> Iterator[SourceAccess]:
-        yield SourceAccess(dialect_for("postgres"), "warehouse", lambda _database: _connect(warehouse), str)
+    def open_source(_source: DataSource) -> SourceAccess:
+        return SourceAccess(dialect_for("postgres"), "warehouse", lambda _database: _connect(warehouse), str)
 
     settings = Settings.from_environment({})
     run = RunFacts("scheduled__1", "2026-01-15T07:00:00Z", None, "2026-01-15T07:00:00.000000Z")

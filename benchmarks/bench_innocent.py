@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -77,12 +77,10 @@ def _innocent_ms(uri: str, *, hostile: str | None = None, ymls: tuple[str, ...] 
         for name in uris
     }
 
-    def access(source: DataSource) -> nullcontext[SourceAccess]:
+    def access(source: DataSource) -> SourceAccess:
         kind = _Watched if source.name == "innocent" else psycopg.Connection
-        return nullcontext(
-            SourceAccess(
-                dialect_for("postgres"), None, lambda _: kind.connect(uris[source.name], connect_timeout=5), str
-            )
+        return SourceAccess(
+            dialect_for("postgres"), None, lambda _: kind.connect(uris[source.name], connect_timeout=5), str
         )
 
     settings = Settings.from_environment({"SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS": "10"})

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def introspect(uri: str, folder: Path) -> None:
     organization = Organization("o", "Large", (DataSource("s", "S", "postgres"),))
     access = SourceAccess(dialect_for("postgres"), "shop", lambda _: psycopg.connect(uri), str)
     found = introspect_organizations(
-        [organization], {"o": datasets()}, lambda _source: nullcontext(access),
+        [organization], {"o": datasets()}, lambda _source: access,
         Settings.from_environment(
             {"SCHEMA_SYNC_CONFIRM_MISSING": "false", "SCHEMA_SYNC_COMPILE": "false",
              "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS": "600", "SCHEMA_SYNC_MOST_COLUMNS": "20000000"}

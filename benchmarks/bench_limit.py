@@ -15,7 +15,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import cache
 
 import psycopg
@@ -75,9 +74,7 @@ def _measure(label: str, uri: str, datasets: list[Dataset]) -> None:
     access = SourceAccess(dialect_for("postgres"), None, lambda _: psycopg.connect(uri), str)
 
     def ours(introspected: ReadDataset, compared: ReadDataset) -> int:
-        found = introspect_organizations(
-            [ACME], {ACME.id: datasets}, lambda _: nullcontext(access), SETTINGS, introspected
-        )
+        found = introspect_organizations([ACME], {ACME.id: datasets}, lambda _: access, SETTINGS, introspected)
         return len(diff_organization(found.snapshots[0], datasets, read=compared).discrepancies)
 
     def once() -> int:

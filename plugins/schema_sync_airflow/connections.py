@@ -80,24 +80,22 @@ def source_opener(application: ApplicationConnection, owners: Mapping[str, str],
     """
     vault = cache(partial(vault_secrets, application, owners))
 
-    @contextmanager
-    def open_source(source: DataSource) -> Iterator[SourceAccess]:
+    def open_source(source: DataSource) -> SourceAccess:
         dialect = dialect_for(source.type)
         conn_id = f"data_source_{source.id.replace('-', '_')}"
         in_vault = settings.vault_first and source.id in vault()
         connection = None if in_vault else _airflow_connection(conn_id)
         if connection is not None:
             hook = warehouse_hook(dialect.name)
-            yield SourceAccess(
+            return SourceAccess(
                 dialect=dialect,
                 own_database=hook.own_database(connection),
                 connect=_connect(hook, connection, settings),
                 redact=redactor(connection),
                 host=connection.host or None,
             )
-            return
         secret, sign_in = _vault_sign_in(source, dialect.driver, vault().get(source.id), conn_id)
-        yield SourceAccess(
+        return SourceAccess(
             dialect=dialect,
             own_database=sign_in.own_database,
             connect=confined(dialect.driver, sign_in, owners[source.id], settings),

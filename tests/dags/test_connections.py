@@ -145,8 +145,7 @@ def test_the_vault_is_read_once_for_all_data_sources(monkeypatch, fresh_database
         settings = Settings.from_environment({"SCHEMA_SYNC_VAULT_FIRST": str(vault_first).lower()})
         open_source = connections.source_opener(application, owners, settings)
         for source in owners:
-            with open_source(DataSource(source, "Shop", "postgres")) as access:
-                assert access.host == source
+            assert open_source(DataSource(source, "Shop", "postgres")).host == source
     assert len(statements) == 2
     assert len(asked) == (0 if vault_first else 50)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,7 +87,7 @@ def test_what_queries_consist_of_is_compiled_in_a_pipeline_behind_the_pooler(poo
     ]  # fmt: skip
     access = SourceAccess(dialect, "postgres", lambda database: dialect.driver.open(sign_in, database, settings), str)
     for _ in range(ROUNDS):
-        found = introspect_organizations([organization], {"o": datasets}, lambda _: nullcontext(access), settings)
+        found = introspect_organizations([organization], {"o": datasets}, lambda _: access, settings)
         report = diff_organization(found.snapshots[0], datasets)
         assert report.unchecked == ()
         broken = [(each.schema, each.column) for each in report.discrepancies if each.severity is Severity.CRITICAL]

@@ -10,7 +10,6 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +36,10 @@ STAGES = ("introspect", "diff", "notify")
 
 
 def introspect(plan: dict[str, Any], _: Any) -> Any:
-    def access(source: DataSource) -> Any:
+    def access(source: DataSource) -> SourceAccess:
         uri = f"file:{plan['folder']}/{source.id}.db?mode=ro"  # one that is not there is an error, not empty
-        return nullcontext(
-            SourceAccess(
-                dialect_for("sqlite"), "shop", lambda _: sqlite3.connect(uri, uri=True, check_same_thread=False), str
-            )
+        return SourceAccess(
+            dialect_for("sqlite"), "shop", lambda _: sqlite3.connect(uri, uri=True, check_same_thread=False), str
         )
 
     organizations = [Organization(each, "Acme", (DataSource(each, "Shop", "sqlite"),)) for each in plan["ids"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def check(
     ]
     access = SourceAccess(dialect_for(engine), None, lambda _: connect(), str)
     settings = replace(Settings.from_environment({}), statement_timeout_s=5, compile_expressions=compiled)
-    found = introspect_organizations([organization], {"org-1": datasets}, lambda _: nullcontext(access), settings)
+    found = introspect_organizations([organization], {"org-1": datasets}, lambda _: access, settings)
     (snapshot,) = [snapshot_from_json(snapshot_to_json(each)) for each in found.snapshots]
     return diff_organization(snapshot, datasets), found
 

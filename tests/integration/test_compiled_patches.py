@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -66,7 +66,7 @@ class Shop:
         self.asked.append(datasets)
         access = SourceAccess(dialect_for("postgres"), None, lambda _: psycopg.connect(self.uri), str)
         settings = Settings.from_environment({})
-        return introspect_organizations([ACME], datasets, lambda _: nullcontext(access), settings).snapshots
+        return introspect_organizations([ACME], datasets, lambda _: access, settings).snapshots
 
     def patched(self, *statements: str, options: PatchOptions | None = None) -> OrganizationReport:
         """The report of the run after the statements, its patches tried."""

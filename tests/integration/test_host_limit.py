@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -45,9 +44,9 @@ def test_a_shared_server_sees_no_more_connections_at_once_than_the_setting_says(
             for source in sources
         ]
 
-    def open_source(source: DataSource) -> nullcontext[SourceAccess]:
+    def open_source(source: DataSource) -> SourceAccess:
         host = "db.example.com" if shared else f"{source.id}.example.com"
-        return nullcontext(SourceAccess(dialect_for("sqlite"), None, connect, str, host))
+        return SourceAccess(dialect_for("sqlite"), None, connect, str, host)
 
     settings = Settings.from_environment(
         {

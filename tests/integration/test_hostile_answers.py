@@ -23,7 +23,6 @@ ASKED = ("public", "orders", "table", "t")
 
 WORKER = """
 import json, sys, time
-from contextlib import nullcontext
 import psycopg
 from include.schema_sync.compare.organization import diff_organization
 from include.schema_sync.introspect.organizations import SourceAccess, introspect_organizations
@@ -42,7 +41,7 @@ for name in uris:
 redact = lambda text: text.replace("secret-of-the-tenant", "***")
 def open_source(source):
     connect = lambda _: psycopg.connect(uris[source.name], connect_timeout=5)
-    return nullcontext(SourceAccess(dialect_for("postgres"), None, connect, redact))
+    return SourceAccess(dialect_for("postgres"), None, connect, redact)
 started = time.monotonic()
 found = introspect_organizations(organizations, datasets, open_source, Settings.from_environment({
     "SCHEMA_SYNC_STATEMENT_TIMEOUT_SECONDS": "20", **json.loads(sys.argv[2])}))

@@ -9,7 +9,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +56,13 @@ def check(tmp_path: Path) -> Callable[..., Batch]:
                 for number, text in enumerate(texts)
             ]
 
-        def open_source(source: DataSource) -> nullcontext[SourceAccess]:
+        def open_source(source: DataSource) -> SourceAccess:
             own = connect if connect is not None and source.name == "hostile" else None
-            return nullcontext(
-                SourceAccess(
-                    dialect_for("sqlite"),
-                    None,
-                    own or (lambda _: sqlite3.connect(path, check_same_thread=False)),
-                    str,
-                )
+            return SourceAccess(
+                dialect_for("sqlite"),
+                None,
+                own or (lambda _: sqlite3.connect(path, check_same_thread=False)),
+                str,
             )
 
         started = time.process_time()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,8 +39,7 @@ def organization(name: str) -> tuple[Organization, Dataset]:
 def test_an_unforeseen_error_leaves_one_source_unchecked_and_the_batch_whole(warehouse, when, caplog):
     organizations, datasets = zip(*(organization(name) for name in ("acme", "broken", "zenith")), strict=True)
 
-    @contextmanager
-    def open_source(source: DataSource) -> Iterator[SourceAccess]:
+    def open_source(source: DataSource) -> SourceAccess:
         struck = source.id == "source-broken"
         if struck and when == "looking up its credentials":
             raise BackendDeniedError(f"access denied for {CANARY}")
@@ -57,7 +54,7 @@ def test_an_unforeseen_error_leaves_one_source_unchecked_and_the_batch_whole(war
                 raise sqlite3.OperationalError("unable to open database file")  # to be redacted: that is the defect
             return sqlite3.connect(warehouse, check_same_thread=False)
 
-        yield SourceAccess(dialect_for("sqlite"), None, connect, redact)
+        return SourceAccess(dialect_for("sqlite"), None, connect, redact)
 
     found = introspect_organizations(
         organizations, {each.id: [own] for each, own in zip(organizations, datasets, strict=True)}, open_source,

@@ -4,7 +4,6 @@ after something broke, on PostgreSQL and DuckDB. The queries are built by this t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import duckdb
@@ -156,9 +155,8 @@ def report(case: Case, engine: Engine) -> OrganizationReport:
         Dataset(name, name, organization.id, source.id, None, engine.schema, yml) for name, yml in case.ymls.items()
     ]
 
-    @contextmanager
-    def open_source(_source: DataSource) -> Iterator[SourceAccess]:
-        yield place.access
+    def open_source(_source: DataSource) -> SourceAccess:
+        return place.access
 
     introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings)
     return diff_organization(introspection.snapshots[0], datasets)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,8 @@ class Shop:
         """One run's introspection, with what it remembers, as XCom keeps it."""
         access = SourceAccess(self.engine.dialect, self.server.own_database, self.server.connect, str)
 
-        @contextmanager
-        def open_source(_source: DataSource) -> Iterator[SourceAccess]:
-            yield access
-
         found = introspect_organizations(
-            [self.organization], {"org-1": [self.dataset]}, open_source, Settings.from_environment({})
+            [self.organization], {"org-1": [self.dataset]}, lambda _: access, Settings.from_environment({})
         )
         return snapshot_from_json(snapshot_to_json(remember(found.snapshots[0], memories)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -159,9 +158,8 @@ def check_paths(
     datasets = [file.dataset for file in found.files]
     read = cache(read_dataset)  # asked for by each step
 
-    @contextmanager
-    def open_source(source: DataSource) -> Iterator[SourceAccess]:
-        yield sources[source.id].access
+    def open_source(source: DataSource) -> SourceAccess:
+        return sources[source.id].access
 
     now(f"asking {sources.labels} about {counted(len(datasets), 'file', 'files')}")
     introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings, read)

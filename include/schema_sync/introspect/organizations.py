@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -52,7 +51,7 @@ class SourceAccess:
     host: str | None = None
 
 
-OpenSource = Callable[[DataSource], AbstractContextManager[SourceAccess]]
+OpenSource = Callable[[DataSource], SourceAccess]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +104,17 @@ def introspect_organizations(
     :param ends: when its time is up, by the monotonic clock; None: a task's whole time from now.
     :return: one snapshot an organization, in the given order, whatever failed.
     """
-    with ExitStack() as stack:
-        # Credentials one after another: secrets backends and Airflow's task API are not ours to hurry.
-        jobs = [
-            [
-                _prepare(organization, source, own, open_source, stack)
-                for source in organization.data_sources
-                if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
-            ]
-            for organization in organizations
+    # Credentials one after another: secrets backends and Airflow's task API are not ours to hurry.
+    jobs = [
+        [
+            _prepare(organization, source, own, open_source)
+            for source in organization.data_sources
+            if (own := [dataset for dataset in datasets[organization.id] if dataset.data_source_id == source.id])
         ]
-        ends = time.monotonic() + settings.introspection_budget_s if ends is None else ends
-        results = _run(jobs, settings, read, ends=ends)
+        for organization in organizations
+    ]
+    ends = time.monotonic() + settings.introspection_budget_s if ends is None else ends
+    results = _run(jobs, settings, read, ends=ends)
     return Introspection(
         snapshots=tuple(
             OrganizationSnapshot(organization.id, organization.name, tuple(result.snapshot for result in own))
@@ -152,11 +150,10 @@ def _prepare(
     source: DataSource,
     datasets: Sequence[Dataset],
     open_source: OpenSource,
-    stack: ExitStack,
 ) -> Job:
     access, error, transient = None, None, False
     try:
-        access = stack.enter_context(open_source(source))
+        access = open_source(source)
     except SchemaSyncError as refusal:
         error, transient = str(refusal), isinstance(refusal, TransientError)
     except Exception as unforeseen:  # noqa: BLE001 - a secrets backend's own error, or a defect: it stays this source's

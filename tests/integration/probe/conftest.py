@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,7 +73,7 @@ def check(uri: str, *ymls: str, dialect: Dialect = POSTGRES, confirm: bool = Tru
 
     settings = replace(Settings.from_environment({}), confirm_missing=confirm, statement_timeout_s=timeout_s)
     access = SourceAccess(dialect, None, connect, str)
-    found = introspect_organizations([ACME], {ACME.id: datasets}, lambda _: nullcontext(access), settings)
+    found = introspect_organizations([ACME], {ACME.id: datasets}, lambda _: access, settings)
     (snapshot,) = [snapshot_from_json(json.loads(json.dumps(snapshot_to_json(each)))) for each in found.snapshots]
     return Checked(found, diff_organization(snapshot, datasets))
 
