@@ -7,7 +7,7 @@ callers never branch on a warehouse's name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -40,6 +40,12 @@ class Failure(StrEnum):
 def by_code(*meanings: tuple[Failure, str]) -> dict[str, Failure]:
     """{code: failure}; codes that mean the same are one text with spaces between them."""
     return {code: failure for failure, codes in meanings for code in codes.split()}
+
+
+def bound_list(prefix: str, values: Iterable[str]) -> tuple[str, dict[str, object]]:
+    """(placeholders in pyformat, parameters) of a list; ``IN ()`` is no SQL, so an empty one is NULL."""
+    parameters: dict[str, object] = {f"{prefix}_{number}": value for number, value in enumerate(values)}
+    return ", ".join(f"%({name})s" for name in parameters) or "NULL", parameters
 
 
 _Meaning = TypeVar("_Meaning")
