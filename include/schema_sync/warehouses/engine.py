@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -75,9 +75,6 @@ class Dialect:
     :ivar max_name_bytes: longer names are cut by the engine (None: never).
     :ivar pseudo_columns: names, in lower case, that can be selected from a table though no catalogue lists them;
         one that ends with ``*`` stands for every name that begins so.
-    :ivar vocabulary: what the words of its types mean.
-    :ivar sql: what the reader of expressions must know of its SQL.
-    :ivar driver: how it is signed in to and connected.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
@@ -119,14 +116,12 @@ class Dialect:
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
-    pseudo_columns: frozenset[str] = field(default_factory=frozenset)
+    pseudo_columns: frozenset[str] = frozenset()
 
     def is_pseudo_column(self, name: str) -> bool:
         """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
-        name = name.lower()
-        return name in self.pseudo_columns or any(
-            listed[-1] == "*" and name.startswith(listed[:-1]) for listed in self.pseudo_columns
-        )
+        name, listed = name.lower(), self.pseudo_columns
+        return name in listed or any(each[-1] == "*" and name.startswith(each[:-1]) for each in listed)
 
     def folds_away(self, written: str, stored: str) -> bool:
         """True when SQL that names a column without quotes means another name than the stored one."""
