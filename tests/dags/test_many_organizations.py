@@ -18,7 +18,7 @@ import pytest
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
 
 ORGANIZATIONS, DRIFTED, FAILED = 1_200, 80, 34
-MOST_MAPPED = 25  # fewer than the default: of the time that a test run takes, Airflow needs nearly all for itself
+MOST_MAPPED = 40  # fewer than the default: of the time that a test run takes, Airflow needs nearly all for itself
 BATCH = ORGANIZATIONS // MOST_MAPPED
 WAREHOUSES = 4
 DATA_TEAM_CHANNEL, DATA_TEAM_TOKEN = "C0DATATEAM", "xoxb-data-team-0123456789"

@@ -100,13 +100,13 @@ def test_drifted_organization_costs_a_bounded_number_of_statements(new_customer:
 def test_nobody_to_tell_is_not_told_with_the_reason(customer: Any, problems: list[str]) -> None:
     give_channel(customer, None)
     account, _ = told([customer], [customer.report(problems)], 0)
-    expected = "its integration has no default channel: it chooses one in the product" if problems else None
+    expected = "its integration has no default channel: choose one" if problems else None
     assert (outcome(customer, account).untold, outcome(customer, account).notified) == (expected, False)
     with psycopg.connect(customer.uri, autocommit=True) as connection:
         connection.execute("UPDATE slack_integrations SET status = 'revoked' WHERE id = %s", (customer.integration_id,))
     account, _ = told([customer], [customer.report(problems)], 0)
     assert outcome(customer, account).untold == (
-        "it has no active Slack integration: it connects Slack in the product" if problems else None
+        "it has no active Slack integration: connect Slack" if problems else None
     )
     assert account.errors == []
 
@@ -131,7 +131,7 @@ def test_check_that_failed_is_untold_only_where_nobody_can_be_told(customer: Any
     assert len(customer.said()) == 1
     give_channel(customer, None)
     account, _ = told([customer], [failed], 1)
-    assert outcome(customer, account).untold == "its integration has no default channel: it chooses one in the product"
+    assert outcome(customer, account).untold == "its integration has no default channel: choose one"
 
 
 def test_quiet_and_dry_runs_send_nothing_and_say_what_was_withheld(customer: Any) -> None:

@@ -148,7 +148,7 @@ def test_who_cannot_be_told_is_filtered_with_the_reason(client, seed, database):
         )
         value[0] |= {
             "notified": False,
-            "not_told": "it has no active Slack integration: it connects Slack in the product",
+            "not_told": "it has no active Slack integration: connect Slack",
             "thread": "C1/1700000000.000100",
         }
         connection.execute(
@@ -156,7 +156,7 @@ def test_who_cannot_be_told_is_filtered_with_the_reason(client, seed, database):
         )
     answer = client.get(f"{ROOT}/?only=untold")
     assert listed(answer) == ["Acme Analytics"]
-    assert "Not told it has no active Slack integration: it connects Slack in the product" in said(answer)
+    assert "Not told it has no active Slack integration: connect Slack" in said(answer)
     own = client.get(f"{ROOT}/organizations/{ACME.organization_id}").text
     assert 'href="https://slack.com/app_redirect?channel=C1&amp;message_ts=1700000000.000100"' in own
 

@@ -28,7 +28,7 @@ EXPECTED = {
     "Cobalt Logistics": ("partial", "yes"),
     "Dune Energy": ("failed", "no"),
     "Ember Studios": ("drifted", "yes"),
-    "Harbor Health": ("drifted", "it has no active Slack integration: it connects Slack in the product"),
+    "Harbor Health": ("drifted", "it has no active Slack integration: connect Slack"),
     "Iris Analytics": ("drifted", "yes"),
     "Juniper Farms": ("drifted", "yes"),
 }

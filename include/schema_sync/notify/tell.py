@@ -195,9 +195,9 @@ def _do_not_tell(report: OrganizationReport, integration: SlackIntegration | Non
         return report.totals
     no_way = None
     if integration is None:
-        no_way = "it has no active Slack integration: it connects Slack in the product"
+        no_way = "it has no active Slack integration: connect Slack"
     elif integration.channel_id is None:
-        no_way = "its integration has no default channel: it chooses one in the product"
+        no_way = "its integration has no default channel: choose one"
     if desk.dry or desk.quiet:
         why = "Dry run" if desk.dry else "Just switched on (the summary says how to send now)"
         log.info("%s, nothing is sent. %r would read:\n%s", why, report.organization_name, render_text(message))
