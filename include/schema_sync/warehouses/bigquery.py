@@ -337,7 +337,6 @@ _DRIVER = Driver(
 BIGQUERY = Dialect(
     name="bigquery",
     label="BigQuery",
-    aliases=(),
     sqlglot="bigquery",
     table_case=NameCase.SENSITIVE,
     column_case=NameCase.INSENSITIVE,

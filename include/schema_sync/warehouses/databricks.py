@@ -269,7 +269,6 @@ _DRIVER = Driver(
 DATABRICKS = Dialect(
     name="databricks",
     label="Databricks",
-    aliases=(),
     sqlglot="databricks",
     table_case=NameCase.INSENSITIVE,
     column_case=NameCase.INSENSITIVE,

@@ -99,7 +99,6 @@ class Dialect:
 
     name: str
     label: str
-    aliases: tuple[str, ...]
     sqlglot: str
     table_case: NameCase
     column_case: NameCase
@@ -110,6 +109,7 @@ class Dialect:
     vocabulary: Vocabulary
     sql: SqlWords
     driver: Driver
+    aliases: tuple[str, ...] = ()
     proofs: Compiler | None = None
     denies_only_what_exists: bool = False
     lists_everything: bool = False

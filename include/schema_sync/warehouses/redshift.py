@@ -261,7 +261,6 @@ _DRIVER = Driver(
 REDSHIFT = Dialect(
     name="redshift",
     label="Redshift",
-    aliases=(),
     sqlglot="redshift",
     table_case=NameCase.INSENSITIVE,
     column_case=NameCase.INSENSITIVE,

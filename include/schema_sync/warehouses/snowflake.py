@@ -289,7 +289,6 @@ _DRIVER = Driver(
 SNOWFLAKE = Dialect(
     name="snowflake",
     label="Snowflake",
-    aliases=(),
     sqlglot="snowflake",
     table_case=NameCase.UPPER,
     column_case=NameCase.UPPER,
