@@ -218,11 +218,13 @@ def test_what_others_have_changes_nothing_in_a_report(everybody: list[Customer])
     all_datasets = [dataset for each in everybody for dataset in each.datasets]
     assert [diff_organization(own.snapshot, all_datasets) for own in everybody] == alone
     batch = [snapshot_from_json(json.loads(json.dumps(snapshot_to_json(own.snapshot)))) for own in everybody]
-    crossed = [
-        report_from_json(json.loads(json.dumps(report_to_json(diff_organization(snapshot, own.datasets)))))
-        for snapshot, own in zip(batch, everybody, strict=True)
-    ]
-    assert crossed == alone
+    crossed = [diff_organization(snapshot, own.datasets) for snapshot, own in zip(batch, everybody, strict=True)]
+    assert list(map(_through_xcom, crossed)) == list(map(_through_xcom, alone))
+
+
+def _through_xcom(report: OrganizationReport) -> OrganizationReport:
+    """Of undocumented columns it keeps names and types alone."""
+    return report_from_json(json.loads(json.dumps(report_to_json(report))))
 
 
 @settings(max_examples=examples(40))
