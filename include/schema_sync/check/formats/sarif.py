@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...nouns.discrepancy import DiscrepancyType, Severity
-from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...text import visible
 from .wording import message
 
@@ -26,7 +25,7 @@ def sarif_report(result: CheckResult) -> str:
     rules = [
         {
             "id": str(kind),
-            "shortDescription": {"text": DISCREPANCY_NAMES[kind].rule},
+            "shortDescription": {"text": kind.rule},
             "defaultConfiguration": {"level": _LEVELS[kind.severity]},
         }
         for kind in kinds

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...nouns.discrepancy import Discrepancy, Severity
-from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import SuggestedPatch
 from ...text import counted, visible
 
@@ -18,7 +17,7 @@ _MOST_NAMED = 5
 
 
 def title(found: Discrepancy) -> str:
-    return DISCREPANCY_NAMES[found.type].title
+    return found.type.heading
 
 
 def message(found: Discrepancy) -> str:
