@@ -137,8 +137,8 @@ def test_a_server_that_ignores_the_case_of_tables_gives_no_case_mismatch() -> No
         snapshot = read(server, place, "ORDERS", "customers")
         shouted = read(server, Place(place.database, place.schema.upper()), "customers")
     index = NameIndex([table.name for table in snapshot.tables], MYSQL.table_case)
-    assert index.resolve("ORDERS") == ("ORDERS", False, ())
-    assert index.resolve("customers") == ("customers", False, ())
+    assert index.resolve("ORDERS") == ("ORDERS", False)
+    assert index.resolve("customers") == ("customers", False)
     assert [table.name for table in shouted.tables] == ["customers"]
 
 

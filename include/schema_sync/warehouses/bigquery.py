@@ -234,38 +234,7 @@ def _connect(options: dict[str, Any], _database: str | None, settings: Settings)
             return bigquery.Client.from_service_account_json(path, **arguments)
         return bigquery.Client(**arguments)
 
-    return located(client, options["location"], settings)
-
-
-def located(client: Callable[[str | None], Any], location: str | None, settings: Settings) -> LocatedConnection:
-    """A connection that finds datasets of every location, and on which no wait is without an end.
-
-    :param client: location or None → Google's client.
-    :param location: where statements run first; None: where BigQuery guesses.
-    """
-    from google.api_core.exceptions import NotFound
-    from google.cloud.bigquery import DEFAULT_RETRY, QueryJobConfig, dbapi
-
-    timeout_s = settings.statement_timeout_s
-    retry = DEFAULT_RETRY.with_timeout(timeout_s)  # the client would try for ten minutes
-
-    def bounded(location: str | None) -> Any:
-        made = client(location)
-        made.default_query_job_config = QueryJobConfig(job_timeout_ms=timeout_s * 1000, use_legacy_sql=False)
-        # The DB-API has no way to pass these on.
-        made.query_and_wait = partial(made.query_and_wait, wait_timeout=timeout_s, retry=retry, job_retry=retry)
-        return made
-
-    def location_of(project: str, dataset: str) -> str | None:
-        try:
-            found = bounded(None).get_dataset(f"{project}.{dataset}", retry=retry, timeout=settings.connect_timeout_s)
-        except NotFound:
-            return None
-        return str(found.location)
-
-    # Rows of a catalogue are few: the Storage API would need one more right, and one more connection.
-    connect = partial(dbapi.Connection, prefer_bqstorage_client=False)
-    return LocatedConnection(lambda location: connect(bounded(location)), location, location_of)
+    return LocatedConnection(client, options["location"], settings)
 
 
 _NOT_FOUND_HERE = re.compile(
@@ -275,23 +244,22 @@ _NOT_FOUND_HERE = re.compile(
 
 
 class LocatedConnection(AutocommitConnection):
-    """Runs a statement where its dataset is.
+    """Runs a statement where its dataset is, and never waits without an end.
 
     BigQuery looks in one location only, the connection's or the one that it guesses, and says of a dataset in another
     location the same as of one that is not there. So a dataset that is not found is looked up without a location.
 
-    :ivar raw: the DB-API connection of the current location.
-    :param connect: location → DB-API connection.
-    :param location_of: (project, dataset) → its location, or None when there is no such dataset.
+    :param client: location or None → Google's client.
+    :param location: where statements run first; None: where BigQuery guesses.
     """
 
-    def __init__(
-        self, connect: Callable[[str | None], Any], location: str | None, location_of: Callable[[str, str], str | None]
-    ) -> None:
-        super().__init__(connect(location))
-        self._connections = {location: self.raw}
-        self._connect = connect
-        self._location_of = location_of
+    def __init__(self, client: Callable[[str | None], Any], location: str | None, settings: Settings) -> None:
+        from google.cloud.bigquery import DEFAULT_RETRY
+
+        self._client, self._settings = client, settings
+        self._retry = DEFAULT_RETRY.with_timeout(settings.statement_timeout_s)  # the client would try for ten minutes
+        self._connections: dict[str | None, Any] = {}
+        super().__init__(self._at(location))
 
     def cursor(self) -> Any:
         return _Cursor(self)
@@ -306,9 +274,33 @@ class LocatedConnection(AutocommitConnection):
         location = self._location_of(match["project"], match["dataset"]) if match else None
         if match is None or location is None or location.lower() == match["here"].rstrip(".").lower():
             return None
+        return self._at(location).cursor()
+
+    def _at(self, location: str | None) -> Any:
+        from google.cloud.bigquery import dbapi
+
         if location not in self._connections:
-            self._connections[location] = self._connect(location)
-        return self._connections[location].cursor()
+            # Rows of a catalogue are few: the Storage API would need one more right, and one more connection.
+            self._connections[location] = dbapi.Connection(self._bounded(location), prefer_bqstorage_client=False)
+        return self._connections[location]
+
+    def _location_of(self, project: str, dataset: str) -> str | None:
+        from google.api_core.exceptions import NotFound
+
+        limits = {"retry": self._retry, "timeout": self._settings.connect_timeout_s}
+        try:
+            return str(self._bounded(None).get_dataset(f"{project}.{dataset}", **limits).location)
+        except NotFound:
+            return None
+
+    def _bounded(self, location: str | None) -> Any:
+        from google.cloud.bigquery import QueryJobConfig
+
+        client, timeout_s = self._client(location), self._settings.statement_timeout_s
+        client.default_query_job_config = QueryJobConfig(job_timeout_ms=timeout_s * 1000, use_legacy_sql=False)
+        limits = {"wait_timeout": timeout_s, "retry": self._retry, "job_retry": self._retry}
+        client.query_and_wait = partial(client.query_and_wait, **limits)  # the DB-API has no way to pass them on
+        return client
 
 
 class _Cursor:
@@ -345,7 +337,6 @@ _DRIVER = Driver(
 BIGQUERY = Dialect(
     name="bigquery",
     label="BigQuery",
-    aliases=(),
     sqlglot="bigquery",
     table_case=NameCase.SENSITIVE,
     column_case=NameCase.INSENSITIVE,

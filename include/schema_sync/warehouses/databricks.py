@@ -170,12 +170,9 @@ def _path(column: str) -> str:
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
-    options = {
-        "server_hostname": secret["host"],
-        "http_path": secret.get("http_path") or f"/sql/1.0/warehouses/{secret.one_of('warehouse_id', 'http_path')}",
-        "catalog": secret.get("default_catalog"),
-        "schema": secret.get("default_schema"),
-    }
+    options = secret.options(server_hostname="host", catalog="default_catalog?", schema="default_schema?")
+    warehouse = secret.get("http_path") or f"/sql/1.0/warehouses/{secret.one_of('warehouse_id', 'http_path')}"
+    options["http_path"] = warehouse
     if secret.get("client_id") or secret.get("client_secret"):
         service = ServicePrincipal(secret["host"], secret["client_id"], secret["client_secret"])
         return _sign_in({**options, "credentials_provider": service})
@@ -272,7 +269,6 @@ _DRIVER = Driver(
 DATABRICKS = Dialect(
     name="databricks",
     label="Databricks",
-    aliases=(),
     sqlglot="databricks",
     table_case=NameCase.INSENSITIVE,
     column_case=NameCase.INSENSITIVE,

@@ -7,8 +7,8 @@ callers never branch on a warehouse's name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -42,6 +42,12 @@ def by_code(*meanings: tuple[Failure, str]) -> dict[str, Failure]:
     return {code: failure for failure, codes in meanings for code in codes.split()}
 
 
+def bound_list(prefix: str, values: Iterable[str]) -> tuple[str, dict[str, object]]:
+    """(placeholders in pyformat, parameters) of a list; ``IN ()`` is no SQL, so an empty one is NULL."""
+    parameters: dict[str, object] = {f"{prefix}_{number}": value for number, value in enumerate(values)}
+    return ", ".join(f"%({name})s" for name in parameters) or "NULL", parameters
+
+
 _Meaning = TypeVar("_Meaning")
 
 
@@ -69,9 +75,6 @@ class Dialect:
     :ivar max_name_bytes: longer names are cut by the engine (None: never).
     :ivar pseudo_columns: names, in lower case, that can be selected from a table though no catalogue lists them;
         one that ends with ``*`` stands for every name that begins so.
-    :ivar vocabulary: what the words of its types mean.
-    :ivar sql: what the reader of expressions must know of its SQL.
-    :ivar driver: how it is signed in to and connected.
     :ivar reconnects_per_database: True where one connection sees one database only.
     :ivar columns_query: (request) → one statement that yields rows
         ``(schema, table, kind, table_readable, column, type, base_type, column_readable)``, ordered by table and
@@ -96,7 +99,6 @@ class Dialect:
 
     name: str
     label: str
-    aliases: tuple[str, ...]
     sqlglot: str
     table_case: NameCase
     column_case: NameCase
@@ -107,20 +109,19 @@ class Dialect:
     vocabulary: Vocabulary
     sql: SqlWords
     driver: Driver
+    aliases: tuple[str, ...] = ()
     proofs: Compiler | None = None
     denies_only_what_exists: bool = False
     lists_everything: bool = False
     reconnects_per_database: bool = False
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
-    pseudo_columns: frozenset[str] = field(default_factory=frozenset)
+    pseudo_columns: frozenset[str] = frozenset()
 
     def is_pseudo_column(self, name: str) -> bool:
         """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
-        name = name.lower()
-        return name in self.pseudo_columns or any(
-            listed[-1] == "*" and name.startswith(listed[:-1]) for listed in self.pseudo_columns
-        )
+        name, listed = name.lower(), self.pseudo_columns
+        return name in listed or any(each[-1] == "*" and name.startswith(each[:-1]) for each in listed)
 
     def folds_away(self, written: str, stored: str) -> bool:
         """True when SQL that names a column without quotes means another name than the stored one."""

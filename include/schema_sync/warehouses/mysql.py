@@ -18,7 +18,7 @@ from typing import Any
 from ..nouns.proof import Outcome
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, by_code, qualified_relation, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, bound_list, by_code, qualified_relation, quote_with, zero_row_select
 from .names import NameCase, unquote
 from .proofs import Compiler
 from .sign_in import Driver, Pem, SignIn, Uri, VaultJson
@@ -115,11 +115,11 @@ _FAILURES = by_code(
     # The login is refused, locked, expired; or TLS or authentication that the client cannot do.
     (Failure.TERMINAL, "28000 1045 1130 1251 1396 1524 1698 1820 1862 3118 3159 4151 2026 2049 2054 2058 2059 2061"),
     # A statement that this server cannot run.
-    (Failure.TERMINAL, "3D000 1052 1056 1060 1064 1103 1110 1111 1140 1149 1193 1222 1231 1235 1241 1242 1247 1248"),
     (
         Failure.TERMINAL,
-        "1267 1270 1271 1300 1305 1318 1327 1335 1582 1583 1630 1792 3593 4015 4016 4074 4078 4079 4161",
+        "3D000 1052 1056 1060 1064 1103 1110 1111 1140 1149 1193 1222 1231 1235 1241 1242 1247 1248 1267",
     ),
+    (Failure.TERMINAL, "1270 1271 1300 1305 1318 1327 1335 1582 1583 1630 1792 3593 4015 4016 4074 4078 4079 4161"),
 )
 _NUMBER = re.compile(r"\s*\(?(\d{4})\b")
 
@@ -129,14 +129,12 @@ def columns_query(request: GroupRequest) -> Query:
     for table in request.tables:
         bare, _ = unquote(table)
         spelling_of.setdefault(bare.lower(), bare)
-    # IN () would be no SQL, so nothing asked for is one NULL.
-    wanted: list[tuple[str | None, str | None]] = [*spelling_of.items()] or [(None, None)]
-    keys = {f"key_{number}": key for number, (key, _) in enumerate(wanted)}
-    spellings = {f"spelling_{number}": spelling for number, (_, spelling) in enumerate(wanted)}
+    keys, bound_keys = bound_list("key", spelling_of)
+    spellings, bound_spellings = bound_list("spelling", spelling_of.values())
     schema = _place(request)
     sql = _COLUMNS_SQL.format(
-        keys=", ".join(f"%({name})s" for name in keys),
-        spellings=", ".join(f"%({name})s" for name in spellings),
+        keys=keys,
+        spellings=spellings,
         **{f"{name}_key": _key_of(f"{name[0]}.TABLE_NAME") for name in ("table", "column", "other")},
     )
     return Query(
@@ -145,8 +143,8 @@ def columns_query(request: GroupRequest) -> Query:
             # Names hold characters of the basic plane only; with others the comparison itself fails on some servers.
             "schema": schema if max(schema, default="") <= "\uffff" else "",
             "tables_asked": len(spelling_of),
-            **keys,
-            **spellings,
+            **bound_keys,
+            **bound_spellings,
         },
     )
 
@@ -212,16 +210,9 @@ _COMPILER = Compiler(
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
-    options: dict[str, Any] = {
-        "host": secret["host"],
-        "port": secret.number("port") or 3306,
-        "user": secret["username"],
-        "password": secret["password"],
-        **_tls(secret.raw("ssl")),
-        "use_pure": True,  # names are looked up in Python, where ``tenants`` checks them
-    }
-    if charset := secret.get("charset"):
-        options["charset"] = charset
+    options = secret.options(host="host", user="username", password="password", charset="charset?")  # noqa: S106 (names of keys)
+    options.update(_tls(secret.raw("ssl")), port=secret.number("port") or 3306)
+    options["use_pure"] = True  # names are looked up in Python, where ``tenants`` checks them
     return SignIn(options, secret["database"], secret["database"], options["host"])
 
 

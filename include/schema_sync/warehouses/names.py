@@ -29,14 +29,11 @@ class Resolution(NamedTuple):
     """What a written name stands for.
 
     :ivar name: the stored name, or None: there is no such name, or nobody can tell which of several is meant.
-    :ivar case_differs: True when only another letter case was found, on an engine where case matters.
-    :ivar rivals: when several stored names differ from the written one in nothing but case: these, sorted
-        (then ``name`` is None and ``case_differs`` True). The first is a fair suggestion.
+    :ivar case_differs: True when only another letter case was found, or several, on an engine where case matters.
     """
 
     name: str | None
     case_differs: bool = False
-    rivals: tuple[str, ...] = ()
 
 
 def unquote(wanted: str) -> tuple[str, bool]:
@@ -67,13 +64,11 @@ def fold(wanted: str, case: NameCase, max_bytes: int | None = None) -> str:
 
 def can_be_asked(name: str) -> bool:
     """False for text that no engine takes as a name: a NUL, or a lone surrogate that has no bytes in UTF-8."""
-    if name.isascii():
-        return "\0" not in name
-    return "\0" not in name and not any("\ud800" <= character <= "\udfff" for character in name)
+    return "\0" not in name and (name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name))
 
 
 # Most look-ups end here: the written name is the stored one. Half the cost of Resolution(…).
-_found: Callable[[tuple[str, bool, tuple[str, ...]]], Resolution] = partial(tuple.__new__, Resolution)
+_found: Callable[[tuple[str, bool]], Resolution] = partial(tuple.__new__, Resolution)
 
 # True means that folding surely changes nothing; a name of digits alone may say False and is folded for nothing.
 _IS_FOLDED: dict[NameCase, Callable[[str], bool]] = {
@@ -103,15 +98,11 @@ class NameIndex:
         self._max_bytes = max_bytes
         self._by_casefold: dict[str, tuple[str, ...]] | None = None
 
-    def __contains__(self, name: object) -> bool:
-        """True when a name is stored letter for letter."""
-        return name in self._names
-
     def resolve(self, wanted: str) -> Resolution:
         """Look a written name up: folded, then exact, then the only one that differs in nothing but case."""
         if wanted in self._names:
             if self._is_folded(wanted):
-                return _found((wanted, False, ()))
+                return _found((wanted, False))
             folded = _fold_ascii(wanted, self._case)
             return Resolution(folded if folded in self._names else wanted)
         return self._resolve_otherwise(wanted)
@@ -126,13 +117,9 @@ class NameIndex:
         if exact in self._names:
             return Resolution(exact)
         hits = self._other_cases(exact)
-        if not hits:
-            return Resolution(None)
-        if self._case is NameCase.INSENSITIVE:
-            return Resolution(hits[0])
-        if len(hits) == 1:
-            return Resolution(hits[0], case_differs=True)
-        return Resolution(None, case_differs=True, rivals=hits)
+        if not hits or self._case is NameCase.INSENSITIVE:
+            return Resolution(next(iter(hits), None))
+        return Resolution(hits[0] if len(hits) == 1 else None, case_differs=True)
 
     def _other_cases(self, name: str) -> tuple[str, ...]:
         if self._by_casefold is None:

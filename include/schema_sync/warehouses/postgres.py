@@ -294,14 +294,8 @@ TYPE_WORDS = {
 
 
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
-    options: dict[str, Any] = {
-        "host": secret["host"],
-        "port": secret.number("port") or 5432,
-        "dbname": secret.one_of("database", "default_database"),
-        "user": secret["username"],
-        "password": secret["password"],
-        **_tls(secret.raw("ssl")),
-    }
+    options = secret.options(host="host", dbname="database|default_database", user="username", password="password")  # noqa: S106 (names of keys)
+    options.update(_tls(secret.raw("ssl")), port=secret.number("port") or 5432)
     # The password is what signs in: no Kerberos ticket and no client certificate of this machine.
     options.update(gssencmode="disable", require_auth="password,md5,scram-sha-256,none")
     options.setdefault("sslcertmode", "allow" if "sslcert" in options else "disable")

@@ -25,8 +25,7 @@ class Compiler:
         is BROKEN.
     :ivar statement: a SELECT → the statement that tells whether it would run, rights included. An expression's SELECT
         is nothing but the protocol's Parse message where ``only_parse``.
-    :ivar guarded: (connection) → a context in which nothing else can happen; it yields whether a
-        statement may be sent.
+    :ivar guarded: (connection) → a context in which nothing else can happen; it yields whether a statement may be sent.
     :ivar argument: (number from 1 on) → a value that is not known yet.
     :ivar before: (request) → a statement to run first, or None.
     :ivar queries: a query within an expression may be sent: resolving it opens nothing.
@@ -44,9 +43,7 @@ class Compiler:
     meaning: Callable[[str | None, str], Outcome]
     statement: Callable[[str], str] = str
     only_parse: bool = False
-    guarded: Callable[[Any], AbstractContextManager[Callable[[str], bool]]] = lambda _: nullcontext(
-        lambda _statement: True
-    )
+    guarded: Callable[[Any], AbstractContextManager[Callable[[str], bool]]] = lambda _: nullcontext(lambda _: True)
     argument: Callable[[int], str] = lambda _: "NULL"
     before: Callable[[GroupRequest], str | None] = lambda _: None
     queries: bool = True

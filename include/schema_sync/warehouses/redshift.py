@@ -179,15 +179,13 @@ _quoted = quote_with('"')
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
     if secret.flag("iam"):
         options = _iam_options({key: secret.get(key) for key in _IAM_KEYS}, secret.get("username"))
-        if secret.get("host"):
-            options["host"] = secret["host"]
         if "serverless_work_group" not in options and "cluster_identifier" not in options:
             raise secret.invalid("with `iam` it needs a `cluster_identifier` or a `workgroup`")
-        options["region"] = secret["region"]
         # Without keys AWS's library would sign with this machine's identity.
-        options.update(access_key_id=secret["access_key_id"], secret_access_key=secret["secret_access_key"])
+        own = {key: key for key in ("region", "access_key_id", "secret_access_key")}
+        options.update(secret.options(host="host?", **own))
     else:
-        options = {"host": secret["host"], "user": secret["username"], "password": secret["password"]}
+        options = secret.options(host="host", user="username", password="password")  # noqa: S106 (names of keys)
     options["port"] = secret.number("port") or 5439
     options["database"] = secret.one_of("database", "default_database")
     options.update(_tls(secret.raw("ssl")))
@@ -263,7 +261,6 @@ _DRIVER = Driver(
 REDSHIFT = Dialect(
     name="redshift",
     label="Redshift",
-    aliases=(),
     sqlglot="redshift",
     table_case=NameCase.INSENSITIVE,
     column_case=NameCase.INSENSITIVE,

@@ -136,6 +136,14 @@ class VaultJson:
                 return str(self._values[key])
         raise self.invalid(f"it has no {' or '.join(f'`{key}`' for key in keys)}")
 
+    def options(self, **keys: str) -> dict[str, Any]:
+        """{option of the driver: value of its key}; keys as in :attr:`Driver.vault_keys`, without what is left out."""
+        found = {
+            option: self.get(key[:-1]) if key.endswith("?") else self.one_of(*key.split("|"))
+            for option, key in keys.items()
+        }
+        return {option: value for option, value in found.items() if value is not None}
+
     def get(self, key: str) -> str | None:
         return str(self._values[key]) if key in self._values else None
 

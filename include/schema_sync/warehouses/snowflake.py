@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import TerminalError
 from ..nouns.snapshot import GroupRequest
 from ..settings import Settings
-from .engine import Dialect, Failure, Query, by_code, in_database, quote_with, zero_row_select
+from .engine import Dialect, Failure, Query, bound_list, by_code, in_database, quote_with, zero_row_select
 from .names import NameCase, fold, unquote
 from .sign_in import Driver, SignIn, Uri, VaultJson
 from .sql_words import SqlWords
@@ -136,21 +136,18 @@ def columns_query(request: GroupRequest) -> Query:
     """Names are bound in the connector's own style (pyformat); only the database is an identifier, quoted."""
     schema = fold(request.schema, NameCase.SENSITIVE)
     folded_schema = fold(request.schema, NameCase.UPPER)
-    schemas = sorted({schema, folded_schema, schema.upper(), schema.lower()})
+    schemas, bound_schemas = bound_list("schema", sorted({schema, folded_schema, schema.upper(), schema.lower()}))
     names = {fold(table, NameCase.SENSITIVE) for table in request.tables}
-    keys = sorted({name.upper() for name in names} | {fold(name, NameCase.UPPER) for name in names})
+    upper = {name.upper() for name in names}
+    keys, bound_keys = bound_list("key", sorted(upper | {fold(name, NameCase.UPPER) for name in names}))
     parameters: dict[str, object] = {
         "schema": schema,
         "folded_schema": folded_schema,
-        "tables_asked": len({name.upper() for name in names}),
-        **{f"schema_{number}": name for number, name in enumerate(schemas)},
-        **{f"key_{number}": name for number, name in enumerate(keys)},
+        "tables_asked": len(upper),
+        **bound_schemas,
+        **bound_keys,
     }
-    sql = _COLUMNS_SQL.format(
-        catalogue=_catalogue(request.database),
-        schemas=", ".join(f"%(schema_{number})s" for number in range(len(schemas))),
-        keys=", ".join(f"%(key_{number})s" for number in range(len(keys))) or "NULL",
-    )
+    sql = _COLUMNS_SQL.format(catalogue=_catalogue(request.database), schemas=schemas, keys=keys)
     return Query(sql, parameters)
 
 
@@ -194,21 +191,14 @@ _quote = quote_with('"')
 def _sign_in_from_vault(secret: VaultJson) -> SignIn:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", secret["account_id"]):  # a part of the server's name
         raise secret.invalid("its `account_id` is no account identifier")
-    options: dict[str, Any] = {
-        "account": secret["account_id"],
-        "warehouse": secret["warehouse_id"],
-        "database": secret["default_database"],
-        "schema": secret.get("default_schema"),
-        "role": secret.get("role"),
-        "user": secret["username"],
-    }
+    place = {"account": "account_id", "warehouse": "warehouse_id", "database": "default_database"}
+    options = secret.options(**place, schema="default_schema?", role="role?", user="username")
     if pem := secret.get("private_key"):
         options["private_key"] = _private_key(pem, secret.get("private_key_passphrase"), secret.invalid)
     elif token := secret.get("token"):
         options.update(token_options(token))
     else:
         options["password"] = secret.one_of("password", "private_key", "token")
-    options = {key: value for key, value in options.items() if value}
     return SignIn(options, options["database"], options.get("schema") or "PUBLIC", options["account"])
 
 
@@ -299,7 +289,6 @@ _DRIVER = Driver(
 SNOWFLAKE = Dialect(
     name="snowflake",
     label="Snowflake",
-    aliases=(),
     sqlglot="snowflake",
     table_case=NameCase.UPPER,
     column_case=NameCase.UPPER,

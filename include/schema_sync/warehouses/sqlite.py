@@ -143,20 +143,15 @@ _COMPILER = Compiler(
     view_columns=_view_columns,
 )
 
+_TIMES = (Family.DATE, Family.TIME, Family.TIMESTAMP)
+
 # https://www.sqlite.org/datatype3.html: five storage classes; dates are text, Julian days or Unix time (2.2);
 # a declared type is any text, read by affinity (3.1).
 _VOCABULARY = vocabulary(
     BIT_IS_BOOLEAN,
     carriers=(
-        *(
-            Carrier(declared, actual)
-            for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP)
-            for actual in (Family.STRING, Family.INTEGER, Family.FLOAT)
-        ),
-        *(
-            Carrier(declared, Family.DECIMAL, lengths=frozenset({None}))
-            for declared in (Family.DATE, Family.TIME, Family.TIMESTAMP, Family.BOOLEAN)
-        ),
+        *(Carrier(declared, actual) for declared in _TIMES for actual in (Family.STRING, Family.INTEGER, Family.FLOAT)),
+        *(Carrier(declared, Family.DECIMAL, lengths=frozenset({None})) for declared in (*_TIMES, Family.BOOLEAN)),
         Carrier(Family.BOOLEAN, Family.INTEGER),
         *UUID_AND_ENUM_IN_OTHERS,
         JSON_IN_TEXT,
@@ -164,13 +159,9 @@ _VOCABULARY = vocabulary(
     ),
     affinity=(
         ("int", Word(Family.INTEGER)),
-        ("char", Word(Family.STRING)),
-        ("clob", Word(Family.STRING)),
-        ("text", Word(Family.STRING)),
+        *((fragment, Word(Family.STRING)) for fragment in ("char", "clob", "text")),
         ("blob", Word(Family.BINARY)),
-        ("real", Word(Family.FLOAT)),
-        ("floa", Word(Family.FLOAT)),
-        ("doub", Word(Family.FLOAT)),
+        *((fragment, Word(Family.FLOAT)) for fragment in ("real", "floa", "doub")),
     ),
     boolean_is_number=True,
     sized_numbers=False,

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import Connection
 
 from include.schema_sync.settings import Settings
-from include.schema_sync.warehouses.bigquery import located, service_account_key
+from include.schema_sync.warehouses.bigquery import LocatedConnection, service_account_key
 from schema_sync_airflow.warehouse_hooks import WarehouseHook, with_extra
 
 
@@ -18,7 +18,7 @@ def _open(connection: Connection, _database: str | None, settings: Settings) -> 
     # The hook looks its Airflow connection up by id while it is made; one that was made here has none.
     hook_class = type("GivenConnectionHook", (BigQueryHook,), {"get_connection": staticmethod(lambda _conn_id: given)})
     hook = hook_class(use_legacy_sql=False)
-    return located(
+    return LocatedConnection(
         lambda location: hook.get_client(project_id=hook.project_id, location=location), hook.location or None, settings
     )
 

@@ -24,14 +24,9 @@ def _sign_in_from_vault(secret: VaultJson) -> SignIn:
     place = {"server": f"{server}\\{instance}" if instance and not port else server, "port": port or 1433}
     encrypt = secret.flag("encrypt")
     if secret.get("tenant_id") or secret.get("client_id"):
-        options = {
-            **place,
-            "tenant_id": secret["tenant_id"],
-            "client_id": secret["client_id"],
-            "client_secret": secret["client_secret"],
-            "encrypt": encrypt is not False,
-            "trust_server_certificate": bool(secret.flag("trust_server_certificate")),
-        }
+        own = {key: secret[key] for key in ("tenant_id", "client_id", "client_secret")}
+        trust = bool(secret.flag("trust_server_certificate"))
+        options = {**place, **own, "encrypt": encrypt is not False, "trust_server_certificate": trust}
     else:
         user, domain = secret.one_of("username", "client_id"), secret.get("domain")
         options = {**place, "user": f"{domain}\\{user}" if domain else user, "password": secret["password"]}
