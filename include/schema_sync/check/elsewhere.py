@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
@@ -19,13 +19,12 @@ _MOST_TABLES, _MOST_NAMED = 50_000, 3
 
 def with_other_schemas(
     discrepancies: Iterable[Discrepancy], files: Mapping[str, DatasetFile], access: Mapping[str, SourceAccess]
-) -> list[Discrepancy]:
+) -> Iterator[Discrepancy]:
     """Say of each missing table whose schema was assumed that it was, and in which schemas a table of its name is.
 
     :param files: by dataset id. :param access: by data source id.
     """
     schemas_by_table = cache(lambda source_id, database: _schemas_by_table(access[source_id], database))
-    told = []
     for each in discrepancies:
         file = files.get(each.dataset_id or "")
         if each.type is DiscrepancyType.MISSING_TABLE and file is not None and _is_assumed(each, file):
@@ -35,8 +34,7 @@ def with_other_schemas(
             hint = f"; `{each.table}` exists in {listed}: --schema {names[0]}" if names else ""
             message = f"{each.message} No schema is named, so `{each.schema}` was assumed{hint}."
             each = replace(each, message=message)
-        told.append(each)
-    return told
+        yield each
 
 
 def _is_assumed(discrepancy: Discrepancy, file: DatasetFile) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from ...nouns.discrepancy import DiscrepancyType, Severity
 from ...text import visible
+from ..run import CheckResult
 from .wording import message
-
-if TYPE_CHECKING:
-    from ..run import CheckResult
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
