@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import TerminalError
-from .files import Note
+from .files import Note, write_file
 from .run import CheckResult
 
 DEFAULT_FILE = "schema-sync-baseline.json"
@@ -51,35 +51,28 @@ def write_baseline(file: str, result: CheckResult) -> str:
         entries[found.fingerprint] = {"file": finding.key, "type": str(found.type), "message": found.message}
     ordered = sorted(entries.items(), key=lambda item: (item[1]["file"], item[1]["type"], item[0]))
     text = json.dumps({"version": _VERSION, "findings": dict(ordered)}, indent=1, ensure_ascii=False)
-    try:
-        Path(file).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise TerminalError(f"The baseline cannot be written to {file}: {error.strerror}. Name another file.") from None
+    write_file("baseline", file, f"{text}\n".encode())
     return f"{len(entries)} known findings are in {file}. Check with --baseline {file} from now on."
 
 
 def _was_checked(key: str, result: CheckResult) -> bool:
-    if key in result.checked_keys:
-        return True
-    return not (result.root / key).exists()
+    return key in result.checked_keys or not (result.root / key).exists()
 
 
 def _read(file: str) -> Mapping[str, Mapping[str, str]]:
     try:
         value = json.loads(Path(file).read_text(encoding="utf-8"))
-        entries: dict[str, dict[str, str]] = {
-            fingerprint: {key: str(entry[key]) for key in ("file", "type", "message")}
-            for fingerprint, entry in value["findings"].items()
-        }
-        is_known_version = value["version"] == _VERSION
+        if value["version"] == _VERSION:
+            return {
+                fingerprint: {key: str(entry[key]) for key in ("file", "type", "message")}
+                for fingerprint, entry in value["findings"].items()
+            }
     except OSError as error:
         raise TerminalError(
             f"The baseline {file} cannot be read: {error.strerror}. Make one with --write-baseline --baseline {file}."
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        entries, is_known_version = {}, False
-    if not is_known_version:
-        raise TerminalError(
-            f"{file} is no baseline of this version. Remove it, then make one: --write-baseline --baseline {file}."
-        )
-    return entries
+        pass  # said below, as of another version
+    raise TerminalError(
+        f"{file} is no baseline of this version. Remove it, then make one: --write-baseline --baseline {file}."
+    )

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import __version__
 from ..errors import SchemaSyncError, TerminalError
@@ -63,7 +63,7 @@ def _check(asked: argparse.Namespace) -> int:
     from .configuration import Where, read_configuration
 
     given = Where(CONNECTION_VARIABLE, asked.connection, asked.dialect, asked.database, asked.schema)
-    configuration = read_configuration(Path.cwd(), CONNECTION_VARIABLE).overridden(given)
+    configuration = read_configuration(Path.cwd(), given)
     fail_on = Severity(asked.fail_on or configuration.fail_on)
     result = _result(asked, configuration)
     if not asked.quiet:
@@ -110,6 +110,7 @@ def _result(asked: argparse.Namespace, configuration: Configuration) -> CheckRes
 
 
 def _write(result: CheckResult, asked: argparse.Namespace, fail_on: Severity) -> None:
+    from .files import write_file
     from .formats import rendered
 
     stream = sys.stderr if asked.patch == "-" else sys.stdout
@@ -122,7 +123,7 @@ def _write(result: CheckResult, asked: argparse.Namespace, fail_on: Severity) ->
         if file is None:
             print(text, file=stream)
         else:
-            _write_file("report", file, f"{text}\n".encode())
+            write_file("report", file, f"{text}\n".encode())
     if asked.patch is None:
         return
     data = "".join(each.diff for each in result.patches).encode("utf-8", "surrogatepass")
@@ -130,14 +131,7 @@ def _write(result: CheckResult, asked: argparse.Namespace, fail_on: Severity) ->
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
     else:
-        _write_file("patch", asked.patch, data)
-
-
-def _write_file(what: str, file: str, data: bytes) -> None:
-    try:
-        Path(file).write_bytes(data)
-    except OSError as error:
-        raise TerminalError(f"The {what} cannot be written to {file}: {error.strerror}. Name another file.") from None
+        write_file("patch", asked.patch, data)
 
 
 def _format(text: str) -> tuple[str, str | None]:
@@ -183,71 +177,61 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "(whatever else was found: what could not be checked is never clean), or wrong arguments.",
         allow_abbrev=False,
     )
-    what = check.add_argument_group("what is checked")
     check.add_argument(
         "paths", nargs="*", type=Path, metavar="PATH",
         help="dataset YML files, or folders that are searched for *.yml and *.yaml; "
         "by default those of schema-sync.toml or [tool.schema-sync] in pyproject.toml",
     )  # fmt: skip
-    what.add_argument(
-        "--connection", metavar="URI",
-        help="where the tables are, as type://user:password@host:port/database?option=value; files as sqlite:///path "
-        f"and duckdb:///path. Better given by the environment variable {CONNECTION_VARIABLE}: other users of the "
-        "machine can read command lines",
-    )  # fmt: skip
-    what.add_argument("--dialect", metavar="TYPE", help="kind of warehouse (default: what the connection begins with)")
-    what.add_argument("--database", metavar="NAME", help="database of datasets that name none")
-    what.add_argument(
-        "--schema", metavar="NAME", help="schema of datasets that name none (default: the warehouse's usual one)"
-    )
-    what.add_argument(
-        "--select", action="append", default=[], metavar="PATTERN",
-        help="only files whose path, or one of whose datasets' names, matches: 'sales/*', 'orders'; may be repeated",
-    )  # fmt: skip
-    what.add_argument(
-        "--exclude", action="append", default=[], metavar="PATTERN", help="not these, as --select; may be repeated"
-    )
-    counts = check.add_argument_group("what counts")
-    counts.add_argument(
-        "--fail-on", choices=("critical", "warning"), help="the least severity that fails the check (default: critical)"
-    )
-    counts.add_argument(
-        "--min-severity", choices=tuple(map(str, Severity)), default="info",
-        help="the least severity that is shown (default: info); the counts include all",
-    )  # fmt: skip
-    counts.add_argument(
-        "--baseline", metavar="FILE", help="findings that are in this file are known: not shown, not failing"
-    )
-    counts.add_argument(
-        "--write-baseline", action="store_true",
-        help="write what is found now to the baseline (default: schema-sync-baseline.json) instead of failing",
-    )  # fmt: skip
-    output = check.add_argument_group("what is written")
-    formats = output.add_argument(
-        "--format", action="append", type=_format, metavar="FORMAT[=FILE]",
-        help="text: people; json: scripts; github: annotations; markdown: a pull request's comment; "
-        "sarif: code scanning; junit: test reports (default: text). With =FILE it is written there; may be repeated",
-    )  # fmt: skip
-    # What a shell offers; argcomplete looks for this attribute, which argparse does not know.
-    formats.completer = lambda **_: FORMATS  # type: ignore[attr-defined]
-    output.add_argument(
-        "--patch", metavar="FILE|-",
-        help="write the suggested patches to a file, for git apply or patch -p1; -: to standard output, and the report "
-        "to standard error",
-    )  # fmt: skip
-    output.add_argument(
-        "--add-undocumented", action="store_true", help="patches also add the columns that are in no dataset"
-    )
-    output.add_argument(
-        "--remove-missing", action="store_true",
-        help="patches also comment out fields whose column is missing for any reason",
-    )  # fmt: skip
-    output.add_argument(
-        "--include-probable", action="store_true",
-        help="suggest renames that are only probable too, in patches of their own: look at each before you apply it",
-    )  # fmt: skip
-    output.add_argument(
-        "--no-compile", action="store_true",
-        help="compare names and types alone: do not let the warehouse compile (and not run) expressions and joins",
-    )  # fmt: skip
-    output.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is clean or skipped")
+    for title, options in _OPTIONS.items():
+        group = check.add_argument_group(title)
+        for name, settings, text in options:
+            option = group.add_argument(*name.split("/"), help=text, **settings)
+            if name == "--format":
+                # What a shell offers; argcomplete looks for this attribute, which argparse does not know.
+                option.completer = lambda **_: FORMATS  # type: ignore[attr-defined]
+
+
+_FLAG: dict[str, Any] = {"action": "store_true"}
+_PATTERNS: dict[str, Any] = {"action": "append", "default": [], "metavar": "PATTERN"}
+_FORMAT: dict[str, Any] = {"action": "append", "type": _format, "metavar": "FORMAT[=FILE]"}
+# {group: (option, what argparse is told of it, help)}
+# fmt: off
+_OPTIONS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
+    "what is checked": (
+        ("--connection", {"metavar": "URI"},
+         ("where the tables are, as type://user:password@host:port/database?option=value; files as sqlite:///path and "
+          f"duckdb:///path. Better given by the environment variable {CONNECTION_VARIABLE}: other users of the machine "
+          "can read command lines")),
+        ("--dialect", {"metavar": "TYPE"}, "kind of warehouse (default: what the connection begins with)"),
+        ("--database", {"metavar": "NAME"}, "database of datasets that name none"),
+        ("--schema", {"metavar": "NAME"}, "schema of datasets that name none (default: the warehouse's usual one)"),
+        ("--select", _PATTERNS,
+         "only files whose path, or one of whose datasets' names, matches: 'sales/*', 'orders'; may be repeated"),
+        ("--exclude", _PATTERNS, "not these, as --select; may be repeated"),
+    ),
+    "what counts": (
+        ("--fail-on", {"choices": ("critical", "warning")},
+         "the least severity that fails the check (default: critical)"),
+        ("--min-severity", {"choices": tuple(map(str, Severity)), "default": "info"},
+         "the least severity that is shown (default: info); the counts include all"),
+        ("--baseline", {"metavar": "FILE"}, "findings that are in this file are known: not shown, not failing"),
+        ("--write-baseline", _FLAG,
+         "write what is found now to the baseline (default: schema-sync-baseline.json) instead of failing"),
+    ),
+    "what is written": (
+        ("--format", _FORMAT,
+         ("text: people; json: scripts; github: annotations; markdown: a pull request's comment; sarif: code scanning; "
+          "junit: test reports (default: text). With =FILE it is written there; may be repeated")),
+        ("--patch", {"metavar": "FILE|-"},
+         ("write the suggested patches to a file, for git apply or patch -p1; -: to standard output, and the report to "
+          "standard error")),
+        ("--add-undocumented", _FLAG, "patches also add the columns that are in no dataset"),
+        ("--remove-missing", _FLAG, "patches also comment out fields whose column is missing for any reason"),
+        ("--include-probable", _FLAG,
+         "suggest renames that are only probable too, in patches of their own: look at each before you apply it"),
+        ("--no-compile", _FLAG,
+         "compare names and types alone: do not let the warehouse compile (and not run) expressions and joins"),
+        ("-q/--quiet", _FLAG, "say nothing of what is clean or skipped"),
+    ),
+}
+# fmt: on

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,35 +75,22 @@ class Configuration:
         within = (where for folder, where in reversed(self.places) if absolute.is_relative_to(folder))
         return next(within, self.default)
 
-    def overridden(self, given: Where) -> Configuration:
-        """What the command line gave goes first, for every file."""
-        stated = {
-            name: value
-            for name in ("connection", "dialect", "database", "schema")
-            if (value := getattr(given, name)) is not None
-        }
-        return replace(
-            self,
-            default=replace(self.default, **stated),
-            places=tuple((path, replace(where, **stated)) for path, where in self.places),
-        )
 
-
-def read_configuration(folder: Path, default_variable: str) -> Configuration:
+def read_configuration(folder: Path, given: Where) -> Configuration:
     """Look for the configuration in ``folder`` and above it, up to the repository's root.
 
+    :param given: what the command line gave goes first, for every file; its variable is the usual one.
     :raises TerminalError: a file that cannot be read, an unknown key, a value of another kind; the message names it.
     """
-    default = Where(default_variable)
     for each in (folder, *folder.parents):
         for name, keys in ((FILE_NAME, ()), ("pyproject.toml", ("tool", "schema-sync"))):
             path = each / name
             table = _table(path, keys) if path.is_file() else None
             if table is not None:
-                return _configuration(path, table, default)
+                return _configuration(path, table, given)
         if (each / ".git").exists():
-            return Configuration(each, default)
-    return Configuration(folder, default)
+            return Configuration(each, given)
+    return Configuration(folder, given)
 
 
 def _table(path: Path, keys: Sequence[str]) -> Mapping[str, Any] | None:
@@ -116,7 +103,7 @@ def _table(path: Path, keys: Sequence[str]) -> Mapping[str, Any] | None:
     return value if value is None or isinstance(value, Mapping) else {}
 
 
-def _configuration(path: Path, table: Mapping[str, Any], default: Where) -> Configuration:
+def _configuration(path: Path, table: Mapping[str, Any], given: Where) -> Configuration:
     _refuse_unknown(path, table, ("fail-on", "exclude", "check"))
     fail_on = table.get("fail-on", "critical")
     if fail_on not in ("critical", "warning"):
@@ -124,12 +111,12 @@ def _configuration(path: Path, table: Mapping[str, Any], default: Where) -> Conf
     checks = table.get("check", [])
     if not isinstance(checks, list) or not all(isinstance(each, Mapping) for each in checks):
         raise TerminalError(f"{path}: write each set of paths as a table [[check]].")
-    places = [(folder, where) for check in checks for folder, where in _places(path, check, default)]
+    places = [(folder, where) for check in checks for folder, where in _places(path, check, given)]
     places.sort(key=lambda place: len(place[0].parts))
-    return Configuration(path.parent, default, tuple(places), fail_on, _texts(path, table, "exclude"))
+    return Configuration(path.parent, given, tuple(places), fail_on, _texts(path, table, "exclude"))
 
 
-def _places(path: Path, check: Mapping[str, Any], default: Where) -> list[tuple[Path, Where]]:
+def _places(path: Path, check: Mapping[str, Any], given: Where) -> list[tuple[Path, Where]]:
     texts = ("connection-variable", "dialect", "database", "schema")
     _refuse_unknown(path, check, ("paths", *texts))
     for key in texts:
@@ -138,10 +125,9 @@ def _places(path: Path, check: Mapping[str, Any], default: Where) -> list[tuple[
     paths = _texts(path, check, "paths")
     if not paths:
         raise TerminalError(f'{path}: a [[check]] names no paths. Write paths = ["datasets"].')
-    where = Where(
-        variable=check.get("connection-variable", default.variable),
-        **{key: check.get(key) for key in ("dialect", "database", "schema")},
-    )
+    stated = {key: value for key, value in asdict(given).items() if value is not None}
+    told = {key: check.get(key) for key in ("dialect", "database", "schema")}
+    where = Where(**{**told, **stated, "variable": check.get("connection-variable", given.variable)})
     return [(Path(os.path.abspath(path.parent / each)), where) for each in paths]
 
 

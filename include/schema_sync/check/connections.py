@@ -20,7 +20,6 @@ class Place:
     :ivar schema: the schema of datasets that name none, None where the kind of warehouse has no usual one.
     """
 
-    type: str
     schema: str | None
     access: SourceAccess
 
@@ -42,4 +41,4 @@ def place_from_uri(uri: str, type_text: str | None, settings: Settings) -> Place
         redact=redactor([parsed.password, *sensitive_values(parsed.options)], parsed.user),
         host=sign_in.host,
     )
-    return Place(dialect.name, sign_in.schema, access)
+    return Place(sign_in.schema, access)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 
 from ..introspect.organizations import SourceAccess
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..text import cut
-from ..yml.dataset import parse_dataset_yml
+from ..yml.dataset import read_dataset
 from .files import DatasetFile
 
 _SQL = "SELECT table_schema, table_name FROM information_schema.tables"
@@ -18,35 +19,28 @@ _MOST_TABLES, _MOST_NAMED = 50_000, 3
 
 def with_other_schemas(
     discrepancies: Iterable[Discrepancy], files: Mapping[str, DatasetFile], access: Mapping[str, SourceAccess]
-) -> list[Discrepancy]:
+) -> Iterator[Discrepancy]:
     """Say of each missing table whose schema was assumed that it was, and in which schemas a table of its name is.
 
     :param files: by dataset id. :param access: by data source id.
     """
-    known: dict[tuple[str, str | None], dict[str, list[str]]] = {}
-    told = []
+    schemas_by_table = cache(lambda source_id, database: _schemas_by_table(access[source_id], database))
     for each in discrepancies:
         file = files.get(each.dataset_id or "")
         if each.type is DiscrepancyType.MISSING_TABLE and file is not None and _is_assumed(each, file):
-            place = (each.data_source_id, each.database)
-            if place not in known:
-                known[place] = _schemas_by_table(access[each.data_source_id], each.database)
-            schemas = [f"`{cut(name)}`" for name in known[place].get((each.table or "").casefold(), ())[:_MOST_NAMED]]
-            hint = (
-                f"; `{each.table}` exists in {', '.join(schemas)}: --schema {schemas[0].strip('`')}" if schemas else ""
-            )
+            found = schemas_by_table(each.data_source_id, each.database).get((each.table or "").casefold(), [])
+            names = [cut(name) for name in found[:_MOST_NAMED]]
+            listed = ", ".join(f"`{name}`" for name in names)
+            hint = f"; `{each.table}` exists in {listed}: --schema {names[0]}" if names else ""
             message = f"{each.message} No schema is named, so `{each.schema}` was assumed{hint}."
-            told.append(replace(each, message=message))
-        else:
-            told.append(each)
-    return told
+            each = replace(each, message=message)
+        yield each
 
 
 def _is_assumed(discrepancy: Discrepancy, file: DatasetFile) -> bool:
     if not file.schema_is_assumed or discrepancy.schema != file.dataset.schema:
         return False
-    definitions = parse_dataset_yml(file.dataset.yml, name=file.dataset.name)
-    return any(each.schema is None and cut(each.table) == discrepancy.table for each in definitions)
+    return any(each.schema is None and cut(each.table) == discrepancy.table for each in read_dataset(file.dataset))
 
 
 def _schemas_by_table(access: SourceAccess, database: str | None) -> dict[str, list[str]]:

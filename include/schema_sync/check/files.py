@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ..errors import InvalidDatasetYml, NoDatasetHere, TerminalError
 from ..nouns.dataset import Dataset
-from ..yml.dataset import definitions_of, read_dataset
+from ..yml.dataset import DatasetDefinition, ReadDataset, definitions_of, read_dataset
 from ..yml.document import MAX_BYTES, Mapping, read_documents
 from ..yml.document import Sequence as ListNode
 
@@ -77,7 +77,7 @@ class Selection:
         """True unless an ``exclude`` matches, or there are ``select`` and none does."""
         if not (self.select or self.exclude):
             return True
-        names = {path, key, dataset.name, *_names(dataset)}
+        names = {path, key, dataset.name, *(each.name for each in definitions_in(dataset) if each.name)}
         if any(fnmatchcase(name, pattern) for pattern in self.exclude for name in names):
             return False
         return not self.select or any(fnmatchcase(name, pattern) for pattern in self.select for name in names)
@@ -98,7 +98,7 @@ def find_datasets(
     skipped: list[Note] = []
     unreadable: list[Note] = []
     for path, is_named in files_of:
-        shown = shown_path(path)
+        shown = relative_path(path, Path.cwd())
         try:
             text = _read(path)
         except (OSError, UnicodeDecodeError) as error:
@@ -148,10 +148,6 @@ def _is_nameless(document: Mapping) -> bool:
     return keys.isdisjoint(_NAMING_KEYS) and not keys <= {*_DATASET_KEYS, *_PLACE_KEYS}
 
 
-def shown_path(path: Path) -> str:
-    return relative_path(path, Path.cwd())
-
-
 def relative_path(path: Path, root: Path) -> str:
     """Relative to ``root`` where it is inside of it, else absolute; with ``/``."""
     absolute = Path(os.path.abspath(path))
@@ -163,11 +159,12 @@ def repository_of(folder: Path) -> Path:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
 
 
-def _names(dataset: Dataset) -> Iterator[str]:
+def definitions_in(dataset: Dataset, read: ReadDataset = read_dataset) -> list[DatasetDefinition]:
+    """Those of a dataset that can be read; what cannot, the comparison reports."""
     try:
-        yield from (each.name for each in read_dataset(dataset) if each.name)
+        return read(dataset)
     except InvalidDatasetYml:
-        return  # its file's name is all that there is; the comparison reports it
+        return []
 
 
 def _name_of(text: str) -> str | None:
@@ -221,3 +218,11 @@ def _read(path: Path) -> str:
     with sys.stdin.buffer if path == STANDARD_INPUT else path.open("rb") as file:
         data = file.read(MAX_BYTES + 4)
     return data.decode(errors="ignore") if len(data) > MAX_BYTES else data.decode()
+
+
+def write_file(what: str, file: str, data: bytes) -> None:
+    """:raises TerminalError: it cannot be written."""
+    try:
+        Path(file).write_bytes(data)
+    except OSError as error:
+        raise TerminalError(f"The {what} cannot be written to {file}: {error.strerror}. Name another file.") from None

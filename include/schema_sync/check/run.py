@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from ..compare.organization import diff_organization
-from ..errors import InvalidDatasetYml
 from ..introspect.organizations import SourceAccess, introspect_organizations
 from ..needs.placement import place as place_definition
-from ..nouns.dataset import DataSource, Organization
+from ..nouns.dataset import Dataset, DataSource, Organization
 from ..nouns.discrepancy import Discrepancy, Severity
 from ..nouns.report import OrganizationReport, SuggestedPatch
+from ..nouns.snapshot import OrganizationSnapshot
 from ..repair.suggest import PatchOptions, with_patches
 from ..settings import Settings
 from ..text import counted, cut
 from ..yml.dataset import DatasetDefinition, ReadDataset, read_dataset
-from .configuration import Configuration, Where
+from .configuration import Configuration
 from .connections import Place, place_from_uri
 from .elsewhere import with_other_schemas
 from .files import (
@@ -30,6 +30,7 @@ from .files import (
     Note,
     Selection,
     candidates,
+    definitions_in,
     find_datasets,
     relative_path,
     repository_of,
@@ -98,45 +99,6 @@ class CheckResult:
         return int(any(finding.discrepancy.severity.at_least(fail_on) for finding in found))
 
 
-class Sources:
-    """One data source for each connection of the configuration. Nothing is connected here."""
-
-    def __init__(self, configuration: Configuration, settings: Settings) -> None:
-        self._configuration = configuration
-        self._settings = settings
-        self._places: dict[str, Place] = {}
-
-    def defaults(self, path: Path) -> Defaults:
-        """What the datasets of a file do not say themselves.
-
-        :raises TerminalError: its connection is not given, or cannot be read.
-        """
-        where = self._configuration.where(path)
-        source_id = self._id(where)
-        place = self._places.get(source_id) or place_from_uri(where.uri(), where.dialect, self._settings)
-        self._places[source_id] = place
-        return Defaults(source_id, where.database, where.schema or place.schema or "", where.schema is None)
-
-    def __getitem__(self, source_id: str) -> Place:
-        return self._places[source_id]
-
-    def data_sources(self) -> tuple[DataSource, ...]:
-        return tuple(DataSource(each, "the connection", place.type) for each, place in self._places.items())
-
-    @property
-    def access(self) -> dict[str, SourceAccess]:
-        return {source_id: place.access for source_id, place in self._places.items()}
-
-    @property
-    def labels(self) -> str:
-        return " and ".join(dict.fromkeys(place.access.dialect.label for place in self._places.values()))
-
-    def _id(self, where: Where) -> str:
-        if where.connection or where.variable == self._configuration.default.variable:
-            return DATA_SOURCE_ID
-        return str(uuid5(NAMESPACE_URL, f"schema-sync:check:connection:{where.variable}"))
-
-
 def check_paths(
     paths: Sequence[Path],
     configuration: Configuration,
@@ -152,77 +114,87 @@ def check_paths(
     :raises TerminalError: a path is not there, a connection is not given or cannot be read.
     """
     now("reading the datasets")
-    sources = Sources(configuration, settings)
-    found = find_datasets(candidates(paths), selection, sources.defaults)
-    organization = Organization(ORGANIZATION_ID, "this check", sources.data_sources())
+    places: dict[str, Place] = {}
+    found = find_datasets(candidates(paths), selection, lambda path: _defaults(path, configuration, settings, places))
+    access = {source_id: place.access for source_id, place in places.items()}
+    warehouse = " and ".join(dict.fromkeys(each.dialect.label for each in access.values()))
+    sources = (DataSource(source_id, "the connection", each.dialect.name) for source_id, each in access.items())
+    organization = Organization(ORGANIZATION_ID, "this check", tuple(sources))
+    files = {file.dataset.id: file for file in found.files}
     datasets = [file.dataset for file in found.files]
     read = cache(read_dataset)  # asked for by each step
 
-    def open_source(source: DataSource) -> SourceAccess:
-        return sources[source.id].access
+    def introspect(asked: Mapping[str, Sequence[Dataset]]) -> Sequence[OrganizationSnapshot]:
+        return introspect_organizations(
+            [organization], asked, lambda source: access[source.id], settings, read
+        ).snapshots
 
-    now(f"asking {sources.labels} about {counted(len(datasets), 'file', 'files')}")
-    introspection = introspect_organizations([organization], {organization.id: datasets}, open_source, settings, read)
-    now(f"comparing {counted(len(datasets), 'file', 'files')}")
-    paths_of = {file.dataset.id: file.path for file in found.files}
+    now(f"asking {warehouse} about {counted(len(files), 'file', 'files')}")
+    snapshots = introspect({organization.id: datasets})
+    now(f"comparing {counted(len(files), 'file', 'files')}")
     report = with_patches(
-        diff_organization(introspection.snapshots[0], datasets, read=read),
-        introspection.snapshots[0],
+        diff_organization(snapshots[0], datasets, read=read),
+        snapshots[0],
         datasets,
         options,
-        paths={dataset_id: path.lstrip("/") for dataset_id, path in paths_of.items()},
+        paths={dataset_id: file.path.lstrip("/") for dataset_id, file in files.items()},
     )
     if report.patches and settings.compile_expressions:
         from ..repair.compiled import with_compiled_patches  # most checks find nothing to repair
 
         now("compiling the datasets with their patches")
-        (report,) = with_compiled_patches(
-            [report],
-            introspection.snapshots,
-            {organization.id: datasets},
-            lambda edited: introspect_organizations([organization], edited, open_source, settings, read).snapshots,
-        )
+        (report,) = with_compiled_patches([report], snapshots, {organization.id: datasets}, introspect)
     unchecked = [
-        Note(paths_of[dataset_id], sources[source.data_source_id].access.redact(source.error))
+        Note(path, access[source.data_source_id].redact(source.error))
         for source in report.unchecked
-        for dataset_id in sorted(source.dataset_ids, key=paths_of.__getitem__)
+        for path in sorted(files[dataset_id].path for dataset_id in source.dataset_ids)
     ]
     not_checked = {note.path for note in unchecked}
+    order = {dataset_id: number for number, dataset_id in enumerate(files)}
     return CheckResult(
-        warehouse=sources.labels,
+        warehouse=warehouse,
         files=tuple(file.path for file in found.files),
-        findings=tuple(_findings(report, found.files, sources, read)),
+        findings=tuple(_findings(report, files, access, read)),
         unchecked=(*found.unreadable, *unchecked),
         skipped=found.skipped,
         ignored=len(report.ignored),
-        patches=_in_order_of_files(report.patches, found.files),
+        patches=tuple(sorted(report.patches, key=lambda patch: order[patch.dataset_id])),
         root=configuration.root,
         repository=repository_of(Path.cwd()),
         checked_keys=frozenset(file.key for file in found.files if file.path not in not_checked),
     )
 
 
+def _defaults(path: Path, configuration: Configuration, settings: Settings, places: dict[str, Place]) -> Defaults:
+    """What the datasets of a file do not say themselves.
+
+    :param places: {data source id: its place}, one for each connection of the configuration; the file's is added.
+    :raises TerminalError: its connection is not given, or cannot be read.
+    """
+    where = configuration.where(path)
+    if where.connection or where.variable == configuration.default.variable:
+        source_id = DATA_SOURCE_ID
+    else:
+        source_id = str(uuid5(NAMESPACE_URL, f"schema-sync:check:connection:{where.variable}"))
+    place = places.get(source_id) or place_from_uri(where.uri(), where.dialect, settings)
+    places[source_id] = place
+    return Defaults(source_id, where.database, where.schema or place.schema or "", where.schema is None)
+
+
 def _findings(
-    report: OrganizationReport, files: Sequence[DatasetFile], sources: Sources, read: ReadDataset
-) -> Iterator[Finding]:
-    order = {file.path: number for number, file in enumerate(files)}
-    by_id = {file.dataset.id: file for file in files}
+    report: OrganizationReport, files: Mapping[str, DatasetFile], access: Mapping[str, SourceAccess], read: ReadDataset
+) -> list[Finding]:
+    order = {file.path: number for number, file in enumerate(files.values())}
     found = []
-    for discrepancy in with_other_schemas(report.discrepancies, by_id, sources.access):
+    for discrepancy in with_other_schemas(report.discrepancies, files, access):
         if discrepancy.dataset_id is not None:
-            file = by_id[discrepancy.dataset_id]
+            file = files[discrepancy.dataset_id]
         else:  # of a whole schema: told where it is needed first
-            file = _first_in(discrepancy, files, sources[discrepancy.data_source_id].access.own_database, read)
-        dataset = discrepancy.dataset_id and _dataset_name(discrepancy, _definitions(file, read))
+            own_database = access[discrepancy.data_source_id].own_database
+            file = _first_in(discrepancy, files.values(), own_database, read)
+        dataset = discrepancy.dataset_id and _dataset_name(discrepancy, definitions_in(file.dataset, read))
         found.append(Finding(file.path, file.key, max(discrepancy.line or 1, 1), discrepancy, dataset))
-    yield from sorted(found, key=lambda each: (order[each.path], each.discrepancy.severity.rank, each.line))
-
-
-def _definitions(file: DatasetFile, read: ReadDataset) -> list[DatasetDefinition]:
-    try:
-        return read(file.dataset)
-    except InvalidDatasetYml:  # told already
-        return []
+    return sorted(found, key=lambda each: (order[each.path], each.discrepancy.severity.rank, each.line))
 
 
 def _dataset_name(discrepancy: Discrepancy, definitions: Sequence[DatasetDefinition]) -> str | None:
@@ -235,17 +207,12 @@ def _dataset_name(discrepancy: Discrepancy, definitions: Sequence[DatasetDefinit
 
 
 def _first_in(
-    discrepancy: Discrepancy, files: Sequence[DatasetFile], own_database: str | None, read: ReadDataset
+    discrepancy: Discrepancy, files: Iterable[DatasetFile], own_database: str | None, read: ReadDataset
 ) -> DatasetFile:
     own = [file for file in files if file.dataset.data_source_id == discrepancy.data_source_id]
     for file in own:
-        for definition in _definitions(file, read):
+        for definition in definitions_in(file.dataset, read):
             at = place_definition(file.dataset, definition, own_database=own_database)
             if at.group == (discrepancy.database, discrepancy.schema):
                 return file
     return own[0]
-
-
-def _in_order_of_files(patches: Sequence[SuggestedPatch], files: Sequence[DatasetFile]) -> tuple[SuggestedPatch, ...]:
-    order = {file.dataset.id: number for number, file in enumerate(files)}
-    return tuple(sorted(patches, key=lambda patch: order[patch.dataset_id]))

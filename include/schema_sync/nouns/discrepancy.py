@@ -33,27 +33,69 @@ class Severity(StrEnum):
 
 
 class DiscrepancyType(StrEnum):
-    severity: Severity
+    """What each type is called, for Slack, the results page and the command line alike.
 
-    def __new__(cls, value: str, severity: Severity = Severity.INFO) -> DiscrepancyType:
+    :ivar heading: two or three words. :ivar rule: one sentence, for readers who meet the type for the first time.
+    :ivar happened: to be filled with column, table, declared and actual; follows a dataset's name.
+    """
+
+    severity: Severity
+    heading: str
+    rule: str
+    happened: str
+
+    def __new__(
+        cls, value: str, severity: Severity = Severity.INFO, heading: str = "", rule: str = "", happened: str = ""
+    ) -> DiscrepancyType:  # by its value alone it is looked up
         self = str.__new__(cls, value)
         self._value_, self.severity = value, severity
+        self.heading, self.rule, self.happened = heading, rule, happened
         return self
 
-    MISSING_SCHEMA = "missing_schema", Severity.CRITICAL
-    MISSING_TABLE = "missing_table", Severity.CRITICAL
-    MISSING_COLUMN = "missing_column", Severity.CRITICAL
-    INACCESSIBLE_TABLE = "inaccessible_table", Severity.CRITICAL
-    BROKEN_VIEW = "broken_view", Severity.CRITICAL
-    BROKEN_EXPRESSION = "broken_expression", Severity.CRITICAL
-    BROKEN_RELATIONSHIP = "broken_relationship", Severity.CRITICAL
-    INVALID_YML = "invalid_yml", Severity.CRITICAL
-    TYPE_MISMATCH = "type_mismatch", Severity.WARNING
-    CASE_MISMATCH = "case_mismatch", Severity.WARNING
-    UNDOCUMENTED_COLUMN = "undocumented_column", Severity.INFO
-    UNVERIFIABLE_TYPE = "unverifiable_type", Severity.INFO
-    UNVERIFIABLE_EXPRESSION = "unverifiable_expression", Severity.INFO
-    KEY_TYPE_MISMATCH = "key_type_mismatch", Severity.INFO
+    # fmt: off
+    MISSING_SCHEMA = ("missing_schema", Severity.CRITICAL, "Missing schema",
+        "The database or schema is not there.",
+        "schema {schema} is not there")
+    MISSING_TABLE = ("missing_table", Severity.CRITICAL, "Missing table",
+        "No table or view of that name is in the schema.",
+        "table {table} is not there")
+    MISSING_COLUMN = ("missing_column", Severity.CRITICAL, "Missing column",
+        "A column that the dataset needs is not in the table.",
+        "{column} is not in the table")
+    INACCESSIBLE_TABLE = ("inaccessible_table", Severity.CRITICAL, "Table may not be read",
+        "The role may not read a table or column that the dataset needs.",
+        "{table} may not be read")
+    BROKEN_VIEW = ("broken_view", Severity.CRITICAL, "Broken view",
+        "The warehouse itself cannot select what the dataset needs from this view.",
+        "the view {table} does not work in the warehouse")
+    BROKEN_EXPRESSION = ("broken_expression", Severity.CRITICAL, "Broken expression",
+        "Every name is there, but the warehouse refuses to compile the expression.",
+        "the warehouse refuses the expression of {column}")
+    BROKEN_RELATIONSHIP = ("broken_relationship", Severity.CRITICAL, "Broken relationship",
+        "The warehouse refuses to compile the relationship's join.",
+        "the warehouse refuses a join")
+    INVALID_YML = ("invalid_yml", Severity.CRITICAL, "Unreadable YML",
+        "The file cannot be read as a dataset.",
+        "the dataset's file cannot be read")
+    TYPE_MISMATCH = ("type_mismatch", Severity.WARNING, "Type mismatch",
+        "The declared type is not the column's.",
+        "{column} is {actual}, the dataset expects {declared}")
+    CASE_MISMATCH = ("case_mismatch", Severity.WARNING, "Letter case differs",
+        "A name is there only in another letter case, on an engine that tells them apart.",
+        "{declared} is written {actual} in the warehouse")
+    UNDOCUMENTED_COLUMN = ("undocumented_column", Severity.INFO, "Undocumented column",
+        "A column of the table is in no dataset.",
+        "{column} is in no dataset")
+    UNVERIFIABLE_TYPE = ("unverifiable_type", Severity.INFO, "Type could not be compared",
+        "A type is not known, so it cannot be compared.",
+        "the type of {column} could not be compared")
+    UNVERIFIABLE_EXPRESSION = ("unverifiable_expression", Severity.INFO, "Expression could not be read",
+        "An expression cannot be read safely, so its columns are not checked.",
+        "an expression could not be read")
+    KEY_TYPE_MISMATCH = ("key_type_mismatch", Severity.INFO, "Keys of different types",
+        "The relationship's join compiles, but compares columns of different type families.",
+        "a join compares keys of different types")
+    # fmt: on
 
 
 class Verdict(StrEnum):

@@ -8,7 +8,7 @@ could not be confirmed, is written once a group.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import count, repeat
 from typing import Any
 
@@ -16,17 +16,13 @@ import msgspec
 from msgspec import json
 
 from ..text import cut
-from .dataset import DataSource, Organization
+from .dataset import Organization
 from .discrepancy import Discrepancy
-from .proof import PartOutcome
 from .report import OrganizationReport, OrganizationTotals
 from .snapshot import (
     Column,
-    ColumnChange,
     GroupSnapshot,
     OrganizationSnapshot,
-    Probe,
-    ProbeAnswer,
     SourceSnapshot,
     Table,
 )
@@ -48,16 +44,11 @@ def organizations_from_text(text: str) -> list[Organization]:
 
 def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
     return {
-        "organization_id": snapshot.organization_id,
-        "organization_name": snapshot.organization_name,
+        **plain(replace(snapshot, sources=())),
         "sources": [
             {
-                "data_source": asdict(source.data_source),
-                "own_database": source.own_database,
-                "datasets": source.datasets,
+                **plain(replace(source, groups=(), unread={})),
                 "groups": [_group_to_json(group) for group in source.groups],
-                "error": source.error,
-                "elapsed_ms": source.elapsed_ms,
                 "unread": _by_reason(source.unread),
             }
             for source in snapshot.sources
@@ -66,22 +57,14 @@ def snapshot_to_json(snapshot: OrganizationSnapshot) -> Json:
 
 
 def snapshot_from_json(value: Json) -> OrganizationSnapshot:
-    return OrganizationSnapshot(
-        organization_id=value["organization_id"],
-        organization_name=value["organization_name"],
-        sources=tuple(
-            SourceSnapshot(
-                data_source=DataSource(**source["data_source"]),
-                own_database=source["own_database"],
-                datasets=source["datasets"],
-                groups=tuple(_group_from_json(source["data_source"]["id"], group) for group in source["groups"]),
-                error=source["error"],
-                elapsed_ms=source["elapsed_ms"],
-                unread={id_: reason for reason, ids in source.get("unread", ()) for id_ in ids},
-            )
-            for source in value["sources"]
-        ),
-    )
+    sources = tuple(map(_source_from_json, value["sources"]))
+    return OrganizationSnapshot(value["organization_id"], value["organization_name"], sources)
+
+
+def _source_from_json(value: Json) -> SourceSnapshot:
+    groups = tuple(_group_from_json(value["data_source"]["id"], group) for group in value["groups"])
+    unread = {dataset_id: reason for reason, ids in value.get("unread", ()) for dataset_id in ids}
+    return replace(msgspec.convert({**value, "groups": (), "unread": unread}, SourceSnapshot), groups=groups)
 
 
 def _by_reason(unread: Mapping[str, str]) -> list[list[Any]]:
@@ -179,40 +162,23 @@ def _identities_from_json(table: Json) -> Iterable[int | None]:
 
 
 def _group_from_json(data_source_id: str, value: Json) -> GroupSnapshot:
-    types = value["types"]
+    names = {key: _with_nul(value[key]) for key in ("database", "schema")}
+    probes = [[*probe, value["reasons"][reason]] for *probe, reason in value["probes"]]
+    own = {"data_source_id": data_source_id, **names, "probes": probes, "tables": ()}
+    tables = tuple(_table_from_json(table, value["types"]) for table in value["tables"])
+    return replace(msgspec.convert({**value, **own}, GroupSnapshot), tables=tables)
 
-    def table_from_json(table: Json) -> Table:
-        unreadable = set(table["unreadable"])
-        return Table(
-            name=table["name"],
-            kind=table["kind"],
-            readable=table["readable"],
-            columns=tuple(
-                Column(name, types[type_index][0], types[type_index][1], position not in unreadable, identity)
-                for position, (name, type_index, identity) in enumerate(
-                    zip(table["columns"], table["types"], _identities_from_json(table), strict=False)
-                )
-            ),
-            identity=table.get("identity"),
-            broken=table.get("broken"),
-            more=table.get("more", 0),
-            changes=msgspec.convert(table.get("changes", ()), tuple[ColumnChange, ...]),
+
+def _table_from_json(value: Json, types: list[tuple[str, str | None]]) -> Table:
+    unreadable = set(value["unreadable"])
+    typed = map(types.__getitem__, value["types"])
+    columns = tuple(
+        Column(name, own, base, position not in unreadable, identity)
+        for position, (name, (own, base), identity) in enumerate(
+            zip(value["columns"], typed, _identities_from_json(value), strict=False)
         )
-
-    return GroupSnapshot(
-        data_source_id=data_source_id,
-        database=_with_nul(value["database"]),
-        schema=_with_nul(value["schema"]),
-        exists=value["exists"],
-        tables=tuple(table_from_json(table) for table in value["tables"]),
-        neighbours=tuple(value["neighbours"]),
-        error=value["error"],
-        probes=tuple(
-            Probe(table, column, ProbeAnswer(answer), value["reasons"][reason])
-            for table, column, answer, reason in value["probes"]
-        ),
-        proof=msgspec.convert(value.get("proof"), tuple[PartOutcome, ...] | None),
     )
+    return replace(msgspec.convert({**value, "columns": ()}, Table), columns=columns)
 
 
 def _without_nul(name: Any) -> Any:

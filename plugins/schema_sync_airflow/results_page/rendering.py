@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from include.schema_sync.nouns.discrepancy import DiscrepancyType, Severity
-from include.schema_sync.nouns.discrepancy_names import DISCREPANCY_NAMES
 from include.schema_sync.text import visible
 from schema_sync_airflow.results_page import stored
 from schema_sync_airflow.results_page.history import days
@@ -127,7 +126,7 @@ def _environment() -> jinja2.Environment:
 
 def kind(type_: str) -> str:
     """A discrepancy's type in words: ``Missing column``; a type of another release as it is."""
-    return DISCREPANCY_NAMES[DiscrepancyType(type_)].title if type_ in set(DiscrepancyType) else visible(type_)
+    return DiscrepancyType(type_).heading if type_ in set(DiscrepancyType) else visible(type_)
 
 
 def marked(text: str) -> Markup:

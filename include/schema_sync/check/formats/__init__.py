@@ -6,11 +6,10 @@ Names and texts come from files and warehouses: each format escapes them its own
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from ...nouns.discrepancy import Severity
-    from ..run import CheckResult
+from ...nouns.discrepancy import Severity
+from ..run import CheckResult
 
 
 def rendered(result: CheckResult, name: str, fail_on: Severity, *, with_patches: bool, stream: TextIO | None) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...nouns.discrepancy import Severity
-from .wording import files_against, message, title, totals
-
-if TYPE_CHECKING:
-    from ..run import CheckResult
+from ..run import CheckResult
+from .wording import files_against, message, totals
 
 _COMMANDS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
@@ -19,31 +15,21 @@ def github_report(result: CheckResult) -> str:
     Source: GitHub, "Workflow commands for GitHub Actions"; escapes as in its toolkit's ``command.ts``.
     """
     lines = [
-        _command(
-            _COMMANDS[finding.discrepancy.severity],
-            {
-                "file": result.in_repository(finding.path),
-                "line": str(finding.line),
-                "title": f"Schema Sync: {title(finding.discrepancy)}",
-            },
-            message(finding.discrepancy),
+        _annotation(
+            _COMMANDS[finding.discrepancy.severity], result.in_repository(finding.path), finding.line,
+            finding.discrepancy.type.heading, message(finding.discrepancy),
         )
         for finding in result.findings
-    ]
+    ]  # fmt: skip
     lines += [
-        _command(
-            "error",
-            {"file": result.in_repository(note.path), "line": "1", "title": "Schema Sync: not checked"},
-            note.text,
-        )
-        for note in result.unchecked
+        _annotation("error", result.in_repository(note.path), 1, "not checked", note.text) for note in result.unchecked
     ]
     return "\n".join([*lines, f"{files_against(result)}: {totals(result)}."])
 
 
-def _command(name: str, properties: dict[str, str], message: str) -> str:
-    shown = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
-    return f"::{name} {shown}::{_escaped(message)}"
+def _annotation(command: str, path: str, line: int, heading: str, text: str) -> str:
+    title = f"Schema Sync: {heading}"
+    return f"::{command} file={_escaped(path, ':,')},line={line},title={_escaped(title, ':,')}::{_escaped(text)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -5,15 +5,12 @@ Source: the form that Jenkins, GitLab and GitHub's reporters read, https://githu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import hit, message, place, title
-
-if TYPE_CHECKING:
-    from ..run import CheckResult
+from ..run import CheckResult
+from .wording import hit, message, place
 
 
 def junit_report(result: CheckResult, fail_on: Severity) -> str:
@@ -23,16 +20,15 @@ def junit_report(result: CheckResult, fail_on: Severity) -> str:
         suite = SubElement(root, "testsuite", name=visible(path, 500))
         for finding in (each for each in result.findings if each.path == path):
             found = finding.discrepancy
-            case = _case(suite, path, f"{title(found)} {place(found)}, line {finding.line}")
+            case = _case(suite, path, f"{found.type.heading} {place(found)}, line {finding.line}")
             if found.severity.at_least(fail_on):
                 failure = SubElement(case, "failure", type=str(found.type), message=message(found))
                 failure.text = hit(found) or message(found)
             else:
                 SubElement(case, "system-out").text = f"{found.severity}: {message(found)}"
         for note in (each for each in result.unchecked if each.path == path):
-            SubElement(
-                _case(suite, path, "not checked"), "error", type="not checked", message=visible(note.text, 1_000)
-            )
+            case = _case(suite, path, "not checked")
+            SubElement(case, "error", type="not checked", message=visible(note.text, 1_000))
         if len(suite) == 0:
             _case(suite, path, "matches the warehouse")
     for element in (root, *root):

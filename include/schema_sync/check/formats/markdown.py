@@ -6,14 +6,11 @@ Source: GitHub Flavored Markdown; a comment holds at most 65 536 characters.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import files_against, hit, message, patch_title, place, title, totals
-
-if TYPE_CHECKING:
-    from ..run import CheckResult
+from ..run import CheckResult
+from .wording import files_against, hit, message, patch_title, place, totals
 
 MARKER = "<!-- schema-sync -->"
 _LONGEST_COMMENT = 60_000
@@ -25,8 +22,8 @@ def markdown_report(result: CheckResult, *, with_patches: bool = True) -> str:
     worst = next((severity.sign for severity in Severity if result.count(severity)), "✅")
     lines = [MARKER, f"### {'⚪' if result.unchecked else worst} Schema Sync: {totals(result)}", ""]
     rows = [
-        f"| {found.severity.sign} {title(found)} | {_code(f'{finding.path}:{finding.line}')} | {_code(place(found))} "
-        f"| {_text(message(found))} | {_text(hit(found))} |"
+        f"| {found.severity.sign} {found.type.heading} | {_code(f'{finding.path}:{finding.line}')} | "
+        f"{_code(place(found))} | {_text(message(found))} | {_text(hit(found))} |"
         for finding in sorted(result.findings, key=lambda each: each.discrepancy.severity.rank)
         for found in (finding.discrepancy,)
     ]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from ...nouns.discrepancy import DiscrepancyType, Severity
-from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...text import visible
+from ..run import CheckResult
 from .wording import message
-
-if TYPE_CHECKING:
-    from ..run import CheckResult
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -26,7 +23,7 @@ def sarif_report(result: CheckResult) -> str:
     rules = [
         {
             "id": str(kind),
-            "shortDescription": {"text": DISCREPANCY_NAMES[kind].rule},
+            "shortDescription": {"text": kind.rule},
             "defaultConfiguration": {"level": _LEVELS[kind.severity]},
         }
         for kind in kinds

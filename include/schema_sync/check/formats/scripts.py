@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...nouns.discrepancy import Severity
-
-if TYPE_CHECKING:
-    from ..run import CheckResult, Finding
+from ..run import CheckResult, Finding
 
 JSON_VERSION = 1
 _AS_FOUND = ("database", "schema", "table", "column", "declared", "actual", "suggestion")
@@ -23,9 +21,7 @@ def json_report(result: CheckResult) -> str:
             "warehouse": result.warehouse,
             "summary": {
                 "files": len(result.files),
-                "critical": result.count(Severity.CRITICAL),
-                "warning": result.count(Severity.WARNING),
-                "info": result.count(Severity.INFO),
+                **{str(severity): result.count(severity) for severity in Severity},
                 "ignored": result.ignored,
                 "known": result.known,
                 "unchecked": len(result.unchecked),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from ...nouns.discrepancy import Severity
 from ...text import visible
-from .wording import by_reason, files_against, hit, message, patch_title, place, title, totals
-
-if TYPE_CHECKING:
-    from ..run import CheckResult
+from ..run import CheckResult
+from .wording import by_reason, files_against, hit, message, patch_title, place, totals
 
 # ANSI's own sixteen colours, which every terminal shows as its user has set them.
 _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "alarm": "1;31"}
@@ -42,7 +40,7 @@ def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool 
         found = finding.discrepancy
         severity = styled(str(found.severity), _STYLES[found.severity])
         lines.append(f"  {visible(path, 500)}:{finding.line}: {severity} {found.type} {place(found)}")
-        lines.append(f"      {title(found)}: {message(found)}")
+        lines.append(f"      {found.type.heading}: {message(found)}")
         if hits := hit(found):
             lines.append(f"      Fails with it: {hits}")
     for text, paths in by_reason(result.unchecked).items():
@@ -54,8 +52,8 @@ def text_report(result: CheckResult, *, with_patches: bool = True, colour: bool 
     ]
     lines.append(styled(f"{files_against(result)}: {totals(result)}.", "bold"))
     for patch in result.patches if with_patches else ():
-        title_ = f"{patch_title(patch)}, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):"
-        lines += ["", styled(title_, "bold")]
+        title = f"{patch_title(patch)}, repairs {len(patch.fixes)} of the above (apply with `patch -p1`):"
+        lines += ["", styled(title, "bold")]
         for line in patch.diff.split("\n"):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             lines.append(styled(_visible_line(line), style))

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...nouns.discrepancy import Discrepancy, Severity
-from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import SuggestedPatch
 from ...text import counted, visible
-
-if TYPE_CHECKING:
-    from ..files import Note
-    from ..run import CheckResult
+from ..files import Note
+from ..run import CheckResult
 
 _MOST_NAMED = 5
-
-
-def title(found: Discrepancy) -> str:
-    return DISCREPANCY_NAMES[found.type].title
 
 
 def message(found: Discrepancy) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ...nouns.discrepancy import ChangeKind, Discrepancy, DiscrepancyType, Severity
-from ...nouns.discrepancy_names import DISCREPANCY_NAMES
 from ...nouns.report import OrganizationReport, UncheckedSource
 from ...text import counted
 from ..incidents import OpenProblem
@@ -58,7 +57,7 @@ def finding_line(found: Discrepancy, *, fixed: bool = False, since: str = "") ->
 def problem_line(problem: OpenProblem, sign: str) -> str:
     """A problem of which only the memory is left, in one line; escaped."""
     column = f" {name(problem.column)}" if problem.column is not None else ""
-    title = DISCREPANCY_NAMES[problem.type].title
+    title = problem.type.heading
     where = _bold(problem.dataset_name or problem.place)
     return f"{sign} {where} · {title[0].lower()}{title[1:]}{column} · since {date(problem.first_seen)}"
 
@@ -139,7 +138,7 @@ def _happened(found: Discrepancy, limit: int = _TYPE_LENGTH) -> str:
         if change.kind is ChangeKind.DROPPED:
             return f"{column} is gone{since}"
     texts = {key: name(getattr(found, key), limit) for key in ("schema", "table", "declared", "actual")}
-    return DISCREPANCY_NAMES[found.type].happened.format(column=column, **texts)
+    return found.type.happened.format(column=column, **texts)
 
 
 def _hit(found: Discrepancy) -> str:

@@ -134,7 +134,7 @@ def test_a_missing_driver_is_terminal_and_says_what_to_install(engine: str, monk
 )
 def test_a_uri_says_what_and_where(uri: str, type_: str, database: str, schema: str) -> None:
     place = place_from_uri(uri, None, SETTINGS)
-    assert (place.type, place.access.own_database, place.schema) == (type_, database, schema)
+    assert (place.access.dialect.name, place.access.own_database, place.schema) == (type_, database, schema)
 
 
 @pytest.mark.parametrize(
