@@ -2,9 +2,9 @@
 
 Run from the repository's root, each Soda in an environment of its own:
 
-    uv venv /tmp/soda3 && uv pip install --python /tmp/soda3 "soda-core-postgres==3.5.*" setuptools
-    uv venv /tmp/soda4 && uv pip install --python /tmp/soda4 "soda-postgres==4.*"
-    python -m benchmarks.bench_others /tmp/soda3/bin/python /tmp/soda4/bin/python [tables]
+    uv venv ../soda3 && uv pip install --python ../soda3 "soda-core-postgres==3.5.*" setuptools
+    uv venv ../soda4 && uv pip install --python ../soda4 "soda-postgres==4.*"
+    python -m benchmarks.bench_others ../soda3/bin/python ../soda4/bin/python [tables]
 
 Each asks that every column is there and of its type, through its Python interface (Soda 4 has no command for many
 contracts), twice in one process: the first time includes all that is imported, the second is the work alone. Far is a

@@ -108,3 +108,21 @@ def test_memory_that_cannot_be_read_is_none(world, acme):
         assert run.state == "success"
         assert changed(run) == {}
         assert run.differences("Acme") == [("missing_column", "amount")]
+
+
+def test_a_defect_while_a_patch_is_tried_costs_nobody_of_the_batch_its_report(world, acme):
+    _, change = acme
+    world.environment.setenv("SCHEMA_SYNC_MAX_MAPPED", "1")
+    world.customer("Another", TABLE, YML)
+    world.run(EVERYBODY, day=day(1))
+    change("ALTER TABLE orders RENAME amount TO gross")
+
+    def defect(*_):
+        raise RuntimeError("a defect of Schema Sync")
+
+    world.environment.setattr("include.schema_sync.repair.compiled.with_compiled_patches", defect)
+    run = world.run(EVERYBODY, day=day(2))
+    assert run.state == "success"
+    (patch,) = run.reports()["Acme"]["patches"]
+    assert patch["compiled"] is False
+    assert [each["type"] for each in run.reports()["Another"]["discrepancies"]] == ["undocumented_column"]

@@ -140,7 +140,13 @@ class DatasetYmlDiffOperator(BaseOperator):
             ]
             return introspect_organizations(organizations, edited, open_source, settings, ends=self._ends).snapshots
 
-        return with_compiled_patches(reports, snapshots, datasets, ask)
+        try:
+            return with_compiled_patches(reports, snapshots, datasets, ask)
+        except Exception:
+            if len(reports) == 1:
+                raise
+            self.log.exception("schema-sync patches: a defect of Schema Sync; they are offered as only read again")
+            return list(reports)
 
     def _charts(
         self, reports: Sequence[OrganizationReport], application: Connection, settings: Settings
