@@ -26,7 +26,7 @@ from .discrepancies import broken_view, invalid_yml, missing_schema, place_name,
 from .history import changes_of, with_change
 from .impact import Users
 from .proof import proof_differences, with_queries
-from .subjects import Subject, Targets, Unreached
+from .subjects import Subject, Target, Targets
 from .tables import KnownGroup, KnownTable
 
 _MOST_REASONS = 20  # of one data source
@@ -112,18 +112,18 @@ def _diff_source(
             continue
         if dataset.yml_hash != yml_hash:
             reasons[dataset_id] = f"dataset {dataset.name}: {CHANGED_MEANWHILE}"
-            targets.add((dataset.name,), Unreached(reasons[dataset_id]))
+            targets.add((dataset.name,), Target(None, unanswered=reasons[dataset_id]))
             continue
         if budget.is_over(dataset_id):
             reasons[dataset_id] = budget.unread[dataset_id]
-            targets.add((dataset.name,), Unreached(reasons[dataset_id]))
+            targets.add((dataset.name,), Target(None, unanswered=reasons[dataset_id]))
             continue
         try:
             definitions = read(dataset)
         except InvalidDatasetYml as error:
             report.add(invalid_yml(dataset, source, error))
             report.checked += 1
-            targets.add((dataset.name,), Unreached("its YML cannot be read", for_now=False))
+            targets.add((dataset.name,), Target(None, problem="its YML cannot be read"))
             continue
         placed[dataset_id] = [
             place(dataset, definition, own_database=source.own_database) for definition in definitions
@@ -196,20 +196,20 @@ def _subjects(
             placement = finder.found(placement)
             group = finder.groups.get(placement.group)
             needs = None
+            names = names_for_relationships(placement.definition, placement.dataset.name)
             if group is None or group.snapshot.error is not None:
                 why = "it was not asked for" if group is None else group.snapshot.error
-                where = place_name(placement.database, placement.schema)
+                where = place_name(placement)
                 reasons[dataset_id] = why if why and why == of_all else f"{where}: {why}"
             elif (needs := placement.needs(finder.dialect.name, finder.budget)) is None:
                 reasons[dataset_id] = finder.budget.unread[dataset_id]
             if group is None or needs is None:
-                names = names_for_relationships(placement.definition, placement.dataset.name)
-                finder.targets.add(names, Unreached(reasons[dataset_id]))
+                finder.targets.add(names, Target(None, unanswered=reasons[dataset_id]))
             else:
                 table, case_differs = group.find(placement.table)
                 subject = Subject(placement, group, needs, table, case_differs)
                 subjects.append(subject)
-                finder.targets.add(subject.names, subject)
+                finder.targets.add(names, subject)
     return subjects
 
 
@@ -235,7 +235,7 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
         if finder.budget.is_over(dataset_id):
             reasons[dataset_id] = finder.budget.unread[dataset_id]
             continue
-        for finding in chain(differences(subject, targets, dialect), proof_differences(subject, targets, dialect)):
+        for finding in chain(differences(subject, targets), proof_differences(subject, targets)):
             silence = subject.placement.definition.silence
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
@@ -274,9 +274,7 @@ def _tell_undocumented(
 
 def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:
     """As severe as the most demanding of its datasets wants it."""
-    names = sorted({subject.placement.dataset.name for subject in subjects})
-    missing = missing_schema(subjects[0].placement.dataset.organization_id, subjects[0].group.snapshot, names)
-    discrepancy = users.failing_with_schema(missing, subjects)
+    discrepancy = users.failing_with_schema(missing_schema(subjects), subjects)
     for subject in subjects:
         report.add(_weighed(discrepancy, subject))
 
