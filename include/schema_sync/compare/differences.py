@@ -200,5 +200,5 @@ def _renamed_to(table: KnownTable, need: Need) -> str | None:
         fits = verdict in (Verdict.MATCH, Verdict.COMPATIBLE)
         if column.readable and (fits or (verdict is Verdict.UNKNOWN and likeness is not Likeness.NUMBERED)):
             found.append(name)
-    name = only(found)
-    return name if name is not None and table.columns[name] in table.unclaimed else None
+    likely = only(found)
+    return likely if likely is not None and table.columns[likely] in table.unclaimed else None

@@ -11,7 +11,7 @@ from ..text import cut, without_full_stop
 from ..types.compare import Family, type_family
 from ..yml.definitions import Field, Relationship
 from .discrepancies import discrepancy
-from .subjects import Subject, Targets
+from .subjects import Subject, Targets, label_of
 from .tables import KnownTable
 
 # Families that a join compares as people expect. Text that stands for an identifier or an enum is one of them.
@@ -87,12 +87,14 @@ def with_queries(found: Discrepancy, subject: Subject, table: KnownTable | None)
     if outcomes is None or table is None or table is not subject.table:
         return found
     resolve = table.names.resolve
-    users = {need.by for need in subject.needs.columns if resolve(need.column).name == found.column}
+    users = {
+        need.by: label_of(need.item) for need in subject.needs.columns if resolve(need.column).name == found.column
+    }
     refused = sorted(user for user in users if user in outcomes and outcomes[user].outcome is Outcome.BROKEN)
     if refused:  # they, and who is built on them, are named in all messages by one rule (``impact.py``)
-        names = tuple(f"{kind} {name[1:-1]}" for kind, _, name in (user.partition(" ") for user in refused))
+        names = tuple(users[user] for user in refused)
         return replace(found, message=f"{found.message} Some of its queries no longer compile.", users=names)
-    if users.isdisjoint(outcomes):
+    if outcomes.keys().isdisjoint(users):
         return replace(found, message=f"{found.message} Its queries still compile.")
     return found
 
@@ -114,7 +116,7 @@ def _broken(subject: Subject, item: Field | Relationship, outcome: PartOutcome) 
         line=_line(item),
         subject_text=outcome.user,
     )
-    return replace(found, actual=outcome.words, users=(f"{item.kind} {item.name}",))
+    return replace(found, actual=outcome.words, users=(label_of(item),))
 
 
 def _key_mismatches(subject: Subject, relationship: Relationship, target: KnownTable | None) -> Iterator[Discrepancy]:

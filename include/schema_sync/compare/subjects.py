@@ -9,10 +9,16 @@ from typing import NamedTuple
 from ..needs.needs import Need, Needs, folded
 from ..needs.placement import MOST_TARGET_TABLES, Placement
 from ..needs.qualifiers import DatasetNames, first_part
+from ..yml.definitions import Field, Relationship
 from .tables import KnownGroup, KnownTable
 
 
-@dataclass(slots=True)
+def label_of(item: Field | Relationship) -> str:
+    """How findings list who fails: ``metric revenue``."""
+    return f"{item.kind} {item.name}"
+
+
+@dataclass(eq=False, slots=True)
 class Subject:
     """A definition with the group that it lives in, and the table that its name resolved to (or None)."""
 
