@@ -220,7 +220,7 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
                 table = users.table_of(finding)
-                remembered = with_change(with_queries(finding, subject, table), table, dialect)
+                remembered = with_change(with_queries(finding, subject, table), table)
                 report.add(users.failing_with(remembered, subject), subject, ignored=ignored)
             elif not ignored:
                 reasons.setdefault(dataset_id, finding.reason)
