@@ -31,7 +31,6 @@ _LONGEST_KEY = 60
 
 # No entry, each with the reason; by the piece that is looked for.
 NOT_FOR_PEOPLE = {
-    "a snapshot of an unknown kind of warehouse": "a defect's assertion",
     "each batch is a transaction: the connection must be in autoc": "a defect's assertion",
     "a row is locked across statements: the connection must not b": "a defect's assertion",
     "it is no query": "a saved chart that cannot be read is counted, not quoted",

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from ..nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Verdict
 from ..nouns.report import TableChanges
-from ..nouns.snapshot import Column, ColumnChange, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
+from ..nouns.snapshot import Column, ColumnChange, OrganizationSnapshot, Table
 from ..text import cut
 from ..types.compare import compare_types
-from ..warehouses.engine import Dialect
 from ..warehouses.names import NameIndex
 from .tables import KnownTable
 
@@ -39,31 +38,34 @@ def remember(now: OrganizationSnapshot, memories: Sequence[Memory]) -> Organizat
 
     :param memories: of earlier runs, newest first; none: nothing is remembered, and nothing said.
     """
-    known = [(memory.since, _groups(memory.snapshot)) for memory in memories]
+    known = [(memory.since, _tables(memory.snapshot)) for memory in memories]
 
     def with_changes(place: _Place, table: Table) -> Table:
-        for since, groups in known:
-            group = groups.get(place)
-            before = None if group is None else next((each for each in group.tables if each.name == table.name), None)
+        for since, places in known:
+            before = next((each for each in places.get(place, ()) if each.name == table.name), None)
             if before is not None and _is_comparable(before):
                 changes = _changes(before, table, since) if _is_comparable(table) else before.changes
                 return replace(table, changes=tuple(changes)[:_MOST_CHANGES]) if changes else table
         return table
 
-    def of_source(source: SourceSnapshot) -> SourceSnapshot:
-        groups = (
-            replace(group, tables=tuple(with_changes(_place(source, group), table) for table in group.tables))
-            for group in source.groups
-        )
-        return replace(source, groups=tuple(groups))
-
-    return replace(now, sources=tuple(map(of_source, now.sources))) if known else now
+    sources = []
+    for source in now.sources if known else ():
+        groups = []
+        for group in source.groups:
+            place = (source.data_source.id, group.database, group.schema)
+            groups.append(replace(group, tables=tuple(with_changes(place, table) for table in group.tables)))
+        sources.append(replace(source, groups=tuple(groups)))
+    return replace(now, sources=tuple(sources)) if known else now
 
 
 def is_remembered(now: OrganizationSnapshot, memories: Sequence[Memory]) -> bool:
     """True when looking at still earlier runs can tell no more: each place of this run was read in one of these."""
-    read = {place for memory in memories for place in _groups(memory.snapshot)}
-    return all(_place(source, group) in read for source in now.sources for group in source.groups)
+    read = {place for memory in memories for place in _tables(memory.snapshot)}
+    return all(
+        (source.data_source.id, group.database, group.schema) in read
+        for source in now.sources
+        for group in source.groups
+    )
 
 
 def changes_of(snapshot: OrganizationSnapshot) -> tuple[TableChanges, ...]:
@@ -78,13 +80,13 @@ def changes_of(snapshot: OrganizationSnapshot) -> tuple[TableChanges, ...]:
     return tuple(found[:_MOST_TABLES])
 
 
-def with_change(found: Discrepancy, table: KnownTable | None, dialect: Dialect) -> Discrepancy:
+def with_change(found: Discrepancy, table: KnownTable | None) -> Discrepancy:
     """The finding with what became of its column, and without a hint that this contradicts."""
     if table is None or not table.table.changes or found.column is None:
         return found
     by_name = {each.name: each for each in table.table.changes if each.kind is not ChangeKind.ADDED}
-    name = NameIndex(by_name, dialect.column_case, dialect.max_name_bytes).resolve(found.column).name
-    change = None if name is None else by_name[name]
+    names = NameIndex(by_name, table.dialect.column_case, table.dialect.max_name_bytes)
+    change = by_name.get(names.resolve(found.column).name or "")
     if change is None:
         return found
     told = Change(change.since, change.kind, None if change.to is None else cut(change.to))
@@ -98,7 +100,7 @@ def with_change(found: Discrepancy, table: KnownTable | None, dialect: Dialect) 
     if change.kind is ChangeKind.RENAMED and change.to in table.columns:
         # Of another sort now, an expression that compiled with it may compile no more: then there is no patch.
         now = table.columns[change.to].type
-        retyped = compare_types(dialect.name, now, change.was) is Verdict.MISMATCH
+        retyped = compare_types(table.dialect.name, now, change.was) is Verdict.MISMATCH
         if found.type is DiscrepancyType.CASE_MISMATCH:  # its ``actual`` is the name that is there
             return replace(found, changed=told, suggestion=None if retyped else told.to)
         return replace(found, changed=told, suggestion=told.to, actual=cut(now) if retyped else None)
@@ -112,60 +114,52 @@ def _changes(before: Table, now: Table, since: str) -> list[ColumnChange]:
     whole = not came and not before.more and not now.more
     numbers = _names_by_number(before, now)
     found = [
-        *_of_kept(old, new, numbers, since),
-        *_of_lost(old, new, numbers, ChangeKind.DROPPED if whole else ChangeKind.GONE, since),
+        *_of_known(old, new, numbers, ChangeKind.DROPPED if whole else ChangeKind.GONE, since),
         *(ColumnChange(name, ChangeKind.ADDED, since) for name in came if not before.more),
     ]
     fresh = {each.name for each in found}
-    renamed_to = {each.to: each for each in found if each.kind is ChangeKind.RENAMED}
-    carried = [
-        kept
-        for each in before.changes
-        if each.name not in fresh and (kept := _carried(each, new, found, numbers)) is not None
+    carried = (_carried(each, new, found, numbers) for each in before.changes if each.name not in fresh)
+    known = [*found, *(each for each in carried if each is not None)]
+    renamed_to = {each.to for each in found if each.kind is ChangeKind.RENAMED}
+    lost = [each for each in known if each.kind is ChangeKind.GONE]
+    # An addition is news once; it is kept for as long as it may be what a lost column became.
+    added = [
+        each
+        for each in known
+        if each.kind is ChangeKind.ADDED
+        and each.name not in renamed_to
+        and (each.name in fresh or any(_came_after(each, other) for other in lost))
     ]
-    added = [each for each in (*found, *carried) if each.kind is ChangeKind.ADDED]
-    lost = [each for each in (*found, *carried) if each.kind is ChangeKind.GONE]
-    return [
-        *(each for each in (*found, *carried) if each.kind is not ChangeKind.ADDED),
-        # An addition is news once; it is kept for as long as it may be what a lost column became.
-        *(
-            each
-            for each in added
-            if each.name not in renamed_to and (each.name in fresh or any(_came_after(each, other) for other in lost))
-        ),
-    ]
+    return [*(each for each in known if each.kind is not ChangeKind.ADDED), *added]
 
 
-def _of_kept(
-    old: Mapping[str, Column], new: Mapping[str, Column], numbers: Mapping[int, str] | None, since: str
-) -> Iterator[ColumnChange]:
-    """Names that are still there: of another type, or, where columns exchanged their names, another column's."""
-    for name, column in old.items():
-        if name not in new:
-            continue
-        if numbers is not None and column.identity is not None and numbers.get(column.identity, name) != name:
-            yield ColumnChange(name, ChangeKind.RENAMED, since, column.type, numbers[column.identity])
-        elif column.type != new[name].type:
-            yield ColumnChange(name, ChangeKind.RETYPED, since, column.type, new[name].type)
-
-
-def _of_lost(
+def _of_known(
     old: Mapping[str, Column],
     new: Mapping[str, Column],
     numbers: Mapping[int, str] | None,
     otherwise: ChangeKind,
     since: str,
 ) -> Iterator[ColumnChange]:
-    kept = numbers is not None and all(old[name].identity == new[name].identity for name in old if name in new)
+    """What became of each old column: first of those whose names are still there, then of the others.
+
+    :param otherwise: what a column is whose number tells nothing.
+    """
+    kept = [name for name in old if name in new]
+    same = numbers is not None and all(old[name].identity == new[name].identity for name in kept)
+    for name in kept:
+        number, was = old[name].identity, old[name].type
+        to = None if numbers is None or number is None else numbers.get(number)
+        if to not in (None, name):  # columns that exchanged their names
+            yield ColumnChange(name, ChangeKind.RENAMED, since, was, to)
+        elif was != new[name].type:
+            yield ColumnChange(name, ChangeKind.RETYPED, since, was, new[name].type)
     for name, column in old.items():
-        if name in new:
-            continue
-        if numbers is None or not kept or column.identity is None:
-            yield ColumnChange(name, otherwise, since, column.type)
-        elif (to := numbers.get(column.identity)) is not None:
-            yield ColumnChange(name, ChangeKind.RENAMED, since, column.type, to)
-        else:
-            yield ColumnChange(name, ChangeKind.DROPPED, since, column.type)
+        if name not in new:
+            to, kind = None, otherwise
+            if numbers is not None and same and column.identity is not None:
+                to = numbers.get(column.identity)
+                kind = ChangeKind.DROPPED if to is None else ChangeKind.RENAMED
+            yield ColumnChange(name, kind, since, column.type, to)
 
 
 def _names_by_number(before: Table, now: Table) -> Mapping[int, str] | None:
@@ -204,19 +198,15 @@ def _is_comparable(table: Table) -> bool:
     return table.readable and table.broken is None and bool(table.columns)
 
 
-def _groups(snapshot: OrganizationSnapshot) -> Mapping[_Place, GroupSnapshot]:
+def _tables(snapshot: OrganizationSnapshot) -> Mapping[_Place, Sequence[Table]]:
     """What was read."""
     return {
-        _place(source, group): group
+        (source.data_source.id, group.database, group.schema): group.tables
         for source in snapshot.sources
         if source.error is None
         for group in source.groups
         if group.error is None
     }
-
-
-def _place(source: SourceSnapshot, group: GroupSnapshot) -> _Place:
-    return (source.data_source.id, group.database, group.schema)
 
 
 def words(
@@ -228,16 +218,14 @@ def words(
 
     :param name, type_: how columns' names and types are written; as they are they are cut, not escaped.
     """
-    said = []
-    for each in changes:
-        column = name(each.name)
-        said.append(
-            {
-                ChangeKind.ADDED: f"{column} is new",
-                ChangeKind.GONE: f"{column} is gone",
-                ChangeKind.DROPPED: f"{column} was dropped",
-                ChangeKind.RENAMED: f"{column} was renamed to {name(each.to or '')}",
-                ChangeKind.RETYPED: f"{column} was {type_(each.was or '')}, now {type_(each.to or '')}",
-            }[each.kind]
-        )
-    return "; ".join(said)
+    said = {
+        ChangeKind.ADDED: "{0} is new",
+        ChangeKind.GONE: "{0} is gone",
+        ChangeKind.DROPPED: "{0} was dropped",
+        ChangeKind.RENAMED: "{0} was renamed to {1}",
+        ChangeKind.RETYPED: "{0} was {2}, now {3}",
+    }
+    return "; ".join(
+        said[each.kind].format(name(each.name), name(each.to or ""), type_(each.was), type_(each.to or ""))
+        for each in changes
+    )

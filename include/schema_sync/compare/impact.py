@@ -13,13 +13,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from ..needs.needs import Need
+from ..needs.needs import Need, folded
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..text import cut
 from ..warehouses.engine import Dialect
-from ..warehouses.names import NameCase, fold, unquote
-from ..yml.definitions import FieldKind
-from .subjects import Subject, Targets
+from ..warehouses.names import NameCase, fold
+from ..yml.definitions import FieldKind, Relationship
+from .subjects import Subject, Targets, label_of
 from .tables import KnownTable
 
 MOST_USERS = 100  # named in one finding; its message counts all
@@ -38,10 +38,9 @@ _OF_COLUMN = frozenset(
 
 
 class _User(NamedTuple):
-    """A field or relationship. :ivar number: of its definition."""
+    """A field or relationship of a definition. :ivar name: with its kind: ``metric revenue``."""
 
-    number: int
-    kind: str
+    subject: Subject
     name: str
 
 
@@ -54,7 +53,6 @@ class Users:
 
     def __init__(self, subjects: Sequence[Subject], targets: Targets, dialect: Dialect) -> None:
         self._subjects = subjects
-        self._numbers = {id(subject): number for number, subject in enumerate(subjects)}
         self._targets = targets
         self._dialect = dialect
         self._closures: dict[frozenset[Hashable], list[_User]] = {}
@@ -71,7 +69,7 @@ class Users:
         """
         seeds = frozenset(self._seeds(discrepancy, subject))
         # Several definitions of one dataset tell the same finding: it belongs to the one that is about the table.
-        owner = self._owners.get((subject.placement.dataset.id, id(self.table_of(discrepancy))), subject)
+        owner = self._owners.get((subject.placement.dataset.id, self.table_of(discrepancy)), subject)
         return self._told(discrepancy, seeds, [subject], owner) if seeds else discrepancy
 
     def failing_with_schema(self, discrepancy: Discrepancy, subjects: Sequence[Subject]) -> Discrepancy:
@@ -83,28 +81,23 @@ class Users:
         return self._tables.get((discrepancy.database, discrepancy.schema, discrepancy.table))
 
     def _seeds(self, discrepancy: Discrepancy, subject: Subject) -> Iterator[Hashable]:
-        for user in discrepancy.users:
-            kind, _, name = user.partition(" ")
-            yield self._user(subject, kind, name)
-        if discrepancy.users:
-            return
         table = self.table_of(discrepancy)
-        if discrepancy.column is not None and discrepancy.type in _OF_COLUMN and table is not None:
+        if discrepancy.users:
+            yield from (_User(subject, name) for name in discrepancy.users)
+        elif discrepancy.column is not None and discrepancy.type in _OF_COLUMN and table is not None:
             yield self._column(table, discrepancy.column)
         elif discrepancy.column is None and discrepancy.type in _OF_TABLE:
             yield self._table(subject)
 
     @cached_property
-    def _owners(self) -> dict[tuple[str, int], Subject]:
-        return {(each.placement.dataset.id, id(each.table)): each for each in reversed(self._subjects) if each.table}
+    def _owners(self) -> dict[tuple[str, KnownTable | None], Subject]:
+        return {(each.placement.dataset.id, each.table): each for each in reversed(self._subjects) if each.table}
 
     @cached_property
     def _tables(self) -> dict[tuple[str | None, str, str | None], KnownTable]:
         """As discrepancies name them."""
-        places = ((each.placement, each.table) for each in self._subjects if each.table is not None)
-        return {
-            (at.database and cut(at.database), cut(at.schema), cut(table.table.name)): table for at, table in places
-        }
+        tables = (each.table for each in self._subjects if each.table is not None)
+        return {(at.database and cut(at.database), cut(at.schema), cut(at.table.name)): at for at in tables}
 
     def _told(
         self, discrepancy: Discrepancy, seeds: frozenset[Hashable], near: Iterable[Subject], reader: Subject | None
@@ -116,15 +109,12 @@ class Users:
             self._closures[seeds] = [user for each in components.values() for user in self._failing(seeds, each)]
         failing = self._closures[seeds]
         self._left -= len(failing)
-        own = -1 if reader is None else self._numbers[id(reader)]
-        ordered = sorted(failing, key=lambda user: (user.number != own, _rank(user.kind), user.name))
-        labels = list(dict.fromkeys(self._label(user, own) for user in ordered))
-        sentence = breaks(labels, but=discrepancy.message)
-        return replace(
-            discrepancy,
-            users=tuple(labels[:MOST_USERS]),
-            message=f"{discrepancy.message} {sentence}" if sentence else discrepancy.message,
-        )
+        labels: dict[str, None] = {}
+        for user in sorted(failing, key=lambda user: (user.subject is not reader, _rank(user.name), user.name)):
+            of = "" if user.subject is reader else f" of {user.subject.placement.definition.name}"
+            labels[cut(f"{user.name}{of}")] = None
+        message = f"{discrepancy.message} {breaks(list(labels), but=discrepancy.message)}".rstrip(" ")
+        return replace(discrepancy, users=tuple(labels)[:MOST_USERS], message=message)
 
     def _failing(self, seeds: frozenset[Hashable], component: Sequence[Subject]) -> Iterator[_User]:
         if id(component) not in self._graphs:
@@ -174,21 +164,19 @@ class Users:
         dependents: dict[Hashable, list[_User]] = defaultdict(list)
         provides: dict[_User, list[Hashable]] = defaultdict(list)
         for subject in component:
-            users: dict[str, _User] = {}
+            users: dict[_User, None] = {}
             for field in subject.placement.definition.fields:
                 if field.expr is not None or field.kind.is_of_columns:
-                    user = users[f"{field.kind} `{field.name}`"] = self._user(subject, str(field.kind), field.name)
+                    users[user := _User(subject, label_of(field))] = None
                     provides[user].append(_field(subject, field.name))
             for relationship in subject.placement.definition.relationships:
-                user = self._user(subject, relationship.kind, relationship.name)
-                users[f"{relationship.kind} `{relationship.name}`"] = user
-                provides[user].append(_join(subject, relationship.target))
+                users[user := _User(subject, label_of(relationship))] = None
+                provides[user].append(("join", subject, relationship.target))
                 if (far := self._table_meant(relationship.target)) is not None:
                     dependents[far].append(user)
-            for user in users.values():
-                dependents[self._table(subject)].append(user)
+            dependents[self._table(subject)] += users
             for need, resources in self._needed(subject):
-                if (by := users.get(need.by)) is not None:
+                if (by := _User(subject, label_of(need.item))) in users:
                     for resource in resources:
                         if resource not in provides[by]:
                             dependents[resource].append(by)
@@ -206,7 +194,7 @@ class Users:
         for word, needs in subject.needs.on_targets.items():
             target = self._targets.of(word)
             for need in needs:
-                resources: list[Hashable] = [] if _is_of_join(need) else [_join(subject, word)]
+                resources: list[Hashable] = [] if isinstance(need.item, Relationship) else [("join", subject, word)]
                 if target.table is not None:
                     resources.append(self._meant(need, target.table, target.owner_of(need.column)))
                 yield need, resources
@@ -220,24 +208,17 @@ class Users:
     def _column(self, table: KnownTable, name: str) -> Hashable:
         resolution = table.names.resolve(name)
         if resolution.name is not None and not resolution.case_differs:
-            return ("column", id(table), resolution.name)
-        folded = fold(name, self._dialect.column_case, self._dialect.max_name_bytes)
-        insensitive = self._dialect.column_case is NameCase.INSENSITIVE
-        return ("no column", id(table), cut(folded.casefold() if insensitive else folded))
+            return ("column", table, resolution.name)
+        return ("no column", table, cut(self._folded(name, self._dialect.column_case)))
 
     def _table(self, subject: Subject) -> Hashable:
         if subject.table is not None:
-            return ("table", id(subject.table))
-        folded = fold(subject.placement.table, self._dialect.table_case, self._dialect.max_name_bytes)
-        insensitive = self._dialect.table_case is NameCase.INSENSITIVE
-        return ("no table", id(subject.group), folded.casefold() if insensitive else folded)
+            return subject.table
+        return ("no table", subject.group, self._folded(subject.placement.table, self._dialect.table_case))
 
-    def _user(self, subject: Subject, kind: str, name: str) -> _User:
-        return _User(self._numbers[id(subject)], kind, name)
-
-    def _label(self, user: _User, reader: int) -> str:
-        of = "" if user.number == reader else f" of {self._subjects[user.number].placement.definition.name}"
-        return cut(f"{user.kind} {user.name}{of}")
+    def _folded(self, name: str, case: NameCase) -> str:
+        text = fold(name, case, self._dialect.max_name_bytes)
+        return text.casefold() if case is NameCase.INSENSITIVE else text
 
     def _table_meant(self, word: str) -> Hashable | None:
         """The one table that a relationship's word stands for, there or not; None where nobody can tell."""
@@ -268,17 +249,9 @@ def breaks(users: Sequence[str], *, but: str = "") -> str:
     return f"It breaks {'; '.join(parts)}."
 
 
-def _rank(kind: str) -> int:
-    return _KINDS.index(kind)
+def _rank(user: str) -> int:
+    return _KINDS.index(user.partition(" ")[0])
 
 
 def _field(subject: Subject, name: str) -> Hashable:
-    return ("field", id(subject), unquote(name)[0].casefold())
-
-
-def _join(subject: Subject, target: str) -> Hashable:
-    return ("join", id(subject), target)
-
-
-def _is_of_join(need: Need) -> bool:
-    return need.by.startswith(("relationship ", "entity "))
+    return ("field", subject, folded(name))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
 
 from ..warehouses.names import unquote
 
@@ -22,11 +21,6 @@ class Likeness(Enum):
     SPELLING = 1  # letter case and separators alone: the only one that is certain
     WORD = 2  # plural, one typo, an added unit or suffix
     NUMBERED = 3  # `stall_no` of `stall`: only where the type says so too
-
-
-class Alike(NamedTuple):
-    name: str
-    likeness: Likeness
 
 
 def same_spelling(one: str, other: str) -> bool:
@@ -46,16 +40,23 @@ class Names:
             for key in {_initials(words), _initials(words[:-1])}:
                 self._nearby.setdefault(key, []).append((name, words))
 
-    def like(self, wanted: str) -> list[Alike]:
+    def like(self, wanted: str) -> dict[str, Likeness]:
         words = _words(unquote(wanted)[0])
         if not words:
-            return []
-        same = [Alike(name, Likeness.SPELLING) for name in self._spelled.get(_bare(words), ())]
-        return same or [
-            Alike(name, likeness)
-            for name, other in self._nearby.get(_initials(words), ())
-            if (likeness := _likeness(words, other)) is not None
-        ]
+            return {}
+        nearby = self._nearby.get(_initials(words), ())
+        return dict.fromkeys(self._spelled.get(_bare(words), ()), Likeness.SPELLING) or {
+            name: likeness for name, other in nearby if (likeness := _likeness(words, other)) is not None
+        }
+
+
+def closest_name(wanted: str, candidates: Names) -> str | None:
+    """The candidate that is plainly the wanted name, if exactly one is."""
+    return only([name for name, how in candidates.like(wanted).items() if how is not Likeness.NUMBERED])
+
+
+def only(found: list[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
 
 
 # A sign such as % or # is a word: it says what the number is.

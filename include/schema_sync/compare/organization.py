@@ -5,11 +5,11 @@ Nothing here asks a server anything: what the snapshot does not know is *uncheck
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from ..errors import InvalidDatasetYml, TerminalError
+from ..errors import InvalidDatasetYml
 from ..needs.budget import ReadingBudget
 from ..needs.placement import Placement, place
 from ..needs.qualifiers import names_for_relationships
@@ -26,7 +26,7 @@ from .discrepancies import broken_view, invalid_yml, missing_schema, place_name,
 from .history import changes_of, with_change
 from .impact import Users
 from .proof import proof_differences, with_queries
-from .subjects import Subject, Targets, Unreached
+from .subjects import Subject, Target, Targets
 from .tables import KnownGroup, KnownTable
 
 _MOST_REASONS = 20  # of one data source
@@ -53,24 +53,21 @@ def diff_organization(
     budget = budget or ReadingBudget()
     for source in snapshot.sources:
         _diff_source(source, now, report, budget, read)
-    discrepancies = sorted(report.found.values(), key=lambda discrepancy: discrepancy.sort_key)
+    ignored = [each for fingerprint, each in report.silenced.items() if fingerprint not in report.found]
+    timings = [
+        SourceTiming(source.data_source.id, source.data_source.name, source.elapsed_ms)
+        for source in snapshot.sources
+        if source.datasets
+    ]
     return OrganizationReport(
         organization_id=snapshot.organization_id,
         organization_name=snapshot.organization_name,
         datasets_checked=report.checked,
         datasets_unchecked=sum(source.datasets for source in report.unchecked),
-        discrepancies=tuple(discrepancies),
+        discrepancies=tuple(sorted(report.found.values(), key=lambda each: each.sort_key)),
         unchecked=tuple(report.unchecked),
-        ignored=tuple(sorted(report.ignored, key=lambda discrepancy: discrepancy.sort_key)),
-        slowest_source=max(
-            (
-                SourceTiming(source.data_source.id, source.data_source.name, source.elapsed_ms)
-                for source in snapshot.sources
-                if source.datasets
-            ),
-            key=lambda timing: timing.elapsed_ms,
-            default=None,
-        ),
+        ignored=tuple(sorted(ignored, key=lambda each: each.sort_key)),
+        slowest_source=max(timings, key=lambda timing: timing.elapsed_ms, default=None),
         changes=changes_of(snapshot),
     )
 
@@ -87,16 +84,15 @@ class _Report:
     unchecked: list[UncheckedSource] = field(default_factory=list)
     checked: int = 0
 
-    def add(self, discrepancy: Discrepancy, *, ignored: bool = False) -> None:
+    def add(self, found: Discrepancy, *subjects: Subject, ignored: bool = False) -> None:
+        """:param subjects: the definitions it is about: it is as severe as the most demanding of them wants it."""
         known = self.silenced if ignored else self.found
-        first = known.setdefault(discrepancy.fingerprint, discrepancy)
-        if discrepancy.severity.rank < first.severity.rank:
-            known[discrepancy.fingerprint] = discrepancy
-
-    @property
-    def ignored(self) -> list[Discrepancy]:
-        """What nobody wants to be told."""
-        return [each for fingerprint, each in self.silenced.items() if fingerprint not in self.found]
+        fingerprint = found.fingerprint
+        for subject in subjects:
+            weighed = replace(found, own_severity=subject.placement.definition.silence.severity_of(found.type))
+            first = known.setdefault(fingerprint, weighed)
+            if weighed.severity.rank < first.severity.rank:
+                known[fingerprint] = weighed
 
 
 def _diff_source(
@@ -110,56 +106,40 @@ def _diff_source(
         dataset = now.get(dataset_id)
         if dataset is None:
             continue
-        if dataset.yml_hash != yml_hash:
-            reasons[dataset_id] = f"dataset {dataset.name}: {CHANGED_MEANWHILE}"
-            targets.add((dataset.name,), Unreached(reasons[dataset_id]))
-            continue
-        if budget.is_over(dataset_id):
-            reasons[dataset_id] = budget.unread[dataset_id]
-            targets.add((dataset.name,), Unreached(reasons[dataset_id]))
-            continue
         try:
-            definitions = read(dataset)
+            if dataset.yml_hash != yml_hash:
+                reasons[dataset_id] = f"dataset {dataset.name}: {CHANGED_MEANWHILE}"
+            elif budget.is_over(dataset_id):
+                reasons[dataset_id] = budget.unread[dataset_id]
+            else:
+                placed[dataset_id] = [place(dataset, each, own_database=source.own_database) for each in read(dataset)]
         except InvalidDatasetYml as error:
-            report.add(invalid_yml(dataset, source, error))
+            invalid = invalid_yml(dataset, source, error)
+            report.found[invalid.fingerprint] = invalid
             report.checked += 1
-            targets.add((dataset.name,), Unreached("its YML cannot be read", for_now=False))
-            continue
-        placed[dataset_id] = [
-            place(dataset, definition, own_database=source.own_database) for definition in definitions
-        ]
+            targets.add((dataset.name,), Target(None, problem="its YML cannot be read"))
+        if dataset_id in reasons:
+            targets.add((dataset.name,), Target(None, unanswered=reasons[dataset_id]))
     if source.error is not None:
         reasons.update(dict.fromkeys(placed, source.error))
     elif placed:
-        dialect = _dialect(source)
+        dialect = dialect_for(source.data_source.type)
         groups = {(group.database, group.schema): KnownGroup(group, dialect) for group in source.groups}
         finder = _Finder(groups, dialect, targets, budget)
-        subjects = _subjects(placed, finder, reasons)
-        _compare(subjects, finder, report, reasons)
-    report.checked += sum(1 for dataset_id in placed if dataset_id not in reasons)
+        _compare(_subjects(placed, finder, reasons), finder, report, reasons)
+    report.checked += len(placed.keys() - reasons)
     if reasons:
+        different = sorted(set(reasons.values()))
+        more = f"; and {len(different) - _MOST_REASONS} more reasons" if len(different) > _MOST_REASONS else ""
         report.unchecked.append(
             UncheckedSource(
                 data_source_id=source.data_source.id,
                 data_source_name=source.data_source.name,
                 datasets=len(reasons),
-                error=_joined(reasons.values()),
+                error="; ".join(different[:_MOST_REASONS]) + more,
                 dataset_ids=tuple(sorted(reasons)),
             )
         )
-
-
-def _joined(reasons: Iterable[str]) -> str:
-    different = sorted(set(reasons))
-    more = f"; and {len(different) - _MOST_REASONS} more reasons" if len(different) > _MOST_REASONS else ""
-    return "; ".join(different[:_MOST_REASONS]) + more
-
-
-def _dialect(source: SourceSnapshot) -> Dialect:
-    try:
-        return dialect_for(source.data_source.type)
-    except TerminalError as error:  # introspection reports this as the source's error, so groups cannot exist
-        raise AssertionError(f"a snapshot of an unknown kind of warehouse: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,20 +176,20 @@ def _subjects(
             placement = finder.found(placement)
             group = finder.groups.get(placement.group)
             needs = None
+            names = names_for_relationships(placement.definition, placement.dataset.name)
             if group is None or group.snapshot.error is not None:
                 why = "it was not asked for" if group is None else group.snapshot.error
-                where = place_name(placement.database, placement.schema)
+                where = place_name(placement)
                 reasons[dataset_id] = why if why and why == of_all else f"{where}: {why}"
             elif (needs := placement.needs(finder.dialect.name, finder.budget)) is None:
                 reasons[dataset_id] = finder.budget.unread[dataset_id]
             if group is None or needs is None:
-                names = names_for_relationships(placement.definition, placement.dataset.name)
-                finder.targets.add(names, Unreached(reasons[dataset_id]))
+                finder.targets.add(names, Target(None, unanswered=reasons[dataset_id]))
             else:
                 table, case_differs = group.find(placement.table)
                 subject = Subject(placement, group, needs, table, case_differs)
                 subjects.append(subject)
-                finder.targets.add(subject.names, subject)
+                finder.targets.add(names, subject)
     return subjects
 
 
@@ -219,71 +199,53 @@ def _compare(subjects: Sequence[Subject], finder: _Finder, report: _Report, reas
     :param reasons: {dataset id: why it is unchecked}; what could not be confirmed is added.
     """
     dialect, targets = finder.dialect, finder.targets
-    without_schema: dict[int, list[Subject]] = {}
+    without_schema: dict[KnownGroup, list[Subject]] = {}
     for subject in subjects:
         _claim(subject, targets)
         if not subject.group.snapshot.exists:
-            without_schema.setdefault(id(subject.group), []).append(subject)
+            without_schema.setdefault(subject.group, []).append(subject)
     users = Users(subjects, targets, dialect)
     for own in without_schema.values():
-        _tell_missing_schema(own, users, report)
-    documented_by: dict[int, tuple[KnownTable, list[Subject]]] = {}
+        report.add(users.failing_with_schema(missing_schema(own), own), *own)
+    documented_by: dict[KnownTable, list[Subject]] = {}
     for subject in subjects:
         dataset_id = subject.placement.dataset.id
+        silence = subject.placement.definition.silence
         if not subject.group.snapshot.exists:
             continue
         if finder.budget.is_over(dataset_id):
             reasons[dataset_id] = finder.budget.unread[dataset_id]
             continue
-        for finding in chain(differences(subject, targets, dialect), proof_differences(subject, targets, dialect)):
-            silence = subject.placement.definition.silence
+        for finding in chain(differences(subject, targets), proof_differences(subject, targets)):
             ignored = finding.column is not None and silence.ignores(finding.column, dialect.column_case)
             if isinstance(finding, Discrepancy):
                 table = users.table_of(finding)
-                remembered = with_change(with_queries(finding, subject, table), table, dialect)
-                report.add(_weighed(users.failing_with(remembered, subject), subject), ignored=ignored)
+                remembered = with_change(with_queries(finding, subject, table), table)
+                report.add(users.failing_with(remembered, subject), subject, ignored=ignored)
             elif not ignored:
                 reasons.setdefault(dataset_id, finding.reason)
         if subject.table is not None and subject.table.table.readable:
-            documented_by.setdefault(id(subject.table), (subject.table, []))[1].append(subject)
-    for table, own in documented_by.values():
+            documented_by.setdefault(subject.table, []).append(subject)
+    for table, own in documented_by.items():
         teller = min(own, key=lambda subject: subject.placement.dataset.id)
-        if table.table.broken is not None:  # as severe as the most demanding of its datasets wants it
-            broken = users.failing_with(broken_view(teller, table), teller)
-            for subject in own:
-                report.add(_weighed(broken, subject))
-            continue
-        _tell_undocumented(table, own, teller, dialect, report)
+        if table.table.broken is not None:
+            report.add(users.failing_with(broken_view(teller, table), teller), *own)
+        else:
+            _tell_undocumented(table, own, teller, report)
 
 
-def _tell_undocumented(
-    table: KnownTable, own: Sequence[Subject], teller: Subject, dialect: Dialect, report: _Report
-) -> None:
+def _tell_undocumented(table: KnownTable, own: Sequence[Subject], teller: Subject, report: _Report) -> None:
     """About the table, so whoever describes it may silence it."""
     silences = {subject.placement.definition.silence for subject in own}
     told: list[Column] = []
     silenced: list[Column] = []
     for column in table.find_unclaimed():
-        is_silenced = any(silence.ignores(column.name, dialect.column_case) for silence in silences)
+        is_silenced = any(silence.ignores(column.name, table.dialect.column_case) for silence in silences)
         (silenced if is_silenced else told).append(column)
     if told:
-        report.add(_weighed(undocumented(teller, table, told, table.table.more), teller))
+        report.add(undocumented(teller, table, told, table.table.more), teller)
     if silenced:
-        report.add(_weighed(undocumented(teller, table, silenced), teller), ignored=True)
-
-
-def _tell_missing_schema(subjects: Sequence[Subject], users: Users, report: _Report) -> None:
-    """As severe as the most demanding of its datasets wants it."""
-    names = sorted({subject.placement.dataset.name for subject in subjects})
-    missing = missing_schema(subjects[0].placement.dataset.organization_id, subjects[0].group.snapshot, names)
-    discrepancy = users.failing_with_schema(missing, subjects)
-    for subject in subjects:
-        report.add(_weighed(discrepancy, subject))
-
-
-def _weighed(discrepancy: Discrepancy, subject: Subject) -> Discrepancy:
-    severity = subject.placement.definition.silence.severity_of(discrepancy.type)
-    return discrepancy if severity is None else replace(discrepancy, own_severity=severity)
+        report.add(undocumented(teller, table, silenced), teller, ignored=True)
 
 
 def _claim(subject: Subject, targets: Targets) -> None:
@@ -291,18 +253,14 @@ def _claim(subject: Subject, targets: Targets) -> None:
     for word, needs in subject.needs.on_targets.items():
         if table := targets.of(word).table:
             table.documented.extend(name for need in needs if (name := table.names.resolve(need.column).name))
-    if subject.table is None:
+    table = subject.table
+    if table is None:
         return
     on_targets = (need for needs in subject.needs.on_targets.values() for need in needs)
-    for need in subject.needs.columns:
-        if name := subject.table.names.resolve(need.column).name:
-            subject.table.documented.append(name)
+    own = [table.names.resolve(need.column).name for need in subject.needs.columns]
     for need in (*subject.needs.columns, *subject.needs.unplaced, *on_targets):
         if need.qualifier is not None:
-            if root := subject.root_column(need):
-                subject.table.documented.append(root)
-            nested = f"{need.qualifier}.{need.column}"
-            if name := subject.table.names.resolve(nested).name:
-                subject.table.documented.append(name)
+            own += subject.root_column(need), table.names.resolve(f"{need.qualifier}.{need.column}").name
+    table.documented.extend(filter(None, own))
     for item in subject.needs.unread:
-        subject.table.mentioned |= words_of(item.expression)
+        table.mentioned |= words_of(item.expression)

@@ -7,13 +7,11 @@ from dataclasses import replace
 
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType
 from ..nouns.proof import NOBODY_KNOWS, Outcome, PartOutcome
-from ..nouns.snapshot import Column
 from ..text import cut, without_full_stop
 from ..types.compare import Family, type_family
-from ..warehouses.engine import Dialect
 from ..yml.definitions import Field, Relationship
 from .discrepancies import discrepancy
-from .subjects import Subject, Targets
+from .subjects import Subject, Targets, label_of
 from .tables import KnownTable
 
 # Families that a join compares as people expect. Text that stands for an identifier or an enum is one of them.
@@ -24,7 +22,7 @@ _KINDS = {
 }
 
 
-def proof_differences(subject: Subject, targets: Targets, dialect: Dialect) -> Iterator[Discrepancy]:
+def proof_differences(subject: Subject, targets: Targets) -> Iterator[Discrepancy]:
     """What of a definition does not compile although every name is there, and keys of different families."""
     outcomes = outcomes_of(subject)
     if outcomes is None:
@@ -45,7 +43,7 @@ def proof_differences(subject: Subject, targets: Targets, dialect: Dialect) -> I
         outcome = outcomes.get(user)
         if outcome is None:
             if isinstance(item, Relationship):
-                yield from _key_mismatches(subject, item, targets, dialect)
+                yield from _key_mismatches(subject, item, targets.of(item.target).table)
         elif outcome.outcome is Outcome.BROKEN:
             if isinstance(item, Relationship) or (user, outcome.words) not in of_joins:
                 yield _broken(subject, item, outcome)
@@ -89,12 +87,14 @@ def with_queries(found: Discrepancy, subject: Subject, table: KnownTable | None)
     if outcomes is None or table is None or table is not subject.table:
         return found
     resolve = table.names.resolve
-    users = {need.by for need in subject.needs.columns if resolve(need.column).name == found.column}
+    users = {
+        need.by: label_of(need.item) for need in subject.needs.columns if resolve(need.column).name == found.column
+    }
     refused = sorted(user for user in users if user in outcomes and outcomes[user].outcome is Outcome.BROKEN)
     if refused:  # they, and who is built on them, are named in all messages by one rule (``impact.py``)
-        names = tuple(f"{kind} {name[1:-1]}" for kind, _, name in (user.partition(" ") for user in refused))
+        names = tuple(users[user] for user in refused)
         return replace(found, message=f"{found.message} Some of its queries no longer compile.", users=names)
-    if users.isdisjoint(outcomes):
+    if outcomes.keys().isdisjoint(users):
         return replace(found, message=f"{found.message} Its queries still compile.")
     return found
 
@@ -110,19 +110,16 @@ def _broken(subject: Subject, item: Field | Relationship, outcome: PartOutcome) 
         subject,
         DiscrepancyType.BROKEN_RELATIONSHIP if of_join else DiscrepancyType.BROKEN_EXPRESSION,
         message=f"The warehouse refuses to compile {cut(outcome.user)}: {without_full_stop(outcome.words)}.",
-        table=None if subject.table is None else subject.table.table.name,
+        table=subject.table,
         column=column or None,
         declared=_declared(item),
         line=_line(item),
         subject_text=outcome.user,
     )
-    return replace(found, actual=outcome.words, users=(f"{item.kind} {item.name}",))
+    return replace(found, actual=outcome.words, users=(label_of(item),))
 
 
-def _key_mismatches(
-    subject: Subject, relationship: Relationship, targets: Targets, dialect: Dialect
-) -> Iterator[Discrepancy]:
-    target = targets.of(relationship.target).table
+def _key_mismatches(subject: Subject, relationship: Relationship, target: KnownTable | None) -> Iterator[Discrepancy]:
     if target is None or subject.table is None or len(relationship.source) != len(relationship.target_columns):
         return
     for written, far in zip(relationship.source, relationship.target_columns, strict=True):
@@ -131,24 +128,21 @@ def _key_mismatches(
         if own is None or other is None:
             continue
         one, two = subject.table.columns[own], target.columns[other]
-        if _kind(dialect, one) and _kind(dialect, two) and _kind(dialect, one) != _kind(dialect, two):
+        kinds = {_KINDS.get(type_family(target.dialect.name, each.base_type or each.type)) for each in (one, two)}
+        if None not in kinds and len(kinds) > 1:
             yield discrepancy(
                 subject,
                 DiscrepancyType.KEY_TYPE_MISMATCH,
                 message=f"Relationship `{cut(relationship.name)}` compares `{cut(own)}` ({cut(one.type)}) with "
                 f"`{cut(other)}` ({cut(two.type)}): it compiles, but may match less than it seems to, or fail on some "
                 "row.",
-                table=subject.table.table.name,
+                table=subject.table,
                 column=own,
                 declared=one.type,
                 actual=two.type,
                 line=relationship.source_line,
                 subject_text=f"{relationship.target}.{other}",
             )
-
-
-def _kind(dialect: Dialect, column: Column) -> str | None:
-    return _KINDS.get(type_family(dialect.name, column.base_type or column.type))
 
 
 def _declared(item: Field | Relationship) -> str:

@@ -8,11 +8,17 @@ from typing import NamedTuple
 
 from ..needs.needs import Need, Needs, folded
 from ..needs.placement import MOST_TARGET_TABLES, Placement
-from ..needs.qualifiers import DatasetNames, first_part, names_for_relationships
+from ..needs.qualifiers import DatasetNames, first_part
+from ..yml.definitions import Field, Relationship
 from .tables import KnownGroup, KnownTable
 
 
-@dataclass(slots=True)
+def label_of(item: Field | Relationship) -> str:
+    """How findings list who fails: ``metric revenue``."""
+    return f"{item.kind} {item.name}"
+
+
+@dataclass(eq=False, slots=True)
 class Subject:
     """A definition with the group that it lives in, and the table that its name resolved to (or None)."""
 
@@ -22,10 +28,6 @@ class Subject:
     table: KnownTable | None
     case_differs: bool
 
-    @property
-    def names(self) -> set[str]:
-        return names_for_relationships(self.placement.definition, self.placement.dataset.name)
-
     def root_column(self, need: Need) -> str | None:
         """The stored column of the own table that a qualifier may stand for: then the need is for a field of it."""
         if need.qualifier is None or self.table is None:
@@ -34,50 +36,33 @@ class Subject:
 
 
 class Target(NamedTuple):
-    """What the word that a relationship uses for another dataset leads to.
+    """What the word that a relationship uses for another dataset leads to; also a dataset that leads nowhere.
 
     :ivar table: its table, or None: then nothing that is needed of it can be judged.
-    :ivar subjects: the definitions of that table that the word means; none without a table.
     :ivar problem: why there is no table, for people; None when that is told elsewhere.
     :ivar unanswered: why nobody knows, for people: then whoever needs the table is unchecked.
     :ivar aliases: {a field that stands for something else, folded: the first of the subjects that has it}.
     """
 
     table: KnownTable | None
-    subjects: tuple[Subject, ...] = ()
     problem: str | None = None
     unanswered: str | None = None
     aliases: Mapping[str, Subject] = {}
-
-    def is_alias(self, column: str) -> bool:
-        """True when the name is also a field's of the dataset, whose expression may be what is meant."""
-        return self.owner_of(column) is not None
 
     def owner_of(self, column: str) -> Subject | None:
         """The definition with a field of that name whose expression may be what is meant."""
         return self.aliases.get(folded(column)) if self.aliases else None
 
 
-class Unreached(NamedTuple):
-    """A dataset of which nothing is known in this run.
-
-    :ivar reason: for people.
-    :ivar for_now: True when the next run may know; False when its YML has to be corrected first.
-    """
-
-    reason: str
-    for_now: bool = True
-
-
 class Targets:
     """All datasets of a data source, by the words that relationships use for them."""
 
     def __init__(self) -> None:
-        self._datasets: DatasetNames[Subject | Unreached] = DatasetNames()
-        self._subjects: dict[int, tuple[list[Subject | Unreached], list[Subject]]] = {}
+        self._datasets: DatasetNames[Subject | Target] = DatasetNames()
+        self._subjects: dict[int, tuple[list[Subject | Target], list[Subject]]] = {}
         self._found: dict[int, Target] = {}  # by the list of datasets, which many spellings of a word share
 
-    def add(self, names: Iterable[str], dataset: Subject | Unreached) -> None:
+    def add(self, names: Iterable[str], dataset: Subject | Target) -> None:
         self._datasets.add(names, dataset)
 
     def subjects_of(self, word: str) -> list[Subject]:
@@ -97,20 +82,18 @@ class Targets:
         return self._found[id(meant)]
 
 
-def _target(meant: Sequence[Subject | Unreached]) -> Target:
+def _target(meant: Sequence[Subject | Target]) -> Target:
     subjects = [each for each in meant if isinstance(each, Subject)]
-    unreached = [each for each in meant if isinstance(each, Unreached)]
+    unreached = [each for each in meant if isinstance(each, Target)]
     tables = {id(subject.table): subject.table for subject in subjects if subject.table is not None}
     places = {(subject.placement.group, subject.placement.table) for subject in subjects}
     if len(tables) > 1 or (tables and unreached) or len(places) > MOST_TARGET_TABLES:
         return Target(None, problem="several datasets are called so")
     if tables:
         (table,) = tables.values()
-        own = tuple(subject for subject in subjects if subject.table is table)
-        return Target(table, own, aliases={name: each for each in reversed(own) for name in each.needs.aliases})
+        own = [subject for subject in reversed(subjects) if subject.table is table]
+        return Target(table, aliases={name: each for each in own for name in each.needs.aliases})
     unknown = [reason for each in subjects if (reason := each.group.unknown.get(each.placement.table)) is not None]
-    for reason in (*(each.reason for each in unreached if each.for_now), *unknown):
-        return Target(None, unanswered=reason)
-    if unreached:
-        return Target(None, problem=unreached[0].reason)
-    return Target(None)  # a missing table is told by the dataset that is about it
+    unreached += [Target(None, unanswered=reason) for reason in unknown]
+    # A missing table is told by the dataset that is about it.
+    return min(unreached, key=lambda each: each.unanswered is None, default=Target(None))

@@ -23,16 +23,21 @@ class KnownTable:
 
     mentioned: frozenset[str] = frozenset()  # of most tables nothing: an empty set each costs more than it seems to
 
-    def __init__(self, table: Table, dialect: Dialect, *, listed: bool = True) -> None:
+    def __init__(self, table: Table, group: GroupSnapshot, dialect: Dialect, *, listed: bool = True) -> None:
         self.table = table
+        self.database, self.schema = group.database, group.schema
+        self.dialect = dialect
         self.listed = listed
         self.schema_is_closed = False
         self.probes: dict[str, Probe] = {}
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
         self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
-        self.documented: list[
-            str
-        ] = []  # perhaps several times: of thousands of tables, sets would cost three times this
+        # Perhaps several times: of thousands of tables, sets would cost three times this.
+        self.documented: list[str] = []
+
+    @property
+    def can_be_queried(self) -> bool:
+        return self.table.readable and self.table.broken is None
 
     @property
     def alike(self) -> Names:
@@ -73,7 +78,8 @@ class KnownGroup:
 
     def __init__(self, snapshot: GroupSnapshot, dialect: Dialect) -> None:
         self.snapshot = snapshot
-        self.tables = {table.name: KnownTable(table, dialect) for table in snapshot.tables}
+        self.dialect = dialect
+        self.tables = {table.name: KnownTable(table, snapshot, dialect) for table in snapshot.tables}
         self.names = NameIndex(self.tables, dialect.table_case, dialect.max_name_bytes)
         self.not_listed: dict[str, KnownTable] = {}
         self.unknown: dict[str, str] = {}
@@ -86,7 +92,7 @@ class KnownGroup:
                 self.tables[probe.table].schema_is_closed = True
             else:
                 table = Table(probe.table, "table", probe.answer is ProbeAnswer.RUNS, ())
-                self.not_listed[probe.table] = KnownTable(table, dialect, listed=False)
+                self.not_listed[probe.table] = KnownTable(table, snapshot, dialect, listed=False)
                 self.not_listed[probe.table].schema_is_closed = probe.answer is ProbeAnswer.SCHEMA_DENIED
         for probe in snapshot.probes:
             if probe.column is not None:

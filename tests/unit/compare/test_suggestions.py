@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.schema_sync.compare.likeness import Names, same_spelling
-from include.schema_sync.compare.suggestions import closest_name
+from include.schema_sync.compare.likeness import Names, closest_name, same_spelling
 from include.schema_sync.nouns.snapshot import Column, Table
 from tests.unit.repair.patching import check
 
