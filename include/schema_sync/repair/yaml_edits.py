@@ -7,7 +7,7 @@ edited text says what was meant is for the caller to check: it knows what the te
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from .yaml_places import MappingPlace, ScalarPlace, SequencePlace
@@ -33,43 +33,38 @@ def replace_scalar(text: str, place: ScalarPlace, value: str) -> Edit | None:
     return None if new is None else Edit(place.start, place.end, new)
 
 
-def fill_null(text: str, mapping: MappingPlace, key: str, value: str) -> Edit | None:
-    """A value for a key that is there with nothing, ``~`` or ``null`` under it."""
+def give_entry(text: str, mapping: MappingPlace, key: str, value: str, *, after: str) -> Edit | None:
+    """A value for a key: one that is there with nothing, ``~`` or ``null`` under it, or one more.
+
+    :param after: the entry that a new one follows; its value is a scalar on its key's line.
+    """
+    if mapping.entries.get(key) is not None:
+        return _fill_null(text, mapping, key, value)
+    name, place = mapping.key(after), mapping.entries.get(after)
+    if mapping.shared or name is None or not isinstance(place, ScalarPlace) or place.shared:
+        return None
+    if place.style in ("|", ">") or "\n" in text[name.start : place.end]:
+        return None
+    shown_key = _new_scalar(key, name.style)
+    if mapping.flow:
+        return Edit(place.end, place.end, f", {shown_key}: {_new_scalar(value, place.style, flow=True)}")
+    line_start, line_end = _line_start(text, name.start), _line_end(text, place.end)
+    if not _only_comment(text[place.end : line_end]):
+        return None
+    return _insert_line(text, line_end, f"{' ' * (name.start - line_start)}{shown_key}: {_new_scalar(value)}")
+
+
+def _fill_null(text: str, mapping: MappingPlace, key: str, value: str) -> Edit | None:
     place, name = mapping.entries.get(key), mapping.key(key)
     if not isinstance(place, ScalarPlace) or name is None or place.text is not None or place.shared:
         return None
-    new = _new_scalar(value, "", flow=place.flow)
+    new = _new_scalar(value, flow=place.flow)
     if place.end > place.start:
         return Edit(place.start, place.end, new)
     colon = text.find(":", name.end)
     if colon < 0 or text[name.end : colon].strip(" "):
         return None
     return Edit(colon + 1, colon + 1, f" {new}")
-
-
-def add_entry(text: str, mapping: MappingPlace, after: str, key: str, value: str) -> Edit | None:
-    """One more entry, behind the entry ``after``, whose value is a scalar on its key's line."""
-    name, place = mapping.key(after), mapping.entries.get(after)
-    if (
-        mapping.shared
-        or name is None
-        or not isinstance(place, ScalarPlace)
-        or place.shared
-        or place.style in ("|", ">")
-    ):
-        return None
-    if "\n" in text[name.start : place.end]:
-        return None
-    quote = '"' if name.style == '"' else ""
-    shown_key = _written(key, quote) or key
-    if mapping.flow:
-        style = place.style if place.style == '"' else ""
-        return Edit(place.end, place.end, f", {shown_key}: {_new_scalar(value, style, flow=True)}")
-    line_start, line_end = _line_start(text, name.start), _line_end(text, place.end)
-    if not _only_comment(text[place.end : line_end]):
-        return None
-    indent = " " * (name.start - line_start)
-    return _insert_line(text, line_end, f"{indent}{shown_key}: {_new_scalar(value, '', flow=False)}")
 
 
 def comment_out_item(text: str, sequence: SequencePlace, item: MappingPlace, reason: str) -> Edit | None:
@@ -94,24 +89,28 @@ def comment_out_item(text: str, sequence: SequencePlace, item: MappingPlace, rea
     return Edit(start, end, "".join(lines))
 
 
-def append_item(text: str, sequence: SequencePlace, values: Sequence[tuple[str, str]]) -> Edit | None:
+def append_item(text: str, sequence: SequencePlace, values: Mapping[str, str]) -> Edit | None:
     """One more mapping at the end of a list, written as the list's last item is."""
     if sequence.shared:
         return None
-    if sequence.flow:
-        return _append_to_flow(text, sequence, values)
     last = sequence.items[-1] if sequence.items else None
-    if not isinstance(last, MappingPlace) or last.shared or not last.keys:
+    if last is None:
+        is_empty = sequence.flow and re.fullmatch(r"\[ *\]", text[sequence.start : sequence.end])
+        return Edit(sequence.start, sequence.end, f"[{_flow_item('', values)}]") if is_empty else None
+    if not isinstance(last, MappingPlace) or last.shared:
         return None
-    start, end = _line_start(text, last.start), _line_end(text, _content_end(text, last))
-    lead = re.fullmatch(r"( *)-( +)", text[start : last.start])
-    if lead is None or not _only_comment(text[_content_end(text, last) : end]):
+    first = last.keys[0] if last.keys else None
+    in_flow = _flow_item(first.style if isinstance(first, ScalarPlace) else "", values)
+    if sequence.flow:
+        in_one_line = re.fullmatch(r"\[[^\n]*\]", text[sequence.start : sequence.end])
+        return Edit(last.end, last.end, f", {in_flow}") if in_one_line and last.flow else None
+    start, content_end = _line_start(text, last.start), _content_end(text, last)
+    end = _line_end(text, content_end)
+    lead = re.fullmatch(r" *- +", text[start : last.start])
+    if first is None or lead is None or not _only_comment(text[content_end:end]):
         return None
-    if last.flow:
-        return _insert_line(text, end, f"{lead[1]}-{lead[2]}{_flow_item(last, values)}")
-    inner = " " * (len(lead[0]))
-    lines = [f"{key}: {_new_scalar(value, '', flow=False)}" for key, value in values]
-    return _insert_line(text, end, _newline(text).join([f"{lead[0]}{lines[0]}", *(inner + line for line in lines[1:])]))
+    lines = [in_flow] if last.flow else [f"{key}: {_new_scalar(value)}" for key, value in values.items()]
+    return _insert_line(text, end, lead[0] + f"{_newline(text)}{' ' * len(lead[0])}".join(lines))
 
 
 def is_plain(value: str, *, flow: bool) -> bool:
@@ -143,12 +142,11 @@ def _written(value: str, style: str) -> str | None:
     return value if not style else None
 
 
-def _new_scalar(value: str, style: str, *, flow: bool) -> str:
-    if style == '"':
-        return _written(value, '"') or ""
-    if is_plain(value, flow=flow):
+def _new_scalar(value: str, style: str = "", *, flow: bool = False) -> str:
+    """A value in double quotes where ``style`` is that of double quotes, else in quotes only where it needs them."""
+    if style != '"' and is_plain(value, flow=flow):
         return value
-    return _written(value, "'") or _written(value, '"') or ""
+    return (_written(value, "'") if style != '"' else None) or _written(value, '"') or ""
 
 
 def _stays_plain(old: str, new: str) -> bool:
@@ -157,23 +155,9 @@ def _stays_plain(old: str, new: str) -> bool:
     return _SIMPLE.fullmatch(new) is None and strip("x", old) == strip("x", new)
 
 
-def _append_to_flow(text: str, sequence: SequencePlace, values: Sequence[tuple[str, str]]) -> Edit | None:
-    if "\n" in text[sequence.start : sequence.end] or text[sequence.end - 1 : sequence.end] != "]":
-        return None
-    if not sequence.items:
-        if text[sequence.start + 1 : sequence.end - 1].strip(" "):
-            return None
-        return Edit(sequence.start, sequence.end, f"[{_flow_item(None, values)}]")
-    last = sequence.items[-1]
-    if not isinstance(last, MappingPlace) or not last.flow or last.shared:
-        return None
-    return Edit(last.end, last.end, f", {_flow_item(last, values)}")
-
-
-def _flow_item(like: MappingPlace | None, values: Sequence[tuple[str, str]]) -> str:
-    first = like.keys[0] if like and like.keys else None
-    style = '"' if isinstance(first, ScalarPlace) and first.style == '"' else ""
-    return "{" + ", ".join(f"{_written(k, style)}: {_new_scalar(v, style, flow=True)}" for k, v in values) + "}"
+def _flow_item(style: str, values: Mapping[str, str]) -> str:
+    entries = (f"{_new_scalar(key, style)}: {_new_scalar(value, style, flow=True)}" for key, value in values.items())
+    return "{" + ", ".join(entries) + "}"
 
 
 def _insert_line(text: str, line_end: int, line: str) -> Edit:
