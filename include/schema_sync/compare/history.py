@@ -85,8 +85,8 @@ def with_change(found: Discrepancy, table: KnownTable | None) -> Discrepancy:
     if table is None or not table.table.changes or found.column is None:
         return found
     by_name = {each.name: each for each in table.table.changes if each.kind is not ChangeKind.ADDED}
-    names = NameIndex(by_name, table.dialect.column_case, table.dialect.max_name_bytes)
-    change = by_name.get(names.resolve(found.column).name or "")
+    name = NameIndex(by_name, table.dialect.column_case, table.dialect.max_name_bytes).resolve(found.column).name
+    change = None if name is None else by_name[name]
     if change is None:
         return found
     told = Change(change.since, change.kind, None if change.to is None else cut(change.to))

@@ -194,7 +194,8 @@ class Users:
         for word, needs in subject.needs.on_targets.items():
             target = self._targets.of(word)
             for need in needs:
-                resources: list[Hashable] = [] if isinstance(need.item, Relationship) else [("join", subject, word)]
+                of_join = isinstance(need.item, Relationship) or need.item.kind is FieldKind.ENTITY
+                resources: list[Hashable] = [] if of_join else [("join", subject, word)]
                 if target.table is not None:
                     resources.append(self._meant(need, target.table, target.owner_of(need.column)))
                 yield need, resources
