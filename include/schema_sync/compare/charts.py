@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..application.charts import Chart
+from ..needs.needs import folded
 from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Impact
 from ..nouns.report import OrganizationReport
 from ..nouns.snapshot import OrganizationSnapshot, SourceSnapshot
@@ -16,7 +17,7 @@ from ..sql.queries import Path, QueryReading, read_query
 from ..text import cut
 from ..warehouses import dialect_for
 from ..warehouses.engine import Dialect
-from ..warehouses.names import NameCase, fold, unquote
+from ..warehouses.names import NameCase, fold
 
 MOST_NAMES = 20
 _READING_S = 20.0  # of one organization, of this thread's own time; a chart whose turn does not come may be hit
@@ -97,8 +98,8 @@ class _Source:
 
     def _reads(self, tables: Iterable[Path], found: Discrepancy) -> bool | None:
         means = {path: self._means(path, found) for path in tables}
-        column = unquote(found.column or "")[0].casefold()
-        others = [self._columns.get(unquote(path[-1])[0].casefold()) for path in means if means[path] is False]
+        column = folded(found.column or "")
+        others = [self._columns.get(folded(path[-1])) for path in means if means[path] is False]
         if len(others) == len(means) or any(column in known for known in others if known is not None):
             return False  # of another table in the same query
         return True if None not in others and True in means.values() else None
@@ -109,11 +110,11 @@ class _Source:
         if found.table is not None and not _same(name, found.table, self._dialect.table_case, self._dialect):
             return False
         pairs = zip(reversed(around), (found.schema, found.database), strict=False)
-        if any(place is not None and unquote(part)[0].casefold() != place.casefold() for part, place in pairs):
+        if any(place is not None and folded(part) != place.casefold() for part, place in pairs):
             return False
         if found.table is None:
             return bool(around)
-        return True if around or self._places[unquote(name)[0].casefold()] <= 1 else None
+        return True if around or self._places[folded(name)] <= 1 else None
 
 
 def _same(written: str, stored: str, case: NameCase, dialect: Dialect) -> bool:

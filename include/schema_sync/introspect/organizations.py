@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import InvalidDatasetYml, SchemaSyncError, TransientError
 from ..needs.budget import ReadingBudget
+from ..needs.needs import folded
 from ..needs.placement import MOST_PARTS, group_requests, place
 from ..nouns.dataset import Dataset, DataSource, Organization
 from ..nouns.proof import NOBODY_KNOWS
@@ -24,7 +25,6 @@ from ..nouns.snapshot import GroupRequest, OrganizationSnapshot, SourceSnapshot
 from ..settings import Settings
 from ..text import counted, raised_at, visible
 from ..warehouses.engine import Dialect, Failure
-from ..warehouses.names import unquote
 from ..yml.dataset import ReadDataset, read_dataset
 from .source import GroupOutcome, introspect_source
 from .watch import Limits
@@ -287,7 +287,7 @@ def _log_group(source: SourceResult, outcome: GroupOutcome) -> None:
         columns = sum(len(table.columns) for table in snapshot.tables)
         result = f"{counted(len(snapshot.tables), 'table', 'tables')} found, {counted(columns, 'column', 'columns')}"
         there = {table.name.casefold() for table in snapshot.tables}
-        absent = [table for table in outcome.request.tables if unquote(table)[0].casefold() not in there]
+        absent = [table for table in outcome.request.tables if folded(table) not in there]
         if absent:
             named = ", ".join(map(visible, absent[:_MOST_NAMED]))
             result += f", absent: {named}{' …' if len(absent) > _MOST_NAMED else ''}"

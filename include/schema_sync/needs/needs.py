@@ -237,5 +237,5 @@ def _is_plain(expression: str, names: Sequence[ColumnName]) -> bool:
 
 
 def folded(name: str) -> str:
-    """Without quotes and letter case: what may be the same column for some engine."""
+    """Without quotes and letter case: what may be the same name for some engine."""
     return unquote(name)[0].casefold()
