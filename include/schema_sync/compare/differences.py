@@ -52,7 +52,7 @@ def differences(subject: Subject, targets: Targets) -> Iterator[Discrepancy | Un
         yield missing_table(subject) if unknown is None else _unanswered(subject, unknown)
         return
     yield from _table_differences(subject, table)
-    if not table.can_be_queried:
+    if not table.table.can_be_queried:
         return
     for need in subject.needs.columns:
         yield from _column_differences(subject, table, need)
@@ -101,7 +101,7 @@ def _target_differences(
         for need in needs:
             if need.qualifier is not None and target.problem is not None and subject.root_column(need) is None:
                 yield unplaced_column(subject, need, f"`{cut(word)}`: {target.problem}")
-    elif target.table.can_be_queried:
+    elif target.table.table.can_be_queried:
         for need in needs:
             if target.owner_of(need.column) is None or target.table.names.resolve(need.column).name is not None:
                 yield from _column_differences(subject, target.table, need)

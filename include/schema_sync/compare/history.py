@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from ..nouns.discrepancy import Change, ChangeKind, Discrepancy, DiscrepancyType, Verdict
 from ..nouns.report import TableChanges
-from ..nouns.snapshot import Column, ColumnChange, OrganizationSnapshot, Table
+from ..nouns.snapshot import Column, ColumnChange, GroupSnapshot, OrganizationSnapshot, SourceSnapshot, Table
 from ..text import cut
 from ..types.compare import compare_types
-from ..warehouses.names import NameIndex
 from .tables import KnownTable
 
 _MOST_CHANGES = 50  # of one table; a table in which more changed was made anew
@@ -52,7 +51,7 @@ def remember(now: OrganizationSnapshot, memories: Sequence[Memory]) -> Organizat
     for source in now.sources if known else ():
         groups = []
         for group in source.groups:
-            place = (source.data_source.id, group.database, group.schema)
+            place = _place(source, group)
             groups.append(replace(group, tables=tuple(with_changes(place, table) for table in group.tables)))
         sources.append(replace(source, groups=tuple(groups)))
     return replace(now, sources=tuple(sources)) if known else now
@@ -61,11 +60,7 @@ def remember(now: OrganizationSnapshot, memories: Sequence[Memory]) -> Organizat
 def is_remembered(now: OrganizationSnapshot, memories: Sequence[Memory]) -> bool:
     """True when looking at still earlier runs can tell no more: each place of this run was read in one of these."""
     read = {place for memory in memories for place in _tables(memory.snapshot)}
-    return all(
-        (source.data_source.id, group.database, group.schema) in read
-        for source in now.sources
-        for group in source.groups
-    )
+    return all(_place(source, group) in read for source in now.sources for group in source.groups)
 
 
 def changes_of(snapshot: OrganizationSnapshot) -> tuple[TableChanges, ...]:
@@ -85,7 +80,7 @@ def with_change(found: Discrepancy, table: KnownTable | None) -> Discrepancy:
     if table is None or not table.table.changes or found.column is None:
         return found
     by_name = {each.name: each for each in table.table.changes if each.kind is not ChangeKind.ADDED}
-    name = NameIndex(by_name, table.dialect.column_case, table.dialect.max_name_bytes).resolve(found.column).name
+    name = table.dialect.index_columns(by_name).resolve(found.column).name
     change = None if name is None else by_name[name]
     if change is None:
         return found
@@ -195,18 +190,22 @@ def _came_after(added: ColumnChange, lost: ColumnChange) -> bool:
 
 
 def _is_comparable(table: Table) -> bool:
-    return table.readable and table.broken is None and bool(table.columns)
+    return table.can_be_queried and bool(table.columns)
 
 
 def _tables(snapshot: OrganizationSnapshot) -> Mapping[_Place, Sequence[Table]]:
     """What was read."""
     return {
-        (source.data_source.id, group.database, group.schema): group.tables
+        _place(source, group): group.tables
         for source in snapshot.sources
         if source.error is None
         for group in source.groups
         if group.error is None
     }
+
+
+def _place(source: SourceSnapshot, group: GroupSnapshot) -> _Place:
+    return (source.data_source.id, group.database, group.schema)
 
 
 def words(

@@ -113,7 +113,8 @@ class Users:
         for user in sorted(failing, key=lambda user: (user.subject is not reader, _rank(user.name), user.name)):
             of = "" if user.subject is reader else f" of {user.subject.placement.definition.name}"
             labels[cut(f"{user.name}{of}")] = None
-        message = f"{discrepancy.message} {breaks(list(labels), but=discrepancy.message)}".rstrip(" ")
+        sentence = breaks(list(labels), but=discrepancy.message)
+        message = f"{discrepancy.message} {sentence}" if sentence else discrepancy.message
         return replace(discrepancy, users=tuple(labels)[:MOST_USERS], message=message)
 
     def _failing(self, seeds: frozenset[Hashable], component: Sequence[Subject]) -> Iterator[_User]:

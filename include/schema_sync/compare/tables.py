@@ -9,7 +9,6 @@ from ..nouns.proof import PartOutcome
 from ..nouns.snapshot import Column, GroupSnapshot, Probe, ProbeAnswer, Table
 from ..types.compare import compare_types
 from ..warehouses.engine import Dialect
-from ..warehouses.names import NameIndex
 from .likeness import Names
 
 
@@ -31,13 +30,9 @@ class KnownTable:
         self.schema_is_closed = False
         self.probes: dict[str, Probe] = {}
         self.columns: dict[str, Column] = {column.name: column for column in table.columns}
-        self.names = NameIndex(self.columns, dialect.column_case, dialect.max_name_bytes)
+        self.names = dialect.index_columns(self.columns)
         # Perhaps several times: of thousands of tables, sets would cost three times this.
         self.documented: list[str] = []
-
-    @property
-    def can_be_queried(self) -> bool:
-        return self.table.readable and self.table.broken is None
 
     @property
     def alike(self) -> Names:
@@ -80,7 +75,7 @@ class KnownGroup:
         self.snapshot = snapshot
         self.dialect = dialect
         self.tables = {table.name: KnownTable(table, snapshot, dialect) for table in snapshot.tables}
-        self.names = NameIndex(self.tables, dialect.table_case, dialect.max_name_bytes)
+        self.names = dialect.index_tables(self.tables)
         self.not_listed: dict[str, KnownTable] = {}
         self.unknown: dict[str, str] = {}
         for probe in snapshot.probes:

@@ -126,20 +126,20 @@ class Tables:
         request, snapshot = self._groups[place]
         if place not in self._tables:
             by_name = {table.name: table for table in snapshot.tables}
-            self._tables[place] = NameIndex(by_name, dialect.table_case, dialect.max_name_bytes), by_name
+            self._tables[place] = dialect.index_tables(by_name), by_name
         index, by_name = self._tables[place]
         resolution = index.resolve(wanted.table)
         if resolution.name is None or resolution.case_differs:
             return None
         table = by_name[resolution.name]
-        if not table.readable or table.broken is not None:
+        if not table.can_be_queried:
             return None
         if (place, table.name) not in self._readable:
             quoted = dialect.quote(table.name)
             self._readable[place, table.name] = _Readable(
                 self._compiler.relation(request, quoted),
                 quoted,
-                NameIndex((column.name for column in table.columns), dialect.column_case, dialect.max_name_bytes),
+                dialect.index_columns(column.name for column in table.columns),
                 frozenset(column.name for column in table.columns if column.readable),
             )
         found = self._readable[place, table.name]

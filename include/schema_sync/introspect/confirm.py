@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ..nouns.snapshot import GroupRequest, GroupSnapshot, Probe, ProbeAnswer, Table
 from ..warehouses.engine import Dialect, Failure, Query
-from ..warehouses.names import NameCase, NameIndex, unquote
+from ..warehouses.names import NameCase, unquote
 from ..warehouses.proofs import absent_columns, all_of
 from .bisect import Ask, Refusal, refusals
 
@@ -229,14 +229,14 @@ def _needed(tables: Iterable[Table], asking: Asking) -> Mapping[str, Iterable[st
     """{stored name: stored columns that the datasets need, and the role may read}."""
     dialect = asking.dialect
     by_name = {table.name: table for table in tables}
-    index = NameIndex(by_name, dialect.table_case, dialect.max_name_bytes)
+    index = dialect.index_tables(by_name)
     needed: dict[str, dict[str, None]] = {}
     for written, columns in asking.request.columns.items():
         name = index.resolve(written).name
         if name is None:
             continue
         readable = {column.name for column in by_name[name].columns if column.readable}
-        names = NameIndex(readable, dialect.column_case, dialect.max_name_bytes)
+        names = dialect.index_columns(readable)
         found = (names.resolve(column).name for column in columns)
         needed.setdefault(name, {}).update(dict.fromkeys(each for each in found if each is not None))
     return needed
@@ -253,7 +253,7 @@ def confirm_missing(snapshot: GroupSnapshot, asking: Asking) -> GroupSnapshot:
         return _confirm_schema(snapshot, asking)
     request, dialect = asking.request, asking.dialect
     stored = {table.name: table for table in snapshot.tables}
-    index = NameIndex(stored, dialect.table_case, dialect.max_name_bytes)
+    index = dialect.index_tables(stored)
     absent: list[str] = []
     gaps: dict[str, _Gap] = {}
     unreadable: dict[str, str] = {}  # stored name → as spelled
@@ -303,5 +303,5 @@ def _not_listed(table: Table, needed: Sequence[str], asking: Asking) -> list[str
     stored = set(map(_name_of, table.columns))
     if stored.issuperset(needed):
         return []
-    index = NameIndex(stored, asking.dialect.column_case, asking.dialect.max_name_bytes)
+    index = asking.dialect.index_columns(stored)
     return [name for name in asking.askable(needed) if index.resolve(name).name is None]

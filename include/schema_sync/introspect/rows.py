@@ -9,7 +9,7 @@ from typing import Any
 
 from ..nouns.snapshot import Column, GroupRequest, GroupSnapshot, Table
 from ..warehouses.engine import Dialect, Failure
-from ..warehouses.names import NameCase, NameIndex, can_be_asked, cut_name, fold, unquote
+from ..warehouses.names import NameCase, can_be_asked, cut_name, fold, unquote
 from .bisect import Refusal
 
 # Columns of a table that no dataset names and that are kept all the same, for hints; others are counted.
@@ -105,7 +105,7 @@ def _closest(
     """The neighbours that look like an absent table, sorted: a schema may have 100 000, and all would go into XCom."""
     from rapidfuzz import fuzz, process
 
-    found = NameIndex(tables, dialect.table_case, dialect.max_name_bytes)
+    found = dialect.index_tables(tables)
     absent = [table for table in request.tables if found.resolve(table).name is None and can_be_asked(table)]
     lowered = [name.lower() for name in neighbours]
     chosen: set[str] = set()

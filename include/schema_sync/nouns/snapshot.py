@@ -33,6 +33,10 @@ class Table:
     more: int = 0
     changes: tuple[ColumnChange, ...] = ()
 
+    @property
+    def can_be_queried(self) -> bool:
+        return self.readable and self.broken is None
+
 
 @dataclass(frozen=True, slots=True)
 class GroupRequest:

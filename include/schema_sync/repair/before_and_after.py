@@ -16,7 +16,7 @@ from ..nouns.discrepancy import Discrepancy, DiscrepancyType, Verdict
 from ..sql.expressions import ColumnName, referenced_columns
 from ..types.compare import compare_types
 from ..warehouses.engine import Dialect
-from ..warehouses.names import NameIndex, fold
+from ..warehouses.names import fold
 from ..yml.dataset import definitions_of
 from ..yml.definitions import DatasetDefinition
 from ..yml.document import Node, read_documents
@@ -43,11 +43,11 @@ class Context(NamedTuple):
         )
 
     def is_table(self, written: str, discrepancy: Discrepancy) -> bool:
-        index = NameIndex([discrepancy.table or ""], self.dialect.table_case, self.dialect.max_name_bytes)
+        index = self.dialect.index_tables([discrepancy.table or ""])
         return index.resolve(written).name is not None
 
     def is_column(self, written: str, stored: str) -> bool:
-        index = NameIndex([stored], self.dialect.column_case, self.dialect.max_name_bytes)
+        index = self.dialect.index_columns([stored])
         return index.resolve(written).name is not None
 
     def differs(self, need: Need, discrepancy: Discrepancy) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from ..nouns.snapshot import GroupRequest
-from .names import NameCase, fold, unquote
+from .names import NameCase, NameIndex, fold, unquote
 from .proofs import Compiler
 from .sign_in import Driver
 from .sql_words import RESERVED_SOMEWHERE, SqlWords
@@ -117,6 +117,14 @@ class Dialect:
     max_name_bytes: int | None = None
     session_statements: tuple[str, ...] = ()
     pseudo_columns: frozenset[str] = frozenset()
+
+    def index_tables(self, names: Iterable[str]) -> NameIndex:
+        """Stored tables of one schema, to look written names up."""
+        return NameIndex(names, self.table_case, self.max_name_bytes)
+
+    def index_columns(self, names: Iterable[str]) -> NameIndex:
+        """Stored columns of one table, to look written names up."""
+        return NameIndex(names, self.column_case, self.max_name_bytes)
 
     def is_pseudo_column(self, name: str) -> bool:
         """True for what can be selected from every table though no catalogue lists it: its absence says nothing."""
