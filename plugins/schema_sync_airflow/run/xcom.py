@@ -93,3 +93,12 @@ def wait_until_ended(
     states = instance_states(context) if states is None else states
     if any(states.get(instance) not in _ENDED for instance in instances):
         raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=5))  # type: ignore[no-untyped-call]
+
+
+def pull_own(context: Context, task: str, key: str = RETURN_VALUE) -> Any:
+    """What the instance of a task that has this one's index left until now; None: nothing.
+
+    An argument is read when its task starts: of one that came as None, the task before may have ended since.
+    """
+    ti = context["ti"]
+    return ti.xcom_pull(task_ids=task, key=key, map_indexes=ti.map_index)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from schema_sync_airflow.airflow_versions import terminal_errors_fail_at_once
-from schema_sync_airflow.run.xcom import INTROSPECT, TOTALS, push_totals, wait_until_ended
+from schema_sync_airflow.run.xcom import INTROSPECT, TOTALS, pull_own, push_totals, wait_until_ended
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -56,6 +56,8 @@ class DatasetYmlDiffOperator(BaseOperator):
         self._ends = time.monotonic() + settings.introspection_budget_s
         if self.snapshots is None:
             wait_until_ended(context, [(INTROSPECT, context["ti"].map_index)])
+            self.snapshots = pull_own(context, INTROSPECT)
+        if self.snapshots is None:
             raise TerminalError("The task introspect of these organizations left nothing; its log says why.")
         snapshots = [snapshot_from_json(value) for value in self.snapshots]
         with application_db(settings) as application:

@@ -57,9 +57,9 @@ def _reports(batch: dict[str, Any], reports: list[dict[str, Any]] | None, contex
     from include.schema_sync.nouns.wire import report_from_json
 
     if reports is None:
-        ti = context["ti"]
-        xcom.wait_until_ended(context, [(xcom.INTROSPECT, ti.map_index), (xcom.DIFF, ti.map_index)])
-        reports = ti.xcom_pull(task_ids=xcom.INTROSPECT, key=xcom.FAILURES, map_indexes=ti.map_index) or []
+        index = context["ti"].map_index
+        xcom.wait_until_ended(context, [(xcom.INTROSPECT, index), (xcom.DIFF, index)])
+        reports = xcom.pull_own(context, xcom.DIFF) or xcom.pull_own(context, xcom.INTROSPECT, xcom.FAILURES) or []
     ids = batch["organizations"].split()
     known = {value["organization_id"]: report_from_json(value) for value in reports}
     return [
