@@ -43,6 +43,9 @@ STARTED = "started"  # when the run began for the first time, ISO 8601; a clear 
 _INDEX = "map_index"
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _SPOKE = frozenset({"success", "failed"})
+# Airflow may notice only at its next heartbeat (`[workers] min_heartbeat_interval`, five seconds) that a process which
+# asked to be started again has exited. Queued before that, the task is taken for one that was changed from outside.
+_AGAIN_AFTER_S = 20
 
 States = Mapping[tuple[str, int | None], str]
 
@@ -92,7 +95,7 @@ def wait_until_ended(
 
     states = instance_states(context) if states is None else states
     if any(states.get(instance) not in _ENDED for instance in instances):
-        raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=5))  # type: ignore[no-untyped-call]
+        raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=_AGAIN_AFTER_S))  # type: ignore[no-untyped-call]
 
 
 def pull_own(context: Context, task: str, key: str = RETURN_VALUE) -> Any:
